@@ -1,0 +1,38 @@
+# Reruns published comparisons of segmentation models and tabulates them beside the published figures.
+#
+# data/raw/<dataset>/manifest.json                              download or synthesise   workflow/rules/data.smk
+# data/packs/<preset>/<dataset>-<height>x<width>/<split>.*      pack, count classes
+# results/<preset>/<study>/<variant>/seed<seed>/*               train, evaluate          workflow/rules/train.smk
+# results/<preset>/<study>/{table.csv,table.md,curves.png,...}  tabulate a study         workflow/rules/report.smk
+# results/<preset>/{comparison.csv,index.html}                  report of all studies
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "params.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/{preset}/{name}", preset=PARAMS.preset, name=["index.html", "comparison.csv", "metrics.json"]),
+
+
+rule data:
+    input:
+        [pack_json(split)(variant) for variant in all_variants() for split in ("train", "val", "score")],
+
+
+localrules:
+    all,
+    data,

@@ -1,0 +1,6 @@
+"""All measurements in one table."""
+
+from benchmarks import augmentation, confusion, packs, prediction, step
+from benchmarks.timing import report
+
+report(packs.measure, augmentation.measure, step.measure, confusion.measure, prediction.measure)

@@ -1,0 +1,56 @@
+"""Confusion matrix of a 1024x2048 image with 19 classes."""
+
+import numpy as np
+import torch
+from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from benchmarks.scenes import street
+from benchmarks.timing import Row, compare, report
+from seg.data.layouts import class_table
+from seg.evaluation.confusion import confusion_matrix
+
+CLASSES = 19
+evaluation = evalPixelLevelSemanticLabeling
+
+
+def cityscapes_core(labels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """The core of cityscapesScripts' evaluation on arrays: compiled where it was built so, else its Python twin."""
+    matrix = np.zeros((256, 256), np.ulonglong)
+    if evaluation.CSUPPORT:
+        return evaluation.addToConfusionMatrix.cEvaluatePair(prediction, labels, matrix, evaluation.args.evalLabels)
+    codes, counts = np.unique(labels.astype(np.int32) * 256 + prediction, return_counts=True)
+    matrix.flat[codes] = counts
+    return matrix
+
+
+def measure() -> list[Row]:
+    """Against cityscapesScripts and torchmetrics; all count the same."""
+    labels = class_table("cityscapes").train_ids()[street(0, 1024, 2048)[1]]
+    # Wrong where an edge is near, as a network is, and somewhere within.
+    prediction = np.roll(labels, (3, 5), (0, 1)) % CLASSES
+    prediction[200:300, 300:900] = 2
+    metric = MulticlassConfusionMatrix(CLASSES, ignore_index=255, validate_args=False)
+    truth, guess = torch.from_numpy(labels), torch.from_numpy(prediction)
+
+    def torchmetrics() -> np.ndarray:
+        metric.reset()
+        metric.update(guess, truth)
+        return metric.compute().numpy()
+
+    counted = confusion_matrix(labels, prediction, CLASSES)
+    core = f"cityscapesScripts, {'compiled' if evaluation.CSUPPORT else 'Python'} core"
+    assert np.array_equal(counted, torchmetrics())
+    assert np.array_equal(counted, cityscapes_core(labels, prediction)[:CLASSES, :CLASSES])
+    return compare(
+        "confusion matrix 1024x2048, 19 classes",
+        lambda: confusion_matrix(labels, prediction, CLASSES),
+        {core: (lambda: cityscapes_core(labels, prediction), 1), "torchmetrics": (torchmetrics, 4)},
+        unit="images/s",
+        amount=1,
+        rounds=25,
+    )
+
+
+if __name__ == "__main__":
+    report(measure)

@@ -1,0 +1,74 @@
+"""Reading an epoch of 512x1024 samples from a pack against decoding them every time."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.scenes import street, street_pack
+from benchmarks.timing import Row, compare, report
+from seg.data.layouts import class_table
+from seg.data.loader import Pack
+
+HEIGHT, WIDTH, BATCH = 512, 1024, 4
+SIZE = (WIDTH, HEIGHT)  # as Pillow has it
+DECODED, READ = 8, 128  # samples an epoch
+SCENES = 4
+
+
+def measure() -> list[Row]:
+    """Against PNG of twice the size, PNG and JPEG of the size itself, one thread each; labels are PNG throughout."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        pack = Pack(street_pack(folder, READ, HEIGHT, WIDTH, SCENES))
+        others: dict[str, tuple[Callable[[], object], float | None]] = {}
+        for what, ending, scale in (
+            ("PNG 2048x1024, resized", "png", 2),
+            ("PNG 1024x512", "png", 1),
+            ("JPEG 1024x512", "jpg", 1),
+        ):
+            files = list(_written(folder / f"{scale}{ending}", ending, scale))
+            others[f"decoding {what}"] = partial(_decode, files), 20
+        reading = compare(
+            "samples of 512x1024 from a pack", lambda: _read(pack), others, unit="samples/s", amount=READ, rounds=5
+        )
+    # The two sides handle different numbers of samples: put the decoding side on ours.
+    share = READ / DECODED
+    return [
+        row._replace(
+            others=row.others / share, ratio=row.ratio * share, lowest=row.lowest * share, highest=row.highest * share
+        )
+        for row in reading
+    ]
+
+
+def _written(folder: Path, ending: str, scale: int) -> Iterator[tuple[Path, Path]]:
+    folder.mkdir()
+    for seed in range(SCENES):
+        image, label = folder / f"{seed}.{ending}", folder / f"{seed}_label.png"
+        pixels, ids = street(seed, HEIGHT * scale, WIDTH * scale)
+        Image.fromarray(pixels).save(image, quality=95)
+        Image.fromarray(ids).save(label)
+        yield image, label
+
+
+def _read(pack: Pack) -> None:
+    order = np.random.default_rng(0).permutation(READ)
+    for start in range(0, READ, BATCH):
+        pack.read(order[start : start + BATCH])
+
+
+def _decode(files: list[tuple[Path, Path]]) -> None:
+    table = class_table("cityscapes").train_ids()
+    for k in range(DECODED):
+        with Image.open(files[k % SCENES][0]) as image, Image.open(files[k % SCENES][1]) as label:
+            pixels = np.asarray(image if image.size == SIZE else image.resize(SIZE, Image.Resampling.BILINEAR))
+            ids = np.asarray(label if label.size == SIZE else label.resize(SIZE, Image.Resampling.NEAREST))
+        assert pixels.shape[:2] == table[ids].shape
+
+
+if __name__ == "__main__":
+    report(measure)

@@ -1,0 +1,30 @@
+"""Data to measure on: synthetic streets, and a pack of them."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from seg.data.layouts import class_table
+from seg.data.pack import PIXEL_PARTS
+from seg.data.scenes import render_street
+from seg.files import write_json
+
+
+@cache
+def street(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image (H, W, 3) and ids on disk (H, W), uint8, in the layout of Cityscapes."""
+    return render_street(np.random.default_rng(seed), height, width)
+
+
+def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int = 4) -> Path:
+    """Write a pack of `samples` streets, of which `scenes` differ. Returns its `.json`."""
+    table = class_table("cityscapes")
+    streets = [street(seed, height, width) for seed in range(scenes)]
+    images, ids = (np.stack([streets[i % scenes][part] for i in range(samples)]) for part in range(2))
+    for part, values in zip(PIXEL_PARTS, (images, table.train_ids()[ids]), strict=True):
+        np.save(folder / f"train.{part}.npy", values)
+    about = {"split": "train", "images": samples, "height": height, "width": width, "classes": table.names}
+    about |= {"palette": table.palette, "names": [f"street {i}" for i in range(samples)]}
+    write_json(folder / "train.json", about)
+    return folder / "train.json"

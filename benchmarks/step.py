@@ -1,0 +1,82 @@
+"""A training step: ours from pack to update, against a plain float32 loop over the same network."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from benchmarks.scenes import street_pack
+from benchmarks.timing import Row, compare, report
+from seg.data.layouts import IGNORE
+from seg.data.loader import Pack
+from seg.models import build_model
+from seg.recipe import Augmentation, Model, Recipe, Schedule
+from seg.training.progress import Progress
+from seg.training.trainer import Trainer
+
+BATCH = 4
+
+
+def measure() -> list[Row]:
+    """The FCN and the U-Net of the Cityscapes study."""
+    return _measured("fcn", 224, steps=4) + _measured("unet", 128, steps=2)
+
+
+def _measured(name: str, side: int, steps: int) -> list[Row]:
+    """An epoch of `steps` steps; both read every batch from a pack and scale it."""
+    recipe = _recipe(name)
+    with TemporaryDirectory() as folder:
+        pack = Pack(street_pack(Path(folder), BATCH * steps, side, side))
+        trainer = Trainer(recipe, pack, pack, torch.device("cpu"), workers=0)
+        progress = Progress(recipe.epochs, len(pack))
+        network = build_model(name, len(pack.classes), {})
+        optimizer = torch.optim.Adam(network.parameters(), recipe.lr)
+
+        def plain() -> None:
+            for start in range(0, len(pack), BATCH):
+                images, labels = pack.read(np.arange(start, start + BATCH))
+                scaled = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().float() / 255
+                optimizer.zero_grad()
+                loss = F.cross_entropy(network(scaled), torch.from_numpy(labels).long(), ignore_index=IGNORE)
+                loss.backward()
+                optimizer.step()
+
+        return compare(
+            f"training step, {name} {side}x{side}, batch {BATCH}",
+            lambda: trainer.train_epoch(0, progress),
+            {"plain fp32 loop": (plain, 1.9)},
+            unit="images/s",
+            amount=len(pack),
+            rounds=7,
+        )
+
+
+def _recipe(name: str) -> Recipe:
+    return Recipe(
+        model=Model(name=name),
+        loss="cross_entropy",
+        optimizer="adam",
+        lr=1e-4,
+        weight_decay=0,
+        momentum=0,
+        schedule=Schedule(),
+        clip_norm=None,
+        batch=BATCH,
+        accumulate=1,
+        epochs=1,
+        validate_every=1,
+        early_stopping=None,
+        augmentation=Augmentation(),
+        scaling="unit",
+        precision="auto",
+        compile=False,
+        deterministic=False,
+        threads=torch.get_num_threads(),
+        seed=0,
+    )
+
+
+if __name__ == "__main__":
+    report(measure)

@@ -1,0 +1,183 @@
+"""From a pack to batches: one gather, one warp, in an order that depends on the seed and the epoch alone.
+
+Samples are read from the pack's files into the batch's own memory (`preadv`): as fast as a memory map, and pages of the
+file do not stay with the process, so resident memory does not grow with the data. On a GPU the pack lies in the
+device's memory where it fits, and gathering and warping happen there.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg.data.augmentation import affine_matrices, warp, warp_tensors
+from seg.data.pack import PIXEL_PARTS, memory_map
+from seg.files import read_json
+from seg.recipe import Augmentation
+
+# Mean and standard deviation of ImageNet's training images, as torchvision's weights expect them.
+_SCALING = {
+    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+_SHARE_OF_DEVICE = 0.5  # of its free memory that a pack may take; the network needs the rest
+
+
+class Batch(NamedTuple):
+    """Images (B, 3, H, W) uint8 in channels-last memory, labels (B, H, W) uint8, positions of the samples (B,)."""
+
+    images: Tensor
+    labels: Tensor
+    samples: np.ndarray
+
+
+class Pack:
+    """A pack opened for reading.
+
+    Attributes:
+        about: the pack's `.json`: names, class table, size.
+        height, width: of its images, pixels.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the pack of a `.json`.
+
+        Raises:
+            ValueError: a file is missing, or of another shape than the `.json` says.
+        """
+        self.about: dict[str, Any] = read_json(path)
+        self.height, self.width = self.about["height"], self.about["width"]
+        self._files: dict[str, int] = {}
+        self._offsets: dict[str, int] = {}
+        self._shapes = {part: (self.height, self.width, *channels) for part, channels in PIXEL_PARTS.items()}
+        for part in self._shapes:
+            found = memory_map(path, part)
+            self._offsets[part] = found.offset
+            self._files[part] = os.open(str(found.filename), os.O_RDONLY)
+
+    def __len__(self) -> int:
+        return int(self.about["images"])
+
+    def __del__(self) -> None:
+        for file in getattr(self, "_files", {}).values():
+            os.close(file)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the scored classes, by train id."""
+        return list(self.about["classes"])
+
+    def read(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images (B, H, W, 3) and labels (B, H, W), uint8, of the samples at these positions (B,)."""
+        return self._read("images", samples), self._read("labels", samples)
+
+    def _read(self, part: str, samples: np.ndarray) -> np.ndarray:
+        values = np.empty((len(samples), *self._shapes[part]), np.uint8)
+        size = values[0].nbytes
+        for value, sample in zip(values, samples, strict=True):
+            start, got = self._offsets[part] + int(sample) * size, 0
+            while got < size:  # a read may stop early, above 2 GiB or at a signal
+                count = os.preadv(self._files[part], [value.reshape(-1)[got:]], start + got)
+                if not count:
+                    raise ValueError(f"pack '{self.about['split']}': sample {sample} is cut off; delete it and rerun")
+                got += count
+        return values
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all samples."""
+        return len(self) * sum(int(np.prod(shape)) for shape in self._shapes.values())
+
+
+def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
+    """Permutation (samples,) of an epoch's positions; depends on the seed and the epoch alone."""
+    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(samples)
+
+
+def scaled(images: Tensor, scaling: str) -> Tensor:
+    """Images (B, 3, H, W) uint8 as the network takes them, float32: `unit`, `symmetric` or `imagenet`."""
+    mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in _SCALING[scaling])
+    return torch.addcmul(-mean / std, images.float(), 1 / (255 * std))
+
+
+class Loader:
+    """Batches of a pack for a device.
+
+    Args:
+        pack: to read from.
+        device: where the batches lie.
+        workers: threads that prepare batches ahead; the batches do not depend on them.
+    """
+
+    def __init__(self, pack: Pack, device: torch.device, workers: int = 0) -> None:
+        self.pack = pack
+        self.device = device
+        self.workers = workers
+        self._resident: tuple[Tensor, Tensor] | None = None
+        if device.type == "cuda" and pack.nbytes < _SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0]:
+            self._resident = self._uploaded()
+
+    def batches(
+        self,
+        order: np.ndarray,
+        batch: int,
+        *,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+    ) -> Iterator[Batch]:
+        """Batches of at most `batch` samples in `order` (positions), each sample warped by its own draw."""
+        chunks = [order[start : start + batch] for start in range(0, len(order), batch)]
+
+        def prepared(samples: np.ndarray) -> Batch:
+            matrices = None
+            if augmentation and augmentation.active:
+                size = {"height": self.pack.height, "width": self.pack.width}
+                matrices = affine_matrices(augmentation, samples, seed=seed, epoch=epoch, **size)
+            return self._batch(samples, matrices)
+
+        if not self.workers:
+            yield from map(prepared, chunks)
+            return
+        with ThreadPoolExecutor(self.workers) as pool:
+            pending = iter(chunks)
+            ahead = deque(pool.submit(prepared, chunk) for chunk in islice(pending, self.workers + 1))
+            while ahead:
+                ready = ahead.popleft().result()
+                ahead.extend(pool.submit(prepared, chunk) for chunk in islice(pending, 1))
+                yield ready
+
+    def _batch(self, samples: np.ndarray, matrices: np.ndarray | None) -> Batch:
+        if self._resident:
+            positions = torch.from_numpy(samples).to(self.device)
+            images, labels = (part.index_select(0, positions) for part in self._resident)
+            images = images.permute(0, 3, 1, 2)
+            if matrices is not None:
+                images, labels = warp_tensors(images, labels, matrices)
+            return Batch(images, labels, samples)
+        pixels, ids = self.pack.read(samples)
+        if matrices is not None:
+            pixels, ids = warp(pixels, ids, matrices)
+        images, labels = torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(ids)
+        if self.device.type == "cuda":
+            images, labels = images.pin_memory(), labels.pin_memory()
+        return Batch(images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True), samples)
+
+    def _uploaded(self) -> tuple[Tensor, Tensor]:
+        """The whole pack in the device's memory, a few samples at a time."""
+        size = (len(self.pack), self.pack.height, self.pack.width)
+        images = torch.empty((*size, 3), dtype=torch.uint8, device=self.device)
+        labels = torch.empty(size, dtype=torch.uint8, device=self.device)
+        for start in range(0, len(self.pack), 32):
+            samples = np.arange(start, min(start + 32, len(self.pack)))
+            for whole, part in zip((images, labels), self.pack.read(samples), strict=True):
+                whole[start : start + len(samples)] = torch.from_numpy(part).to(self.device)
+        return images, labels

@@ -1,0 +1,39 @@
+"""`manifest.json`: what a data set on disk consists of, file by file."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from seg.files import canonical_json, read_json, sha256, write_json
+
+
+def write_manifest(path: Path, about: dict[str, Any]) -> None:
+    """Fingerprint every file below the manifest's folder, except the manifest itself.
+
+    Args:
+        path: the manifest to write, in the data set's folder.
+        about: what the data set is (name, version, licence, citation, source); it stands first in the file.
+    """
+    root = path.parent
+    names = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file() and file != path)
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+        digests = list(pool.map(lambda name: sha256(root / name), names))
+    files = {
+        name: {"size": (root / name).stat().st_size, "sha256": digest}
+        for name, digest in zip(names, digests, strict=True)
+    }
+    write_json(path, {**about, "files": files})
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Content of a manifest. Raises ValueError where it is none."""
+    content: dict[str, Any] = read_json(path)
+    if "files" not in content:
+        raise ValueError(f"{path}: lists no files; delete it and run the download again")
+    return content
+
+
+def fingerprint(manifest: dict[str, Any]) -> str:
+    """SHA-256 over the names, sizes and digests of all files: the same for the same content anywhere."""
+    return hashlib.sha256(canonical_json(manifest["files"]).encode()).hexdigest()

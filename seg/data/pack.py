@@ -1,0 +1,190 @@
+"""Packs: a split decoded and resized once, to be read as memory maps.
+
+A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
+255 for what counts nowhere, and `<split>.json`: names, class table, size, digests, and pixels and images of every id on
+disk. Images are resized bilinearly with antialiasing, labels to the nearest pixel.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from seg.console import run_stage
+from seg.data.layouts import Pair, class_table, find_pairs
+from seg.data.manifest import fingerprint, read_manifest
+from seg.files import read_json, sha256, write_json, written_whole
+
+PIXEL_PARTS = {"images": (3,), "labels": ()}
+
+
+class _Target(NamedTuple):
+    """Where a worker writes its samples, and in which size."""
+
+    layout: str
+    height: int
+    width: int
+    files: dict[str, Path]
+    offset: int
+
+
+def pack(manifest: Path, layout: str, split: str, height: int, width: int, out: Path, workers: int = 1) -> None:
+    """Write the pack of a split.
+
+    Args:
+        manifest: of the data set; its images lie below the same folder.
+        layout: of the data set on disk, see `seg.data.layouts`.
+        split: name of the split.
+        height: of the pack's images, pixels.
+        width: likewise.
+        out: the three files' common path without their endings.
+        workers: processes that decode; the result does not depend on them.
+
+    Raises:
+        ValueError: the split is empty, or files cannot be used: a line each, all at once.
+        OSError: the disk is full or cannot be written.
+    """
+    content = read_manifest(manifest)
+    pairs = find_pairs(layout, manifest.parent, split)
+    table = class_table(layout)
+    paths = [out.with_name(f"{out.name}.{part}.npy") for part in PIXEL_PARTS]
+    ids = np.zeros((2, len(table.ids)), np.int64)  # pixels and images of every id on disk
+    problems = []
+    with written_whole(*paths) as parts:
+        files = dict(zip(PIXEL_PARTS, parts, strict=True))
+        offset = 0
+        for part, channels in PIXEL_PARTS.items():
+            offset = _allocate(files[part], (len(pairs), height, width, *channels))
+        target = _Target(layout, height, width, files, offset)
+        for counts in _packed(target, pairs, workers):
+            if isinstance(counts, str):
+                problems.append(counts)
+            else:
+                ids += np.stack([counts, counts > 0])
+        if problems:
+            raise ValueError("\n".join(problems))
+        digests = {f"{part}_sha256": sha256(path) for part, path in files.items()}
+    about: dict[str, Any] = {
+        "dataset": content.get("name"),
+        "layout": layout,
+        "split": split,
+        "height": height,
+        "width": width,
+        "images": len(pairs),
+        "classes": table.names,
+        "palette": table.palette,
+        "ids": table.ids,
+        "scored": table.scored,
+        "id_pixels": ids[0].tolist(),
+        "id_images": ids[1].tolist(),
+        "manifest": fingerprint(content),
+        **digests,
+        "names": [pair.name for pair in pairs],
+    }
+    write_json(out.with_name(f"{out.name}.json"), about)
+
+
+def memory_map(path: Path, part: str) -> np.memmap:
+    """The values of a part of the pack of a `.json`, read only.
+
+    Raises:
+        ValueError: the file is missing, or of another shape than the `.json` says.
+    """
+    about = read_json(path)
+    shape = (about["images"], about["height"], about["width"], *PIXEL_PARTS[part])
+    file = path.with_name(f"{path.stem}.{part}.npy")
+    try:
+        found: np.memmap = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); delete the pack and run again") from None
+    if found.shape != shape or found.dtype != np.uint8:
+        raise ValueError(
+            f"{file}: got {found.dtype} {found.shape}, expected uint8 {shape}; delete the pack and run again"
+        )
+    return found
+
+
+def _allocate(path: Path, shape: tuple[int, ...]) -> int:
+    """Make an empty .npy of its full size, so that a full disk shows at once; the offset of its data in bytes."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        offset = file.tell()
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, offset + int(np.prod(shape)))
+        return offset
+
+
+def _packed(target: _Target, pairs: list[Pair], workers: int) -> Iterator[np.ndarray | str]:
+    """Pack all pairs, in order; per pair the pixels of every id on disk, or what is wrong with it."""
+    jobs = [(target, index, pair) for index, pair in enumerate(pairs)]
+    if workers == 1 or len(jobs) < 64:  # fewer are done before a process has started
+        yield from map(_pack_one, jobs)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(_pack_one, jobs, chunksize=8)
+
+
+def _pack_one(job: tuple[_Target, int, Pair]) -> np.ndarray | str:
+    target, index, pair = job
+    table = class_table(target.layout)
+    try:
+        image, label = _decoded(pair.image).convert("RGB"), _decoded(pair.label)
+    except ValueError as error:
+        return str(error)
+    if label.mode not in ("L", "P"):
+        return f"{pair.label}: got mode {label.mode}, expected 8-bit ids (mode L or P); replace the file"
+    if label.size != image.size:
+        return f"{pair.label}: label of {_size(label)}, its image is {_size(image)}; they must be of one size"
+    counts = np.bincount(np.asarray(label).ravel(), minlength=len(table.ids))
+    if len(counts) > len(table.ids):
+        return (
+            f"{pair.label}: id {len(counts) - 1} is out of range; "
+            f"layout '{target.layout}' has the ids 0 to {len(table.ids) - 1}; mend the label"
+        )
+    size = (target.width, target.height)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+        label = label.resize(size, Image.Resampling.NEAREST)
+    ids = np.asarray(label)
+    pixels = {"images": np.asarray(image), "labels": table.train_ids()[ids]}
+    for part, values in pixels.items():
+        with target.files[part].open("rb+") as file:
+            file.seek(target.offset + index * values.nbytes)
+            file.write(np.ascontiguousarray(values).data)
+    return np.bincount(ids.ravel(), minlength=len(table.ids))
+
+
+def _decoded(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as file:
+            file.load()
+            return file.copy()
+    except (OSError, SyntaxError, ValueError) as error:  # SyntaxError is what Pillow raises for a broken PNG
+        raise ValueError(f"{path}: cannot be decoded ({error}); replace the file") from None
+
+
+def _size(image: Image.Image) -> str:
+    return f"{image.width}x{image.height}"
+
+
+def main() -> None:
+    """Decode and resize a split of a data set into a pack."""
+    parser = argparse.ArgumentParser(prog="python -m seg.data.pack", description=main.__doc__)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--layout", required=True)
+    parser.add_argument("--split", required=True)
+    parser.add_argument("--height", type=int, required=True, help="pixels")
+    parser.add_argument("--width", type=int, required=True, help="pixels")
+    parser.add_argument("--out", type=Path, required=True, help="path of the pack's files without their endings")
+    parser.add_argument("--workers", type=int, default=1, help="processes that decode")
+    pack(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_stage(main)

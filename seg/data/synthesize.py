@@ -1,0 +1,233 @@
+"""Stage `synthesize`: render a data set of synthetic scenes in the on-disk layout of the one that it stands for.
+
+    python -m seg.data.synthesize --layout cityscapes --height 96 --width 192 \
+        --split train=64 --split val=24 --seed 7 --out data/raw/street/manifest.json
+
+The manifest's folder is replaced as a whole. Scene k of a split depends on the seed, the split's name and k alone.
+"""
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seg.console import run_stage
+from seg.data.manifest import write_manifest
+from seg.data.scenes import render_street
+
+_LEAST = 32  # pixels; below, nothing can be recognised
+_POOL_PAYS = 40e6  # pixels; fewer are rendered before a second process has started
+_VERSION = "1"  # of the scenes; counts up whenever the renderer's picture of a seed changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the scenes that stand for a data set are made and named.
+
+    Attributes:
+        render: (generator, height, width) -> image (H, W, 3) uint8 and label ids (H, W) uint8.
+        files: (split, k) -> image file and label file of scene k, relative to the data set's folder.
+        own: pattern of every relative file name that `files` can give; only such files are ever replaced.
+    """
+
+    render: Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
+    files: Callable[[str, int], tuple[str, str]]
+    own: str
+
+
+def _cityscapes_files(split: str, k: int) -> tuple[str, str]:
+    city = f"synthetic-{split.replace('_', '-')}"
+    name = f"{city}/{city}_{k:06d}_000019"  # Cityscapes labels the 20th frame of each sequence
+    return f"leftImg8bit/{split}/{name}_leftImg8bit.png", f"gtFine/{split}/{name}_gtFine_labelIds.png"
+
+
+LAYOUTS = {
+    "cityscapes": Layout(
+        render=render_street, files=_cityscapes_files, own=r"(leftImg8bit|gtFine)/\w+/synthetic-[\w-]+/[\w-]+\.png"
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """Which scenes a data set consists of; checked when it is made, all that is wrong in one ValueError.
+
+    Attributes:
+        layout: a row of `LAYOUTS`.
+        height: of every scene, in pixels.
+        width: of every scene, in pixels.
+        splits: number of scenes of each split.
+        seed: 0 or more.
+    """
+
+    layout: str
+    height: int
+    width: int
+    splits: dict[str, int]
+    seed: int
+
+    def __post_init__(self) -> None:
+        bad = [
+            f"--split {split}={count}: has no scenes; expected 1 or more"
+            for split, count in self.splits.items()
+            if count < 1
+        ]
+        if self.layout not in LAYOUTS:
+            bad.append(f"--layout {self.layout}: is unknown; known are {', '.join(LAYOUTS)}")
+        for name, value, least in (
+            ("height", self.height, _LEAST),
+            ("width", self.width, _LEAST),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                bad.append(f"--{name} {value}: is too small; expected {least} or more")
+        if bad:
+            raise ValueError("\n".join(bad))
+
+    def generator(self, split: str, k: int) -> np.random.Generator:
+        """The source of all chance in scene k of a split, the same however many scenes there are."""
+        digest = hashlib.sha256(f"{self.seed}/{split}/{k}".encode()).digest()
+        return np.random.Generator(np.random.Philox(int.from_bytes(digest)))
+
+    def write(self, root: Path, split: str, k: int) -> None:
+        """Render scene k of a split below `root`. PNG is compressed little: it is read once, when it is packed."""
+        row = LAYOUTS[self.layout]
+        pictures = row.render(self.generator(split, k), self.height, self.width)
+        for file, picture in zip(row.files(split, k), pictures, strict=True):
+            path = root / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(path, compress_level=1)
+
+    def write_all(self, root: Path, jobs: int) -> None:
+        """Render every scene below `root`, in so many processes where that is sooner than in one."""
+        pairs = [(split, k) for split, count in self.splits.items() for k in range(count)]
+        if jobs == 1 or len(pairs) * self.height * self.width < _POOL_PAYS:
+            for split, k in pairs:
+                self.write(root, split, k)
+            return
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            tasks = [pool.submit(self.write, root, split, k) for split, k in pairs]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # nothing more is written once the error is out
+                raise
+
+    def about(self) -> dict[str, str]:
+        """What the manifest says of these scenes; `source` is the command that renders them again."""
+        splits = " ".join(f"--split {split}={count}" for split, count in self.splits.items())
+        size = f"--height {self.height} --width {self.width}"
+        return {
+            "name": f"synthetic scenes in the layout '{self.layout}'",
+            "version": _VERSION,
+            "licence": "MIT",
+            "citation": "none: rendered by this repository",
+            "source": f"python -m seg.data.synthesize --layout {self.layout} {size} {splits} --seed {self.seed}",
+        }
+
+
+def synthesize(out: Path, scenes: Scenes, jobs: int = 1) -> None:
+    """Render scenes into the folder of `out`, in place of what an earlier run put there, and write the manifest.
+
+    Args:
+        out: the manifest; its folder is the data set's.
+        scenes: what to render.
+        jobs: processes at most; the result does not depend on it.
+
+    Raises:
+        ValueError: the folder holds files that are no synthetic scenes.
+        OSError: as the disk says. The folder is then as it was.
+    """
+    out = out.absolute()
+    root = out.parent
+    part, old = root.with_name(f".{root.name}.part"), root.with_name(f".{root.name}.old")
+    if old.exists() and not root.exists():  # a run was killed between the two renames of `_swap`
+        old.rename(root)
+    _refuse_foreign(root, LAYOUTS[scenes.layout].own, out.name)
+    for left in (part, old):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        scenes.write_all(part, jobs)
+        write_manifest(part / out.name, scenes.about())
+        _swap(part, root, old)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _swap(part: Path, root: Path, old: Path) -> None:
+    """Put `part` in the place of `root`, which stays where that fails."""
+    if root.exists():
+        root.rename(old)
+    try:
+        part.rename(root)
+    except OSError:
+        if old.exists():
+            old.rename(root)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _refuse_foreign(root: Path, own: str, manifest: str) -> None:
+    name = re.escape(manifest)
+    known = re.compile(rf"{own}|{name}|\.{name}\.part")
+    files = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir())
+    foreign = [file for file in files if not known.fullmatch(file)]
+    if foreign:
+        raise ValueError(
+            f"{root}: holds {len(foreign)} other files, such as {foreign[0]}, and would be replaced as a whole; "
+            "give --out in a folder of its own"
+        )
+
+
+def parse_splits(texts: Iterable[str]) -> dict[str, int]:
+    """Number of scenes by split, from texts such as `train=64`.
+
+    Raises:
+        ValueError: all that are malformed or given twice, one line each.
+    """
+    splits: dict[str, int] = {}
+    bad = []
+    for text in texts:
+        match = re.fullmatch(r"([A-Za-z]\w*)=(\d+)", text, re.ASCII)
+        if not match:
+            bad.append(f"--split {text}: expected a name and a number of scenes, such as train=64")
+        elif match[1] in splits:
+            bad.append(f"--split {text}: the split '{match[1]}' is given twice; keep one")
+        else:
+            splits[match[1]] = int(match[2])
+    if bad:
+        raise ValueError("\n".join(bad))
+    return splits
+
+
+def main() -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="python -m seg.data.synthesize", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--layout", required=True, help=f"on-disk layout: {', '.join(LAYOUTS)}")
+    parser.add_argument("--height", type=int, required=True, help="of every scene, in pixels")
+    parser.add_argument("--width", type=int, required=True, help="of every scene, in pixels")
+    parser.add_argument("--split", action="append", required=True, metavar="NAME=COUNT", help="once for every split")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at most (default: all cores)")
+    parser.add_argument("--out", type=Path, required=True, help="manifest to write; its folder is replaced as a whole")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        raise ValueError(f"--jobs {args.jobs}: is too small; expected 1 or more")
+    splits = parse_splits(args.split)
+    scenes = Scenes(layout=args.layout, height=args.height, width=args.width, splits=splits, seed=args.seed)
+    synthesize(args.out, scenes, args.jobs)
+
+
+if __name__ == "__main__":
+    run_stage(main)

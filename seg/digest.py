@@ -1,0 +1,121 @@
+"""The digest of the code behind a stage: what it imports from `seg`, without comments, docstrings and blank lines.
+
+Snakemake keeps the digest as a parameter of the rule, so a change in code that can change a result makes just that
+result stale. It is taken from the syntax tree in a form of our own, because `ast.dump` and `ast.unparse` differ between
+Python versions and the digest may not.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+# These cannot change a result: what the first two say stands, resolved, in the recipe; the others write and talk.
+_WITHOUT_EFFECT = frozenset(
+    {"seg.params", "seg.recipe", "seg.digest", "seg.console", "seg.cli", "seg.training.progress"}
+)
+
+
+def code_digest(*modules: str) -> str:
+    """SHA-256 (16 hexadecimal digits) over `modules` and all that they import from `seg`, however far.
+
+    Modules that are imported by a computed name (a model's file, a data set's layout) are not seen: name them too.
+
+    Raises:
+        ValueError: a module has no file.
+    """
+    found: set[str] = set()
+    queue = list(modules)
+    while queue:
+        module = queue.pop()
+        if module not in found and module not in _WITHOUT_EFFECT:
+            found.add(module)
+            queue.extend(_imports(module))
+    digest = hashlib.sha256()
+    for module in sorted(found):
+        digest.update(f"{module} {_module_digest(module)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def tree_digest(source: str) -> str:
+    """SHA-256 of what `source` does: blind to comments, docstrings, layout and the Python version."""
+    return hashlib.sha256("".join(_tokens(ast.parse(source))).encode()).hexdigest()
+
+
+@cache
+def _module_digest(module: str) -> str:
+    return tree_digest(_source(module))
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Modules of `seg` that a module imports at any level, packages above them included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    ours = {name for name in names if name.split(".")[0] == "seg" and _path(name)}
+    parents = {name[:i] for name in ours for i, letter in enumerate(name) if letter == "."}
+    return tuple(sorted(ours | parents))
+
+
+def _path(module: str) -> Path | None:
+    base = PACKAGE.parent.joinpath(*module.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def _source(module: str) -> str:
+    path = _path(module)
+    if path is None:
+        raise ValueError(f"module {module} has no file below {PACKAGE}; name one that exists")
+    return path.read_text(encoding="utf-8")
+
+
+def _tokens(node: object) -> Iterator[str]:
+    """The tree in prefix form. Empty fields are left out: newer Pythons add some, such as `type_params`."""
+    if isinstance(node, ast.Constant):
+        yield f"({type(node.value).__name__} {node.value!r})"
+    elif isinstance(node, ast.AST):
+        yield f"({type(node).__name__}"
+        for field, raw in sorted(ast.iter_fields(node)):
+            value = raw
+            if field == "body" and isinstance(raw, list):
+                value = _without_docstring(node, raw)
+            elif field == "values" and isinstance(node, ast.JoinedStr):
+                value = _joined(raw)
+            if value is not None and value != [] and field not in ("ctx", "kind", "type_comment"):
+                yield f" {field}="
+                yield from _tokens(value)
+        yield ")"
+    elif isinstance(node, list):
+        yield "["
+        for item in node:
+            yield from _tokens(item)
+        yield "]"
+    else:
+        yield repr(node)
+
+
+def _without_docstring(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return body
+    return body if ast.get_docstring(node, clean=False) is None else body[1:]
+
+
+def _joined(values: list[ast.expr]) -> list[ast.expr]:
+    """Parts of an f-string with neighbouring texts as one: early 3.12 keeps them apart and adds empty ones."""
+    parts: list[ast.expr] = []
+    for value in values:
+        last = parts[-1] if parts else None
+        if isinstance(value, ast.Constant) and value.value == "":
+            continue
+        if isinstance(value, ast.Constant) and isinstance(last, ast.Constant):
+            parts[-1] = ast.Constant(str(last.value) + str(value.value))
+        else:
+            parts.append(value)
+    return parts

@@ -1,0 +1,88 @@
+"""Confusion matrices: the one integer count behind every metric.
+
+Truth and prediction of a pixel are one number of 16 bits, and the histogram of these numbers holds what is needed for
+the matrix and for the check of its arguments: no pixel is masked, compared or counted twice.
+"""
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from seg.data.layouts import IGNORE
+
+if TYPE_CHECKING:
+    import torch
+
+_PART = 2**24  # pixels a histogram is taken over: OpenCV gives counts as float32, which is exact up to here
+
+
+def confusion_matrix(labels: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
+    """How often each class was predicted as each class.
+
+    Args:
+        labels: uint8, any shape; a train id below `classes`, or 255 where the pixel counts nowhere.
+        prediction: uint8, same shape; a class below `classes` wherever the label is not 255.
+        classes: number of classes C, at most 255.
+
+    Returns:
+        (C, C) int64; rows are the truth, columns the prediction. Its sum is the number of labelled pixels.
+
+    Raises:
+        ValueError: shapes or dtypes differ from the above, or a value is out of range; all values found are named.
+    """
+    _check(labels, prediction, classes)
+    joint = _joint(labels, prediction, classes)
+    if joint[:classes].sum() + joint[IGNORE].sum() != labels.size:  # something is out of range; is it an ignored pixel?
+        joint = _joint(labels, prediction, 256)
+        _refuse_strange(joint, classes)
+    return joint[:classes, :classes].copy()
+
+
+def confusion_matrix_on_device(labels: "torch.Tensor", prediction: "torch.Tensor", classes: int) -> np.ndarray:
+    """The same matrix, counted where the two uint8 tensors of one shape lie; only 256 x 256 counts leave the device."""
+    _check(labels, prediction, classes)
+    codes = labels.flatten().int() * 256 + prediction.flatten()
+    joint = codes.bincount(minlength=256 * 256).view(256, 256).cpu().numpy()
+    _refuse_strange(joint, classes)
+    return joint[:classes, :classes].copy()
+
+
+def _check(labels: "np.ndarray | torch.Tensor", prediction: "np.ndarray | torch.Tensor", classes: int) -> None:
+    kinds = {str(part.dtype).removeprefix("torch.") for part in (labels, prediction)}
+    if kinds != {"uint8"} or labels.shape != prediction.shape:
+        shapes = f"{tuple(labels.shape)} and {tuple(prediction.shape)}"
+        raise ValueError(
+            f"labels and prediction are {' and '.join(sorted(kinds))} of {shapes}; give uint8 of one shape"
+        )
+    if not 0 < classes <= IGNORE:
+        raise ValueError(f"{classes} classes; uint8 labels with {IGNORE} for ignored pixels hold 1 to {IGNORE}")
+
+
+def _joint(labels: np.ndarray, prediction: np.ndarray, bins: int) -> np.ndarray:
+    """Histogram (256, bins) int64 over the pairs of label and prediction, without predictions from `bins` on."""
+    # As one row OpenCV counts in one thread: a second brings little here, and a busy core would be waited for.
+    truth, guess = labels.reshape(1, -1), prediction.reshape(1, -1)
+    total = np.zeros((bins, 256), np.int64)
+    for start in range(0, truth.size, _PART):
+        part = np.s_[:, start : start + _PART]
+        codes = cv2.merge([truth[part], guess[part]]).view("<u2")  # label + 256 * prediction
+        counts = cv2.calcHist([codes], [0], None, [bins * 256], [0, bins * 256])
+        total += counts.reshape(bins, 256).astype(np.int64)
+    return total.T
+
+
+def _refuse_strange(joint: np.ndarray, classes: int) -> None:
+    """Raise ValueError where a joint histogram (256, 256) has pixels beyond the classes that are not ignored."""
+    strange = np.flatnonzero(joint[classes:IGNORE].any(axis=1)) + classes
+    wrong = np.flatnonzero(joint[:classes, classes:].any(axis=0)) + classes
+    expected = f"expected 0 to {classes - 1}"
+    lines = []
+    if strange.size:
+        lines.append(
+            f"labels hold {', '.join(map(str, strange))}; {expected} or {IGNORE}: look at the data set's class table"
+        )
+    if wrong.size:
+        lines.append(f"the prediction holds {', '.join(map(str, wrong))}; {expected}: the model has other classes")
+    if lines:
+        raise ValueError("\n".join(lines))

@@ -1,0 +1,82 @@
+"""Files that are written whole or not at all, and what a file's content is known by."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """Says where there was no room, which the system does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(f"{folder}: {error.strerror}; make room and run again") from None
+
+
+@contextmanager
+def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Temporary names beside `paths` to write to; renamed together when the block ends well, else deleted.
+
+    Each is flushed to the disk before the first rename, so that neither an exception, a full disk nor a lost
+    machine leaves half a file under a final name. The temporary names are fixed: what a killed run left is
+    overwritten by the next.
+
+    Raises:
+        OSError: as the disk says; when it is full, with the folder's name.
+    """
+    parts = tuple(path.with_name(f".{path.name}.part") for path in paths)
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with full_disk_named(paths[0].parent):
+            yield parts
+            for part in parts:
+                with part.open("rb+") as file:
+                    os.fsync(file.fileno())
+            for part, path in zip(parts, paths, strict=True):
+                part.replace(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` whole or not at all."""
+    with written_whole(path) as (part,):
+        part.write_text(text, encoding="utf-8")
+
+
+def canonical_json(content: Any) -> str:
+    """One line of JSON that is the same for the same content: sorted keys, no spaces, no NaN."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON, whole or not at all. NaN is refused: write `None` for what is absent."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file.
+
+    Raises:
+        ValueError: the file is not JSON; the message names it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not a JSON file ({error}); delete it and run again") from None

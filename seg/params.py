@@ -1,0 +1,314 @@
+"""`params.yaml` -> frozen, validated recipes.
+
+`Params` is the file as it stands, every key known and every value possible; its methods answer what a preset, a study,
+a variant and a seed come to. Everything wrong in a file is told at once, each with its path.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
+
+import yaml
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, create_model, model_validator
+
+from seg.console import run_stage
+from seg.data.layouts import LAYOUTS
+from seg.recipe import Count, Frozen, Positive, Recipe
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Side = Annotated[int, Field(ge=32)]
+Scale = Annotated[float, Field(gt=0, le=1)]
+Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML has lists only
+Size = Scale | Sides
+Split = Literal["train", "val", "test"]
+
+
+class Scenes(Frozen):
+    """How many scenes to render for each split, and from which seed."""
+
+    train: Count
+    val: Count
+    seed: Annotated[int, Field(ge=0)]
+
+
+class DatasetRow(Frozen):
+    """A data set: its layout on disk, the size (height, width) of its images and the split that is scored.
+
+    With `scenes` it is rendered, else downloaded under its own name.
+    """
+
+    layout: str
+    size: Sides
+    score: Split
+    scenes: Scenes | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> "DatasetRow":
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout '{self.layout}' is unknown; known are {', '.join(LAYOUTS)}")
+        return self
+
+
+class Preset(Frozen):
+    """Where the data comes from and how much of it is spent.
+
+    `epochs` is the share of every variant's epochs, `epochs_of` that of single ones, by `study/variant`.
+    """
+
+    title: str
+    datasets: dict[Identifier, Identifier]
+    epochs: Positive
+    epochs_of: dict[str, Positive] = {}
+    validate_every: Count
+
+
+_SETTINGS = {
+    name: kind
+    for name, kind in get_type_hints(Recipe, include_extras=True).items()
+    if name in Recipe.model_fields and name not in ("seed", "validate_every")  # of the run and of the preset
+}
+_NEVER_NULL = {name for name, kind in _SETTINGS.items() if NoneType not in get_args(kind)} | {"train_size", "eval_size"}
+_OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _SETTINGS.items()}
+
+
+class _Row(Frozen):
+    train_size: Size | None = None
+    eval_size: Size | None = None
+
+
+Settings: type[_Row] = create_model("Settings", __base__=_Row, __doc__="Values of a recipe.", **_OPTIONAL)
+
+
+class _VariantRow(Settings):
+    """A variant: what differs from its study's defaults; `ours` names the values that the source does not give."""
+
+    enabled: bool = True
+    ours: list[str] = []
+    notes: list[str] = []
+
+
+class Study(Frozen):
+    """A published comparison: defaults and one row a variant."""
+
+    title: str
+    source: str
+    dataset: Identifier
+    classes: list[str]
+    notes: list[str] = []
+    defaults: Settings
+    variants: dict[Identifier, _VariantRow]
+
+
+class Pack(NamedTuple):
+    """A data set's split at a size in pixels."""
+
+    dataset: str
+    split: str
+    height: int
+    width: int
+
+
+class Params(Frozen):
+    """The whole of `params.yaml`."""
+
+    preset: Identifier
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+    presets: dict[Identifier, Preset]
+    datasets: dict[Identifier, DatasetRow]
+    defaults: Settings
+    studies: dict[Identifier, Study]
+
+    def variants(self, study: str) -> list[str]:
+        """Names of a study's variants that are switched on, in the file's order."""
+        return [name for name, row in self.studies[study].variants.items() if row.enabled]
+
+    def dataset(self, preset: str, study: str) -> str:
+        """The data set that a study runs on under a preset."""
+        own = self.studies[study].dataset
+        return self.presets[preset].datasets.get(own, own)
+
+    def recipe(self, preset: str, study: str, variant: str, seed: int) -> Recipe:
+        """The recipe of one training."""
+        spent = self.presets[preset]
+        values = {key: value for key, (value, _) in self.settings(study, variant).items() if key in _SETTINGS}
+        share = spent.epochs_of.get(f"{study}/{variant}", spent.epochs)
+        values["epochs"] = max(1, round(values["epochs"] * share))
+        if every := values["schedule"].get("every"):
+            values["schedule"] |= {"every": max(1, round(every * share))}
+        return Recipe(**values, validate_every=min(spent.validate_every, values["epochs"]), seed=seed)
+
+    def settings(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
+        """Every value of a variant with the path in the file that it comes from, before the preset's share."""
+        layers = (
+            ("defaults", self.defaults),
+            (f"studies.{study}.defaults", self.studies[study].defaults),
+            (f"studies.{study}.variants.{variant}", self.studies[study].variants[variant]),
+        )
+        values: dict[str, tuple[Any, str]] = {}
+        for path, layer in layers:
+            given: BaseModel = layer
+            for key, value in given.model_dump(exclude_unset=True).items():
+                if key in _SETTINGS or key in _Row.model_fields:
+                    values[key] = (value, path)
+        return values
+
+    def pack(self, preset: str, study: str, variant: str, split: Literal["train", "val", "score"]) -> Pack:
+        """The pack that a variant trains on, validates on, or is scored on."""
+        name = self.dataset(preset, study)
+        row = self.datasets[name]
+        settings = self.settings(study, variant)
+        size = settings["train_size" if split == "train" else "eval_size"][0]
+        height, width = (round(side * size) for side in row.size) if isinstance(size, float) else size
+        return Pack(name, row.score if split == "score" else split, height, width)
+
+
+def load_params(content: Mapping[str, Any]) -> Params:
+    """Validate the content of `params.yaml`.
+
+    Raises:
+        ValueError: a line for everything that is wrong, each with its path and the nearest known name.
+    """
+    problems: list[str] = []
+    try:
+        params = Params.model_validate(dict(content))
+    except ValidationError as error:
+        problems += dict.fromkeys(_line(problem) for problem in error.errors())
+    problems += _dead_ends(content)
+    problems = problems or list(dict.fromkeys(_contradictions(params)))
+    if problems:
+        raise ValueError("\n".join(problems))
+    return params
+
+
+def read_params(path: Path) -> Params:
+    """Read and validate `params.yaml`. Raises ValueError for everything that is wrong in it, OSError without it."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: got {type(content).__name__}, expected keys such as preset and studies")
+    return load_params(content)
+
+
+def _dead_ends(content: Mapping[str, Any]) -> Iterator[str]:
+    """Names of presets and data sets that lead nowhere, in raw content, which may be wrong elsewhere."""
+    presets, datasets, studies = (_mapping(content.get(key)) for key in ("presets", "datasets", "studies"))
+    names: list[tuple[str, Any, Mapping[str, Any]]] = [("preset", content.get("preset"), presets)]
+    for key, preset in presets.items():
+        for old, new in _mapping(_mapping(preset).get("datasets")).items():
+            names += [(f"presets.{key}.datasets.{old}", name, datasets) for name in (old, new)]
+    for key, study in studies.items():
+        names.append((f"studies.{key}.dataset", _mapping(study).get("dataset"), datasets))
+    runs = {
+        f"{key}/{name}": None for key, study in studies.items() for name in _mapping(_mapping(study).get("variants"))
+    }
+    for key, preset in presets.items():
+        of = f"presets.{key}.epochs_of"
+        names += [(f"{of}.{run}", run, runs) for run in _mapping(_mapping(preset).get("epochs_of"))]
+    for path, name, known in names:
+        if isinstance(name, str) and name not in known:
+            yield f"{path}: '{name}' is unknown; {_nearest(name, known)}"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _contradictions(params: Params) -> Iterator[str]:
+    """What no single value shows: recipes that are incomplete or have a `null` where a value must be."""
+    for study_name, study in params.studies.items():
+        for variant, row in study.variants.items():
+            path = f"studies.{study_name}.variants.{variant}"
+            settings = params.settings(study_name, variant)
+            for key in [*_SETTINGS, *_Row.model_fields]:
+                if key not in settings:
+                    yield f"{path}.{key}: missing; give it here, in the study's defaults or in defaults"
+                elif key in _NEVER_NULL and settings[key][0] is None:
+                    yield f"{settings[key][1]}.{key}: got null; give a value or take the line out"
+            for key in row.ours:
+                if key not in settings:
+                    yield f"{path}.ours: '{key}' is no value of a recipe; {_nearest(key, settings)}"
+
+
+def _line(problem: Any) -> str:
+    """One problem that pydantic found, as `path: what came, what was expected`."""
+    keys, known = _path(problem["loc"])
+    path = ".".join(keys)
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: unknown; {_nearest(keys[-1], known)}"
+    if problem["type"] == "missing":
+        return f"{path}: missing; add it"
+    if problem["type"] == "value_error":
+        return f"{path}: {problem['ctx']['error']}"
+    got = problem["input"]
+    hint = ""
+    if isinstance(got, str) and got.lower().replace("e", "").replace("-", "").replace("+", "").isdigit():
+        hint = "; YAML reads it as text: write it without quotes, exponents with a point (1.0e-4)"
+    return f"{path}: got {got!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}{hint}"
+
+
+def _path(location: tuple[int | str, ...]) -> tuple[list[str], list[str]]:
+    """Keys of the file along a pydantic location, which also names union members, and the keys known at its end."""
+    keys: list[str] = []
+    known: list[str] = []
+    current: Any = Params
+    for part in location:
+        if part == "[key]":
+            continue
+        models = [kind for kind in _flat(current) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        fields = {name: field for model in models for name, field in model.model_fields.items()}
+        mappings = [get_args(kind)[1] for kind in _flat(current) if getattr(kind, "__origin__", None) is dict]
+        if part in fields:
+            keys.append(str(part))
+            current = fields[str(part)].annotation
+        elif mappings:
+            keys.append(str(part))
+            current = mappings[0]
+        elif fields:
+            keys.append(str(part))
+            known = list(fields)
+        elif isinstance(part, int):
+            keys.append(str(part))
+    return keys, known
+
+
+def _flat(annotation: Any) -> list[Any]:
+    """The types behind an annotation: members of unions, without `Annotated`."""
+    if annotation is None or getattr(annotation, "__origin__", None) is dict or isinstance(annotation, type):
+        return [annotation]
+    parts = get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        return _flat(parts[0])
+    return [kind for part in parts for kind in _flat(part)] if parts else [annotation]
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of `params.yaml` for editors."""
+    return TypeAdapter(Params).json_schema()
+
+
+def main() -> None:
+    """Check `params.yaml`, or print its JSON schema."""
+    parser = argparse.ArgumentParser(prog="python -m seg.params", description=main.__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema instead")
+    arguments = parser.parse_args()
+    if arguments.schema:
+        sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
+    else:
+        read_params(arguments.file)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,148 @@
+"""A recipe: everything that can change what a training gives, and nothing else.
+
+`seg.params` makes recipes from `params.yaml`; a rule freezes one into its command as JSON; training writes it into the
+checkpoint. What does not change the result (the device, the number of loader workers, where files lie) is no part of
+it. What the data is, the packs say themselves.
+"""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from seg.files import canonical_json
+from seg.models import check_model
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """Immutable, and refuses unknown keys and silent conversions (`"3"` is no number, `1.5` no count)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Interval(Frozen):
+    """A closed range to draw from."""
+
+    low: Positive
+    high: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Interval":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}; swap them")
+        return self
+
+
+class Rotation(Frozen):
+    """Rotate with probability `p` by an angle drawn uniformly from [-degrees, degrees]."""
+
+    p: Probability
+    degrees: Annotated[float, Field(gt=0, le=180)]
+
+
+class Crop(Frozen):
+    """Random resized crop with probability `p`: share of the area drawn uniformly, aspect ratio log-uniformly."""
+
+    p: Probability
+    area: Interval
+    aspect: Interval
+
+
+class Augmentation(Frozen):
+    """Random changes of an image and its labels, composed to one affine map; each off by default."""
+
+    flip: Probability = 0.0
+    rotation: Rotation | None = None
+    crop: Crop | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether any sample can come out changed."""
+        return self.flip > 0 or self.rotation is not None or self.crop is not None
+
+
+class Schedule(Frozen):
+    """How the learning rate falls: see `seg.training.optimisation.learning_rate`.
+
+    `every` (epochs) and `factor` belong to `step`, `power` to `polynomial`.
+    """
+
+    name: Literal["constant", "step", "cosine", "polynomial"] = "constant"
+    every: Count | None = None
+    factor: Positive | None = None
+    power: Positive | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Schedule":
+        wanted = {"step": {"every", "factor"}, "polynomial": {"power"}}.get(self.name, set())
+        given = {key for key in ("every", "factor", "power") if getattr(self, key) is not None}
+        if wanted != given:
+            raise ValueError(
+                f"schedule '{self.name}' takes {', '.join(sorted(wanted)) or 'no value'}; "
+                f"got {', '.join(sorted(given)) or 'none'}"
+            )
+        return self
+
+
+class EarlyStopping(Frozen):
+    """Stop after `patience` validations without a lower validation loss; the best weights are restored."""
+
+    patience: Count
+
+
+class Model(Frozen):
+    """A network by its name in `seg.models` and the options that its file takes."""
+
+    name: str
+    options: dict[str, bool | int | float | str] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> "Model":
+        check_model(self.name, self.options)
+        return self
+
+
+class Recipe(Frozen):
+    """One training, whole."""
+
+    model: Model
+    loss: Literal["cross_entropy", "dice"]
+    optimizer: Literal["adam", "adamw", "sgd"]
+    lr: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    schedule: Schedule
+    clip_norm: Positive | None
+    batch: Count
+    accumulate: Count
+    epochs: Count
+    validate_every: Count
+    early_stopping: EarlyStopping | None
+    augmentation: Augmentation
+    scaling: Literal["unit", "symmetric", "imagenet"]
+    precision: Literal["auto", "fp32", "bf16"]
+    compile: bool
+    deterministic: bool
+    threads: Count
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    def json_line(self) -> str:
+        """The recipe as one canonical line, for a command, a file's metadata and a digest."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+def recipe_from_json(text: str) -> Recipe:
+    """The recipe that a command carries. Raises ValueError where it is none."""
+    try:
+        content: Any = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"--recipe is no JSON ({error}); take the line that Snakemake prints") from None
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        lines = (f"--recipe: {'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise ValueError("\n".join(lines)) from None

@@ -1,0 +1,41 @@
+"""Lines for the person who watches a training. Nothing here decides a result."""
+
+import time
+from typing import Any
+
+from seg.console import say
+
+_LINE_EVERY = 30  # seconds between two lines within an epoch
+
+
+class Progress:
+    """Loss, images a second and time left of a training of `epochs` over `samples` images each."""
+
+    def __init__(self, epochs: int, samples: int) -> None:
+        self.epochs, self.samples = epochs, samples
+        self.start = self.said = time.monotonic()
+        self.seen = 0
+
+    def stepped(self, epoch: int, step: int, samples: int, loss: float) -> None:
+        """Count a step; say a line if the last one is a while ago."""
+        self.seen += samples
+        if time.monotonic() - self.said > _LINE_EVERY:
+            self._say(f"epoch {epoch + 1}/{self.epochs} step {step + 1} loss {loss:.4f}")
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        """Say the line of an epoch."""
+        line = f"epoch {row['epoch']}/{self.epochs} loss {row['train_loss']:.4f}"
+        if "val_loss" in row:
+            line += f" val {row['val_loss']:.4f} mIoU {row['val_miou']:.4f}"
+        self._say(line)
+
+    def _say(self, line: str) -> None:
+        self.said = time.monotonic()
+        spent = self.said - self.start
+        left = spent * (self.epochs * self.samples / self.seen - 1)
+        say(f"{line} {self.seen / spent:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left")
+
+    @property
+    def images_per_second(self) -> float:
+        """Over the whole training, validations included."""
+        return self.seen / (time.monotonic() - self.start)

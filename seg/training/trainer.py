@@ -1,0 +1,150 @@
+"""A network in training: what a step, an epoch and a validation are, for all networks, losses and data."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seg.data.layouts import IGNORE
+from seg.data.loader import Batch, Loader, Pack, epoch_order, scaled
+from seg.evaluation.confusion import confusion_matrix
+from seg.evaluation.metrics import mean_iou, pixel_accuracy
+from seg.evaluation.prediction import predict_labels
+from seg.models import build_model
+from seg.recipe import Recipe
+from seg.runtime import autocast, resolve_precision
+from seg.training.losses import LOSSES
+from seg.training.optimisation import learning_rate, make_optimizer
+from seg.training.progress import Progress
+
+_CHECK_EVERY = 50  # steps between two looks at the loss on a GPU, each of which waits for it
+
+
+class _Step(NamedTuple):
+    """A step whose loss has not been looked at yet."""
+
+    epoch: int
+    step: int
+    lr: float
+    samples: np.ndarray
+    loss: Tensor
+
+
+class Trainer:
+    """The network, its optimiser and its batches."""
+
+    def __init__(self, recipe: Recipe, train: Pack, validation: Pack, device: torch.device, workers: int) -> None:
+        self.recipe = recipe
+        self.device = device
+        self.precision = resolve_precision(recipe.precision, device)
+        self.train_loader = Loader(train, device, workers)
+        self.validation_loader = Loader(validation, device, workers)
+        self.classes = len(train.classes)
+        torch.manual_seed(recipe.seed)
+        model = build_model(recipe.model.name, self.classes, recipe.model.options)
+        self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
+        self.forward = torch.compile(self.model) if recipe.compile else self.model
+        self.optimizer = make_optimizer(self.model, recipe)
+        self.loss = LOSSES[recipe.loss]
+        self.steps = -(-len(train) // (recipe.batch * recipe.accumulate))
+        self._unseen: list[_Step] = []
+
+    def train_epoch(self, epoch: int, progress: Progress) -> tuple[float, float]:
+        """One pass over the training pack; the mean loss a sample and the epoch's last learning rate."""
+        recipe = self.recipe
+        torch.manual_seed(recipe.seed + 1_000_003 * (epoch + 1))  # dropout: as after a restart at this epoch
+        order = epoch_order(len(self.train_loader.pack), recipe.seed, epoch)
+        batches = self.train_loader.batches(
+            order, recipe.batch, augmentation=recipe.augmentation, seed=recipe.seed, epoch=epoch
+        )
+        self.model.train()
+        total, lr = 0.0, recipe.lr
+        for step, group in enumerate(_grouped(batches, recipe.accumulate)):
+            lr = learning_rate(
+                recipe.schedule, recipe.lr, epoch=epoch, step=step, steps=self.steps, epochs=recipe.epochs
+            )
+            for parameters in self.optimizer.param_groups:
+                parameters["lr"] = lr
+            loss = self._step(group)
+            samples = np.concatenate([batch.samples for batch in group])
+            self._unseen.append(_Step(epoch, step, lr, samples, loss))
+            if self.device.type == "cpu" or len(self._unseen) >= _CHECK_EVERY or step == self.steps - 1:
+                total += self._look(progress)
+        return total / len(order), lr
+
+    def _step(self, group: list[Batch]) -> Tensor:
+        """Forward, backward and update over batches that count as one; their loss, on the device.
+
+        Batches weigh by their labelled pixels: for cross entropy the gradient is that of one large batch.
+        """
+        labelled = [(batch.labels != IGNORE).sum() for batch in group]
+        everything = torch.stack(labelled).sum().clamp(min=1)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.device)
+        for batch, pixels in zip(group, labelled, strict=True):
+            with autocast(self.device, self.precision):
+                logits = self.forward(scaled(batch.images, self.recipe.scaling))
+            loss = self.loss(logits, batch.labels)
+            if len(group) > 1:
+                loss = loss * (pixels / everything)
+            loss.backward()
+            total += loss.detach()
+        if self.recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+        self.optimizer.step()
+        return total
+
+    def _look(self, progress: Progress) -> float:
+        """Sum over samples of the losses of the steps not looked at yet.
+
+        Raises:
+            ValueError: one is not finite; names the step, the learning rate and the images.
+        """
+        total = 0.0
+        losses = torch.stack([step.loss for step in self._unseen]).tolist()
+        for step, loss in zip(self._unseen, losses, strict=True):
+            if not np.isfinite(loss):
+                names = [self.train_loader.pack.about["names"][i] for i in step.samples]
+                raise ValueError(
+                    f"loss became {loss} in epoch {step.epoch + 1}, step {step.step + 1}, at learning rate "
+                    f"{step.lr:g}, images {', '.join(names)}; lower lr, set clip_norm or precision: fp32"
+                )
+            total += loss * len(step.samples)
+            progress.stepped(step.epoch, step.step, len(step.samples), loss)
+        self._unseen.clear()
+        return total
+
+    @torch.inference_mode()
+    def validate(self) -> dict[str, float]:
+        """Loss (mean over batches by labelled pixels), pixel accuracy and mIoU on the validation pack."""
+        self.model.eval()
+        pack = self.validation_loader.pack
+        matrix = np.zeros((self.classes, self.classes), np.int64)
+        total, pixels = 0.0, 0
+        for batch in self.validation_loader.batches(np.arange(len(pack)), self.recipe.batch):
+            with autocast(self.device, self.precision):
+                logits = self.model(scaled(batch.images, self.recipe.scaling))
+            labelled = int((batch.labels != IGNORE).sum())
+            total += float(self.loss(logits, batch.labels)) * labelled
+            pixels += labelled
+            predicted = predict_labels(logits, (pack.height, pack.width)).cpu().numpy()
+            matrix += confusion_matrix(batch.labels.cpu().numpy(), predicted, self.classes)
+        return {
+            "val_loss": total / max(pixels, 1),
+            "val_pixel_accuracy": float(pixel_accuracy(matrix)),
+            "val_miou": float(mean_iou(matrix)),
+        }
+
+
+def _grouped(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    """Batches in lists of `size`, the last perhaps shorter."""
+    group: list[Batch] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

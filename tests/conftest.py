@@ -1,0 +1,132 @@
+"""Tiny data sets in both layouts, drawn from a seed; a pack of one; a recipe. What is shared must not be changed."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.layouts import class_table
+from seg.data.manifest import write_manifest
+from seg.data.pack import pack
+from seg.recipe import Augmentation, Model, Recipe, Schedule
+
+HEIGHT, WIDTH = 48, 64
+COUNTS = {"train": 12, "val": 4, "test": 4}
+FILES = {
+    "camvid": ("{split}/scene_{k:04d}.png", "{split}annot/scene_{k:04d}.png"),
+    "cityscapes": (
+        "leftImg8bit/{split}/ulm/ulm_{k:06d}_000019_leftImg8bit.png",
+        "gtFine/{split}/ulm/ulm_{k:06d}_000019_gtFine_labelIds.png",
+    ),
+}
+
+WriteDataset = Callable[..., Path]
+
+
+class Packs(NamedTuple):
+    """The `.json` of each split's pack."""
+
+    train: Path
+    val: Path
+
+
+def draw(generator: np.random.Generator, ids: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image (H, W, 3) and label ids (H, W), uint8: blocks of 8 pixels, each id with a colour of its own and noise."""
+    blocks = generator.integers(ids, size=(-(-height // 8), -(-width // 8)), dtype=np.uint8)
+    label = blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+    colours = np.random.default_rng(ids).integers(20, 236, size=(ids, 3))
+    noise = generator.integers(-20, 20, size=(height, width, 3))
+    return (colours[label] + noise).astype(np.uint8), label
+
+
+def write_dataset(
+    root: Path, layout: str, counts: Mapping[str, int] = COUNTS, height: int = HEIGHT, width: int = WIDTH
+) -> Path:
+    """Write a data set of `counts` images a split below `root`, with its manifest; `root`."""
+    ids = len(class_table(layout).ids)
+    for number, (split, count) in enumerate(counts.items()):
+        for k in range(count):
+            pictures = draw(np.random.default_rng([number, k]), ids, height, width)
+            for name, picture in zip(FILES[layout], pictures, strict=True):
+                path = root / name.format(split=split, k=k)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture).save(path, compress_level=1)
+    about = {"name": f"tiny {layout}", "version": "1", "licence": "MIT", "citation": "none", "source": "the tests"}
+    write_manifest(root / "manifest.json", about)
+    return root
+
+
+@pytest.fixture(name="write_dataset", scope="session")
+def _write_dataset() -> WriteDataset:
+    """The function that writes a data set, for tests that need one of their own."""
+    return write_dataset
+
+
+@pytest.fixture(scope="session")
+def camvid_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 12 train, 4 val and 4 test images of 48x64 in the CamVid layout, with `manifest.json`. Read only."""
+    return write_dataset(tmp_path_factory.mktemp("camvid"), "camvid")
+
+
+@pytest.fixture(scope="session")
+def cityscapes_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in the Cityscapes layout, with all 34 ids. Read only."""
+    return write_dataset(tmp_path_factory.mktemp("cityscapes"), "cityscapes")
+
+
+@pytest.fixture(scope="session")
+def packs(camvid_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Packs:
+    """Packs (train, val) of `camvid_root`, 48x64: 11 classes, some pixels ignored. Read only."""
+    folder = tmp_path_factory.mktemp("packs")
+    for split in Packs._fields:
+        pack(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
+    return Packs(*(folder / f"{split}.json" for split in Packs._fields))
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe() -> Recipe:
+    """The FCN for two epochs, plainly; vary it with `model_copy(update=...)`."""
+    return Recipe(
+        model=Model(name="fcn"),
+        loss="cross_entropy",
+        optimizer="adam",
+        lr=0.005,
+        weight_decay=0.0,
+        momentum=0.9,
+        schedule=Schedule(),
+        clip_norm=None,
+        batch=4,
+        accumulate=1,
+        epochs=2,
+        validate_every=1,
+        early_stopping=None,
+        augmentation=Augmentation(),
+        scaling="imagenet",
+        precision="fp32",
+        compile=False,
+        deterministic=True,
+        threads=1,
+        seed=0,
+    )
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB. Root may mount one; where that is not allowed, CI fails and others are told."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = f"a full disk cannot be tried here: {error} {getattr(error, 'stderr', '')}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,243 @@
+"""Evaluation as a process: every figure against a plain restatement from predictions, the picture, the refusals."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from seg.data.loader import Pack, scaled
+from seg.data.pack import pack
+from seg.evaluation.evaluate import evaluate
+from seg.evaluation.pictures import picture
+from seg.recipe import Recipe
+from seg.training.checkpoint import load_checkpoint
+from seg.training.train import Outputs, train
+
+CPU = torch.device("cpu")
+
+
+class Files(NamedTuple):
+    """What an evaluation writes."""
+
+    metrics: Path
+    confusion: Path
+    samples: Path
+    cost: Path
+
+
+def files(folder: Path) -> Files:
+    return Files(*(folder / name for name in ("metrics.json", "confusion.npy", "samples.png", "evaluation.json")))
+
+
+def command(model: Path, data: Path, out: Files, *more: str) -> subprocess.CompletedProcess[str]:
+    """Evaluate as a rule of the workflow does."""
+    flags = {"model": model, "pack": data, "device": "cpu", **out._asdict()}
+    arguments = [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
+    line = [sys.executable, "-m", "seg.evaluation.evaluate", *arguments, *more]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a command that was refused."""
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    return done.stderr
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Training and evaluation set threads and kernels for their process; put them back."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_recipe: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network after two epochs."""
+    folder = tmp_path_factory.mktemp("trained")
+    out = Outputs(folder / "model.safetensors", folder / "history.csv", folder / "training.json", folder / "events")
+    train(tiny_recipe, packs.train, packs.val, out, CPU, 0, "0123")
+    return out.model
+
+
+@pytest.fixture(scope="module")
+def out(model: Path, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """What a process wrote of the 12 images of the train split."""
+    written = files(tmp_path_factory.mktemp("evaluated"))
+    done = command(model, packs.train, written)
+    assert done.returncode == 0, done.stderr
+    return written
+
+
+@pytest.fixture(scope="module")
+def judged(model: Path, packs: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images (N, H, W, 3), labels and plain predictions (N, H, W)."""
+    data = Pack(packs.train)
+    images, labels = data.read(np.arange(len(data)))
+    checkpoint = load_checkpoint(model)
+    with torch.inference_mode():
+        # In the batches of the recipe: sums of another size may round differently.
+        parts = torch.from_numpy(images).permute(0, 3, 1, 2).split(checkpoint.recipe.batch)
+        logits = torch.cat([checkpoint.model(scaled(part, "imagenet")) for part in parts])
+    return images, labels, logits.argmax(1).numpy().astype(np.uint8)
+
+
+def plain_confusion(labels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    matrix = np.zeros((11, 11), np.int64)
+    for truth, guess in zip(labels.ravel(), prediction.ravel(), strict=True):
+        if truth != 255:
+            matrix[truth, guess] += 1
+    return matrix
+
+
+def test_a_confusion_matrix_an_image(out: Files, judged: tuple[np.ndarray, ...]) -> None:
+    _, labels, prediction = judged
+    matrices = np.load(out.confusion, allow_pickle=False)
+    assert matrices.dtype == np.int64
+    assert np.array_equal(matrices, [plain_confusion(*pair) for pair in zip(labels, prediction, strict=True)])
+
+
+def test_metrics_are_those_of_the_predictions(out: Files, judged: tuple[np.ndarray, ...], packs: Any) -> None:
+    _, labels, prediction = judged
+    metrics = json.loads(out.metrics.read_text())
+    classes = Pack(packs.train).classes
+    scored = labels != 255
+    truth, guess = labels[scored], prediction[scored]
+    iou, recall, share = {}, [], []
+    for k, name in enumerate(classes):
+        union = ((truth == k) | (guess == k)).sum()
+        both = ((truth == k) & (guess == k)).sum()
+        iou[name] = both / union if union else None
+        if (truth == k).any():
+            recall.append((guess[truth == k] == k).mean())
+            share.append((truth == k).mean() * iou[name])
+    assert (metrics["split"], metrics["images"], metrics["classes"]) == ("train", 12, classes)
+    assert metrics["iou"] == iou
+    assert metrics["pixel_accuracy"] == (truth == guess).mean()
+    assert metrics["miou"] == pytest.approx(np.mean([value for value in iou.values() if value is not None]), rel=1e-12)
+    assert metrics["mean_accuracy"] == pytest.approx(np.mean(recall), rel=1e-12)
+    assert metrics["frequency_weighted_iou"] == pytest.approx(np.sum(share), rel=1e-12)
+
+
+def test_the_commonest_class_is_what_there_is_to_beat(out: Files, judged: tuple[np.ndarray, ...], packs: Any) -> None:
+    labels = judged[1]
+    pixels = np.bincount(labels[labels != 255], minlength=11)
+    commonest = json.loads(out.metrics.read_text())["commonest"]
+    assert commonest["class"] == Pack(packs.train).classes[pixels.argmax()]
+    assert commonest["pixel_accuracy"] == pixels.max() / pixels.sum()
+    assert commonest["miou"] == pytest.approx(pixels.max() / pixels.sum() / (pixels > 0).sum(), rel=1e-12)
+
+
+def test_intervals_hold_the_values(out: Files) -> None:
+    metrics = json.loads(out.metrics.read_text())
+    for name, (low, high) in metrics["intervals"].items():
+        assert low < metrics[name] < high
+    assert metrics["intervals"].keys() == {"pixel_accuracy", "mean_accuracy", "miou", "frequency_weighted_iou"}
+    assert metrics["iou_intervals"].keys() == metrics["iou"].keys()
+    for name, ends in metrics["iou_intervals"].items():
+        assert ends is not None
+        assert ends[0] <= metrics["iou"][name] <= ends[1]
+
+
+def test_the_cost_is_told_apart_from_the_result(out: Files) -> None:
+    cost = json.loads(out.cost.read_text())
+    assert (cost["device"], cost["precision"]) == ("cpu", "fp32")
+    assert cost["images_per_second"] == pytest.approx(12 / cost["seconds"])
+    assert cost["peak_memory_bytes"] > 2**27
+    assert not cost.keys() & json.loads(out.metrics.read_text()).keys()
+
+
+def test_twice_gives_the_same_bits(out: Files, model: Path, packs: Any, tmp_path: Path) -> None:
+    again = files(tmp_path)
+    evaluate(model, packs.train, *again, CPU, workers=2)
+    for one, other in list(zip(out, again, strict=True))[:3]:
+        assert one.read_bytes() == other.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in again}
+
+
+def test_the_picture_shows_image_truth_prediction_and_error(
+    out: Files, judged: tuple[np.ndarray, ...], packs: Any
+) -> None:
+    """Four samples spread over the split, a row each of four panels of 320x240: the pack's 64x48 five times larger."""
+    palette = np.zeros((256, 3), np.uint8)
+    palette[:11] = Pack(packs.train).about["palette"]
+    with Image.open(out.samples) as file:
+        whole = np.asarray(file)
+    assert whole.shape == (4 * 240 + 3 * 4, 4 * 320 + 3 * 4, 3)
+    for row, sample in enumerate((0, 3, 7, 11)):
+        image, labels, prediction = (part[sample] for part in judged)
+        top = row * 244
+        shown = [whole[top : top + 240, left : left + 320] for left in range(0, 4 * 324, 324)]
+        middles = shown[0][2::5, 2::5]  # where bilinear sampling lies on a pixel of the image
+        assert np.abs(middles.astype(int) - image).max() <= 1
+        wrong, right = np.array([213, 62, 79]), np.array([235, 235, 235])
+        error = np.where((labels == prediction)[..., None], right, wrong)
+        ignored = (labels == 255)[..., None]
+        panels = [np.where(ignored, 0, palette[labels]), palette[prediction], np.where(ignored, 0, error)]
+        for panel, expected in zip(shown[1:], panels, strict=True):
+            assert np.array_equal(panel, expected.repeat(5, 0).repeat(5, 1))
+
+
+def test_a_picture_by_hand() -> None:
+    palette = np.zeros((256, 3), np.uint8)
+    palette[:2] = [[10, 20, 30], [40, 50, 60]]
+    image = np.full((1, 2, 3), 99, np.uint8)
+    drawn = picture([(image, np.array([[0, 255]], np.uint8), np.array([[1, 1]], np.uint8))], palette)
+    assert drawn.size == (4 * 320 + 3 * 4, 160)
+    places = {"image": 50, "truth": 324 + 50, "ignored": 324 + 200, "predicted": 648 + 50, "wrong": 972 + 50}
+    assert {name: drawn.getpixel((x, 80)) for name, x in places.items()} == {
+        "image": (99, 99, 99),
+        "truth": (10, 20, 30),
+        "ignored": (0, 0, 0),
+        "predicted": (40, 50, 60),
+        "wrong": (213, 62, 79),
+    }
+    assert drawn.getpixel((972 + 200, 80)) == (0, 0, 0)  # an ignored pixel is neither right nor wrong
+    assert drawn.getpixel((322, 80)) == (255, 255, 255)
+
+
+def test_a_split_of_less_than_four_images_and_an_absent_class(model: Path, packs: Any, tmp_path: Path) -> None:
+    """One image of one class: nothing else is in the truth, and what is in neither has no IoU."""
+    about = Pack(packs.val).about | {"images": 1, "names": ["one"]}
+    np.save(tmp_path / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
+    np.save(tmp_path / "one.labels.npy", np.zeros((1, 48, 64), np.uint8))
+    (tmp_path / "one.json").write_text(json.dumps(about))
+    written = files(tmp_path)
+    evaluate(model, tmp_path / "one.json", *written, CPU)
+    metrics = json.loads(written.metrics.read_text())
+    predicted = np.load(written.confusion)[0].sum(0) > 0
+    for there, name in zip(predicted[1:], metrics["classes"][1:], strict=True):
+        assert metrics["iou"][name] == (0 if there else None)
+        assert metrics["iou_intervals"][name] == ([0, 0] if there else None)
+    with Image.open(written.samples) as file:
+        assert file.height == 240
+
+
+def test_a_pack_of_other_classes_is_refused(model: Path, cityscapes_root: Path, tmp_path: Path) -> None:
+    pack(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
+    message = refusal(command(model, tmp_path / "val.json", files(tmp_path / "out")))
+    assert message.startswith(f"error: {model} knows other classes than {tmp_path / 'val.json'}; evaluate it on")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_device_that_is_not_there_is_refused(model: Path, packs: Any, tmp_path: Path) -> None:
+    done = command(model, packs.val, files(tmp_path / "out"), "--device", "tpu")
+    assert refusal(done).startswith("error: --device tpu: torch sees no such device here; it sees")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_no_half_file(model: Path, packs: Any, small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(1000 << 10))
+    with pytest.raises(OSError, match="No space left on device"):
+        evaluate(model, packs.val, *files(small_disk / "run"), CPU)
+    assert not list((small_disk / "run").iterdir())

@@ -1,0 +1,146 @@
+"""What every network of `params.yaml` must do, whatever its study."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seg.models import build_model
+from seg.params import read_params
+from seg.recipe import Recipe
+from seg.training.losses import LOSSES
+
+PARAMS = read_params(Path(__file__).parents[2] / "params.yaml")
+VARIANTS = [(study, variant) for study in PARAMS.studies for variant in PARAMS.variants(study)]
+CLASSES = 19
+SIZES = [(64, 96), (33, 65), (50, 39)]
+
+
+class Row(NamedTuple):
+    """A layer of a paper's table and the parameters of the norm or activation behind it."""
+
+    kernel: int
+    inputs: int
+    outputs: int
+    behind: int = 0
+    bias: bool = False
+
+    @property
+    def parameters(self) -> int:
+        return self.kernel**2 * self.inputs * self.outputs + self.bias * self.outputs + self.behind
+
+
+def chain(kernel: int, widths: list[int], activation: int = 0) -> list[Row]:
+    """Layers from width to width without bias, each with batch norm's scale and shift and an activation."""
+    return [Row(kernel, a, b, behind=2 * b + activation) for a, b in pairwise(widths)]
+
+
+# Chen et al., Table 1: conv1 to conv5, deconv6 to deconv10, conv_final
+FCN = [*chain(3, [3, 32, 64, 128, 256, 512, 512, 256, 128, 64, 32]), Row(1, 32, CLASSES, bias=True)]
+# Section 3.4: a sixth convolution, hence a sixth transposed one; PReLU has one parameter
+ADAPTED = [
+    *chain(3, [3, 32, 64, 128, 256, 512, 1024, 1024, 512, 256, 128, 64, 32], activation=1),
+    Row(1, 32, CLASSES, bias=True),
+]
+# Table 3, row by row
+UNET = [
+    *chain(3, [3, 64, 64, 128, 128, 256, 256, 512, 512, 512, 512]),
+    Row(2, 512, 512, bias=True),
+    *chain(3, [512 + 512, 256, 256]),
+    Row(2, 256, 256, bias=True),
+    *chain(3, [256 + 256, 128, 128]),
+    Row(2, 128, 128, bias=True),
+    *chain(3, [128 + 128, 64, 64]),
+    Row(2, 64, 64, bias=True),
+    *chain(3, [64 + 64, 16, 16]),
+    Row(1, 16, CLASSES, bias=True),
+]
+TABLES = {
+    ("cityscapes_fcn", "baseline"): FCN,
+    ("cityscapes_fcn", "augmented"): FCN,
+    ("cityscapes_fcn", "augmented_full_resolution"): FCN,
+    ("cityscapes_fcn", "adapted"): ADAPTED,
+    ("cityscapes_fcn", "dice"): FCN,
+    ("cityscapes_fcn", "unet"): UNET,
+}
+
+
+def recipe_of(study: str, variant: str) -> Recipe:
+    return PARAMS.recipe("paper", study, variant, seed=0)
+
+
+def build(recipe: Recipe, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return build_model(recipe.model.name, CLASSES, recipe.model.options)
+
+
+def inputs(size: tuple[int, int], count: int = 2) -> tuple[Tensor, Tensor]:
+    """Images as they come from `scaled` and labels with some ignored pixels."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(CLASSES, (count, *size), generator=generator, dtype=torch.uint8)
+    labels[:, :5] = 255
+    return torch.randn(count, 3, *size, generator=generator), labels
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
+
+
+@pytest.mark.parametrize(("study", "variant"), VARIANTS)
+class TestContract:
+    @pytest.mark.parametrize("size", SIZES, ids=str)
+    def test_logits_have_the_size_of_the_images(self, study: str, variant: str, size: tuple[int, int]) -> None:
+        images, _ = inputs(size)
+        before = images.clone()
+        with torch.inference_mode():
+            logits = build(recipe_of(study, variant)).eval()(images)
+        assert logits.shape == (2, CLASSES, *size)
+        assert logits.isfinite().all()
+        assert torch.equal(images, before)
+
+    @pytest.mark.parametrize("size", SIZES[:2], ids=str)
+    def test_every_parameter_gets_a_gradient(self, study: str, variant: str, size: tuple[int, int]) -> None:
+        recipe = recipe_of(study, variant)
+        model = build(recipe).train()
+        images, labels = inputs(size)
+        loss = LOSSES[recipe.loss](model(images), labels)
+        assert loss.isfinite()
+        loss.backward()
+        trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        assert trained
+        without = [name for name, parameter in trained.items() if parameter.grad is None or not parameter.grad.any()]
+        assert not without
+        assert all(parameter.grad.isfinite().all() for parameter in trained.values())
+
+    def test_weights_come_from_the_seed(self, study: str, variant: str) -> None:
+        recipe = recipe_of(study, variant)
+        model = build(recipe)
+        torch.rand(7)
+        assert same(model, build(recipe))
+        assert not same(model, build(recipe, seed=1))
+
+    def test_an_image_is_judged_without_its_neighbours(self, study: str, variant: str) -> None:
+        model = build(recipe_of(study, variant)).eval()
+        images, _ = inputs((64, 96), count=3)
+        with torch.inference_mode():
+            torch.testing.assert_close(model(images)[1:2], model(images[1:2]), rtol=1e-4, atol=1e-4)
+
+    def test_a_logit_for_every_class(self, study: str, variant: str) -> None:
+        model = recipe_of(study, variant).model
+        with torch.inference_mode():
+            logits = build_model(model.name, 2, model.options).eval()(inputs((32, 32))[0])
+        assert logits.shape == (2, 2, 32, 32)
+
+
+@pytest.mark.parametrize(("study", "variant"), TABLES)
+def test_parameters_are_those_of_the_papers_table(study: str, variant: str) -> None:
+    expected = sum(row.parameters for row in TABLES[study, variant])
+    assert sum(parameter.numel() for parameter in build(recipe_of(study, variant)).parameters()) == expected
+
+
+def test_every_variant_of_the_first_study_has_its_table() -> None:
+    assert {variant for study, variant in TABLES if study == "cityscapes_fcn"} == set(PARAMS.variants("cityscapes_fcn"))

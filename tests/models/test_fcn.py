@@ -1,0 +1,117 @@
+"""The FCN against a plain restatement of its table, layer after layer, with the same weights."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seg.models import build_model
+from seg.models.fcn import build
+
+OUTWARD = (3, 32, 64, 128, 256, 512)
+BACK = (512, 512, 256, 128, 64, 32)
+VARIANTS = [
+    {},
+    {"order": "relu_bn"},
+    {"depth": 6, "activation": "prelu"},
+    {"depth": 6, "activation": "prelu", "order": "relu_bn"},
+]
+
+
+def perturbed(model: nn.Module) -> nn.Module:
+    """The model with batch norms that have seen something, so that their place shows."""
+    generator = torch.Generator().manual_seed(1)
+    for name, tensor in model.state_dict().items():
+        if tensor.ndim == 1 and tensor.is_floating_point():
+            noise = torch.rand(tensor.shape, generator=generator)
+            tensor.copy_(noise + 0.5 if name.endswith(("weight", "var")) else noise - 0.5)
+    return model
+
+
+def reference(depth: int = 5, activation: str = "relu", order: str = "bn_relu") -> nn.Sequential:
+    """The table as a sequence of torch's own layers; for sides that are multiples of 32 (64 with six)."""
+    outward = (*OUTWARD, 1024) if depth == 6 else OUTWARD
+    back = (1024, 1024, *BACK[1:]) if depth == 6 else BACK
+    bias = order == "relu_bn"
+    layers: list[nn.Module] = []
+
+    def block(convolution: nn.Module, width: int) -> None:
+        activate = nn.PReLU() if activation == "prelu" else nn.ReLU()
+        behind = [nn.BatchNorm2d(width), activate] if order == "bn_relu" else [activate, nn.BatchNorm2d(width)]
+        layers.extend([convolution, *behind])
+
+    for a, b in pairwise(outward):
+        block(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias), b)
+    for a, b in pairwise(back):
+        block(nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=bias), b)
+    return nn.Sequential(*layers, nn.Conv2d(32, 19, 1))
+
+
+def with_weights_of(target: nn.Module, source: nn.Module) -> nn.Module:
+    target.load_state_dict(dict(zip(target.state_dict(), source.state_dict().values(), strict=True)))
+    return target
+
+
+def images(height: int, width: int) -> Tensor:
+    return torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+@pytest.mark.parametrize("training", [False, True])
+def test_is_the_table_layer_by_layer(options: dict, training: bool) -> None:
+    ours = perturbed(build(19, **options)).train(training)
+    plain = with_weights_of(reference(**options), ours).train(training)
+    x = images(64, 128)
+    torch.testing.assert_close(ours(x), plain(x))
+
+
+@pytest.mark.parametrize("size", [(33, 65), (50, 39), (1, 1), (97, 128), (2, 31)], ids=str)
+def test_odd_sides_come_back_by_the_output_padding_of_their_twin(size: tuple[int, int]) -> None:
+    """The same sequence, with an output padding of 1 where the side was even and 0 where it was odd."""
+    ours = perturbed(build(19)).eval()
+    plain = with_weights_of(reference(), ours).eval()
+    x = y = images(*size)
+    sizes: list[tuple[int, int]] = []
+    for layer in plain:
+        if isinstance(layer, nn.ConvTranspose2d):
+            height, width = sizes.pop()
+            padding = (1 - height % 2, 1 - width % 2)
+            y = F.conv_transpose2d(y, layer.weight, stride=2, padding=1, output_padding=padding)
+            continue
+        if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2):
+            sizes.append((y.shape[2], y.shape[3]))
+        y = layer(y)
+    assert ours(x).shape == (2, 19, *size)
+    torch.testing.assert_close(ours(x), y)
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_weights_are_xavier_uniform_and_biases_zero(options: dict) -> None:
+    torch.manual_seed(0)
+    for module in build(19, **options).modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            kernel = module.kernel_size[0] ** 2
+            bound = math.sqrt(6 / (kernel * (module.in_channels + module.out_channels)))
+            assert module.weight.abs().max() <= bound
+            assert module.weight.std().item() == pytest.approx(
+                bound / math.sqrt(3), rel=0.1
+            )  # of a uniform distribution
+            assert module.bias is None or not module.bias.any()
+
+
+def test_activations_are_what_the_option_says() -> None:
+    kinds = {
+        activation: [type(m) for m in build(19, activation=activation).modules() if isinstance(m, nn.ReLU | nn.PReLU)]
+        for activation in ("relu", "prelu")
+    }
+    assert kinds == {"relu": [nn.ReLU] * 10, "prelu": [nn.PReLU] * 10}
+
+
+@pytest.mark.parametrize("options", [{"depth": 7}, {"activation": "gelu"}, {"order": "bn"}, {"dept": 6}], ids=str)
+def test_other_options_are_refused(options: dict) -> None:
+    name = next(iter(options))
+    with pytest.raises(ValueError, match=f"option '{name}'"):
+        build_model("fcn", 19, options)

@@ -1,0 +1,105 @@
+"""The U-Net against Table 3 written out by hand, with the same weights."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seg.models.unet import build
+
+
+class Table3(nn.Module):
+    """Table 3, a line a row, under the table's names."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.conv0_1, self.conv0_2 = conv(3, 64), conv(64, 64)
+        self.conv1_1, self.conv1_2 = conv(64, 128), conv(128, 128)
+        self.conv2_1, self.conv2_2 = conv(128, 256), conv(256, 256)
+        self.conv3_1, self.conv3_2 = conv(256, 512), conv(512, 512)
+        self.conv4_1, self.conv4_2 = conv(512, 512), conv(512, 512)
+        self.deconv4_3 = nn.ConvTranspose2d(512, 512, 2, stride=2)
+        self.deconv5_2 = nn.ConvTranspose2d(256, 256, 2, stride=2)
+        self.deconv6_1 = nn.ConvTranspose2d(128, 128, 2, stride=2)
+        self.deconv7_0 = nn.ConvTranspose2d(64, 64, 2, stride=2)
+        self.conv5_1, self.conv5_2 = conv(1024, 256), conv(256, 256)
+        self.conv6_1, self.conv6_2 = conv(512, 128), conv(128, 128)
+        self.conv7_1, self.conv7_2 = conv(256, 64), conv(64, 64)
+        self.conv8_1, self.conv8_2 = conv(128, 16), conv(16, 16)
+        self.conv_final = nn.Conv2d(16, classes, 1)
+        self.maxpool = nn.MaxPool2d(2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        level0 = self.conv0_2(self.conv0_1(x))
+        level1 = self.conv1_2(self.conv1_1(self.maxpool(level0)))
+        level2 = self.conv2_2(self.conv2_1(self.maxpool(level1)))
+        level3 = self.conv3_2(self.conv3_1(self.maxpool(level2)))
+        level4 = self.conv4_2(self.conv4_1(self.maxpool(level3)))
+        y = self.conv5_2(self.conv5_1(joined(level3, self.deconv4_3, level4)))
+        y = self.conv6_2(self.conv6_1(joined(level2, self.deconv5_2, y)))
+        y = self.conv7_2(self.conv7_1(joined(level1, self.deconv6_1, y)))
+        y = self.conv8_2(self.conv8_1(joined(level0, self.deconv7_0, y)))
+        return self.conv_final(y)
+
+
+def conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def joined(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:
+    """cat[skip, deconv]; where the side is odd, no pixel lies under the last row or column: it is the bias alone."""
+    up = deconv(below)
+    whole = deconv.bias.view(1, -1, 1, 1).expand(len(up), -1, *skip.shape[-2:]).clone()
+    whole[..., : up.shape[2], : up.shape[3]] = up
+    return torch.cat([skip, whole], dim=1)
+
+
+def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
+    """Ours and the table with the same random weights, batch norm's and biases among them, and images."""
+    torch.manual_seed(0)
+    ours, table = build(19), Table3(19)
+    for tensor in ours.state_dict().values():
+        if tensor.ndim == 1:
+            tensor.uniform_(0.5, 1.5)
+    table.load_state_dict(dict(zip(table.state_dict(), ours.state_dict().values(), strict=True)))
+    return ours, table, torch.randn(2, 3, *size)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("size", [(32, 48), (16, 16), (33, 41), (47, 31)], ids=str)
+def test_is_table_3(size: tuple[int, int], training: bool) -> None:
+    ours, table, images = pair(size)
+    if training and size == (16, 16):
+        images = images.repeat(2, 1, 1, 1)  # batch norm needs more than a value a channel
+    with torch.no_grad():
+        torch.testing.assert_close(ours.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
+
+
+def test_skips_carry_the_fine_detail() -> None:
+    """A pixel moved within one cell of the deepest level moves the logits, which the deepest level alone cannot do."""
+    ours, _, images = pair((32, 32))
+    with torch.inference_mode():
+        before = ours.eval()(images)
+        images[0, :, 3, 3] += 5
+        difference = (ours(images) - before).abs().sum(1)
+    assert difference[0].argmax() // 32 in range(1, 6)
+    assert difference[0].argmax() % 32 in range(1, 6)
+    assert not difference[1].any()
+
+
+def test_weights_are_xavier_uniform_and_biases_zero() -> None:
+    torch.manual_seed(0)
+    for module in build(19).modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            kernel = module.kernel_size[0] ** 2
+            bound = math.sqrt(6 / (kernel * (module.in_channels + module.out_channels)))
+            assert module.weight.abs().max() <= bound
+            assert module.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.1)
+            assert module.bias is None or not module.bias.any()
+
+
+@pytest.mark.parametrize("size", [(15, 64), (64, 8)], ids=str)
+def test_sides_that_cannot_be_halved_four_times_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*give sides >= 16"):
+        build(19)(torch.zeros(1, 3, *size))

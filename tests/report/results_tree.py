@@ -1,0 +1,111 @@
+"""A small results tree as the other stages leave it: three variants, two seeds, an absent class, a hostile name."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+HOSTILE = "<script>alert(1)</script>"
+CLASSES = ("road", "building", "person", "train", HOSTILE)
+PALETTE = ((128, 64, 128), (70, 70, 70), (220, 20, 60), (0, 80, 100), (250, 170, 30))
+# mIoU by variant and seed; the other scores follow from it
+MIOU = {"baseline": (0.30, 0.34), "unet": (0.52, 0.50), "dice": (0.20, 0.20)}
+PUBLISHED = """\
+study,variant,split,metric,class,value,note
+streets,baseline,val,pixel_accuracy,,0.7527,
+streets,baseline,val,miou,,0.2210,
+streets,baseline,val,iou,building,0.5819,
+streets,baseline,val,iou,train,nan,class absent
+streets,unet,val,miou,,0.51,
+streets,unet,val,iou,person,1.3824,impossible: an IoU cannot exceed 1 (as printed)
+streets,unet,val,loss,,0.9,not compared
+elsewhere,unet,test,miou,,0.99,another study's
+"""
+NOTES = {
+    "streets": ["Its <i>stride</i> is our reading."],
+    "unet": ["lr 1e-4 is ours"],
+    "dice": ["lr 0.005 is ours & <b>bold</b>", "lr 1e-4 is ours"],
+}
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def write_picture(path: Path) -> None:
+    pixels = np.arange(8 * 32 * 3, dtype=np.uint8).reshape(8, 32, 3)
+    Image.fromarray(pixels).save(path)
+
+
+def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, loss: str = "cross_entropy") -> None:
+    """What training and evaluation leave of one seed. Every class has the mIoU, road 0.1 more, person 0.1 less."""
+    seed = int(directory.name.removeprefix("seed"))
+    iou = dict.fromkeys(classes, miou) | {"road": miou + 0.1, "person": miou - 0.1, "train": None}
+    overall = {
+        "pixel_accuracy": miou + 0.4,
+        "mean_accuracy": miou + 0.05,
+        "miou": miou,
+        "frequency_weighted_iou": miou + 0.2,
+    }
+    metrics = {
+        "split": "val",
+        "images": 24,
+        "classes": list(classes),
+        **overall,
+        "iou": iou,
+        "intervals": {name: [value - 0.02, value + 0.02] for name, value in overall.items()},
+        "iou_intervals": {name: value and [value - 0.05, value + 0.05] for name, value in iou.items()},
+        "commonest": {"class": "road", "pixel_accuracy": 0.41, "miou": 0.0825},
+    }
+    training = {
+        "parameters": 3_140_691,
+        "trainable_parameters": 3_140_691,
+        "epochs": 4,
+        "best_epoch": 4,
+        "device": "cpu",
+        "precision": "bf16",
+        "seconds": 60.0 + 10 * seed,
+        "images_per_second": 40.0,
+        "peak_memory_bytes": 1_200_000_000 + seed,
+        "machine": {"cpu": "AMD EPYC 9R14", "cores": 2, "gpu": None, "system": "Linux 6.1"},
+        "versions": {"python": "3.12.3", "torch": "2.14.1", "seg": "0.1.0"},
+        "commit": "0123456789abcdef",
+        "code": "89abcdef01234567",
+        "recipe": {"loss": loss, "lr": 0.005, "schedule": {"name": "constant", "every": None}, "seed": seed},
+        "started": "2031-02-03T04:05:06+00:00",
+    }
+    evaluation = {"images_per_second": 55.5, "peak_memory_bytes": 640_000_000, "seconds": 0.43}
+    history = "epoch,lr,train_loss,val_loss,val_pixel_accuracy,val_miou\n1,0.005,2.5,,,\n2,0.005,1.6,1.9,0.5,0.1\n"
+    history += "3,0.005,1.2,,,\n4,0.005,1.0,1.4,0.6,0.2\n"
+    write(directory / "metrics.json", metrics)
+    write(directory / "training.json", training)
+    write(directory / "evaluation.json", evaluation | {"device": "cpu", "precision": "bf16"})
+    write(directory / "history.csv", history)
+    write_picture(directory / "samples.png")
+
+
+def write_statistics(path: Path) -> None:
+    """Three of five classes' ids, two ids that are not scored, one without a pixel."""
+    content = {
+        "dataset": "streets",
+        "split": "train",
+        "images": 10,
+        "height": 20,
+        "width": 50,
+        "classes": list(CLASSES),
+        "pixels": [5000, 2500, 400, 0, 100],
+        "class_images": [10, 9, 4, 0, 1],
+        "ids": ["unlabeled", "static", *CLASSES],
+        "id_pixels": [1500, 500, 5000, 2500, 400, 0, 100],
+        "id_images": [10, 7, 10, 9, 4, 0, 1],
+        "scored": [2, 3, 4, 5, 6],
+        "palette": [list(colour) for colour in PALETTE],
+        "mean": [0.4, 0.41, 0.42],
+        "std": [0.2, 0.21, 0.22],
+        "weights": [0.5, 0.75, 1.5, 1.0, 1.25],
+    }
+    write(path, content)

@@ -1,0 +1,196 @@
+"""The page as a reader gets it: self-contained, escaped, the same bytes, every part there."""
+
+import base64
+import csv
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from results_tree import HOSTILE, write, write_picture
+from test_table import make_table
+
+from seg.report import figures, page
+
+# Elements that HTML never closes
+VOID = {"meta", "link", "img", "br", "wbr"}
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, ids, links, and whether every element is closed in turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def values(self, attribute: str) -> list[str]:
+        return [attributes[attribute] or "" for _, attributes in self.tags if attribute in attributes]
+
+
+def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "demo") -> str:
+    """Run the stage as a rule does, on one study and one data set; the page's text."""
+    arguments = ["--preset", preset, "--title", "Five studies & more", "--study", f"streets={results / 'streets'}"]
+    arguments += ["--statistics", f"streets={results / 'statistics.json'}"]
+    arguments += ["--comparison", str(results / "comparison.csv"), "--page", str(results / "index.html")]
+    arguments += ["--metrics", str(results / "metrics.json")]
+    monkeypatch.setattr(sys, "argv", ["page", *arguments])
+    page.main()
+    return (results / "index.html").read_text()
+
+
+@pytest.fixture
+def ready(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Results with the study's table and the class figure made."""
+    make_table(results, monkeypatch)
+    arguments = ["--statistics", str(results / "statistics.json"), "--out", str(results / "classes.png")]
+    monkeypatch.setattr(sys, "argv", ["figures", *arguments])
+    figures.main()
+    return results
+
+
+def plain(text: str) -> str:
+    """Text between the tags, spaces run together."""
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+
+def row_of(text: str, section: str, head: str) -> str:
+    """The line of the first table below `section` that starts with `head`."""
+    rows = re.findall(r"<tr.*?</tr>", text[text.index(f'id="{section}"') :], re.S)
+    return next(row for row in rows if plain(row).startswith(head))
+
+
+def test_the_page_needs_nothing_but_itself(ready, monkeypatch):
+    text = make_page(ready, monkeypatch)
+    outline = Outline(text)
+    assert not outline.open
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert "script" not in {tag for tag, _ in outline.tags}
+    assert len(outline.values("src")) == 5  # curves, three variants' pictures, class statistics
+    assert all(source.startswith("data:image/png;base64,") for source in outline.values("src"))
+    assert "default-src 'none'" in text
+    picture = (ready / "streets/unet/seed0/samples.png").read_bytes()
+    assert base64.b64encode(picture).decode() in text
+
+
+def test_every_link_of_the_page_has_its_target_and_ids_are_unique(ready, monkeypatch):
+    outline = Outline(make_page(ready, monkeypatch))
+    ids = outline.values("id")
+    assert len(ids) == len(set(ids))
+    links = [link for link in outline.values("href") if link != "data:,"]
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+    assert {"#glance", "#study-1-table", "#study-1-classes", "#statistics", "#environment"} <= set(links)
+
+
+def test_whatever_comes_from_data_is_escaped(ready, monkeypatch):
+    text = make_page(ready, monkeypatch)
+    assert HOSTILE not in text
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3  # own classes, every class, statistics
+    assert "lr 0.005 is ours &amp; &lt;b&gt;bold&lt;/b&gt;" in text
+    assert "<li>Its &lt;i&gt;stride&lt;/i&gt; is our reading.</li>" in text
+    assert "<title>Five studies &amp; more</title>" in text
+
+
+def test_the_same_input_gives_the_same_bytes(ready, monkeypatch):
+    first = make_page(ready, monkeypatch), (ready / "comparison.csv").read_bytes()
+    assert (make_page(ready, monkeypatch), (ready / "comparison.csv").read_bytes()) == first
+
+
+def test_ours_stands_beside_published_with_marks_and_the_best_in_bold(ready, monkeypatch):
+    text = make_page(ready, monkeypatch)
+    baseline = row_of(text, "study-1-table", "baseline")
+    assert plain(baseline).startswith(
+        "baseline 0.7200 ± 0.0283 0.7527 ▼ −0.0327 0.3200 ± 0.0283 0.2210 ▲ +0.0990 0.3700 ± 0.0283 0.5200 ± 0.0283"
+    )
+    assert "best" not in baseline
+    unet = row_of(text, "study-1-table", "unet")
+    assert plain(unet).startswith("unet 2 0.9100 ± 0.0141 – – 0.5100 ± 0.0141 0.5100 = 0.0000")
+    assert unet.count(" best") == 4
+    assert plain(row_of(text, "study-1-table", "“road” everywhere")) == "“road” everywhere 0.4100 0.0825"
+
+
+def test_an_impossible_figure_is_marked_and_compared_with_nothing(ready, monkeypatch):
+    text = make_page(ready, monkeypatch)
+    person = row_of(text, "study-1-table", "person")
+    assert '1.3824<sup><a href="#study-1-note-1">1</a></sup>' in person.replace("\n", "")
+    assert "▼" not in person
+    note = re.search(r'<li id="study-1-note-1">(.*?)</li>', text, re.S)
+    assert note
+    assert plain(note[1]) == "published impossible: an IoU cannot exceed 1 (as printed)"
+    note = re.search(r'<li id="study-1-note-2">(.*?)</li>', text, re.S)
+    assert note
+    assert plain(note[1]) == "ours lr 1e-4 is ours"
+
+
+def test_an_absent_class_is_called_absent(ready, monkeypatch):
+    text = make_page(ready, monkeypatch)
+    assert plain(row_of(text, "study-1-classes", "train")) == "train absent absent absent"
+    assert plain(row_of(text, "study-1-classes", "road")) == "road 0.4200 0.6100 0.3000"
+    assert plain(row_of(text, "study-1-table", "bicycle")) == "bicycle – – –"
+    assert not re.search(r"\b(nan|NaN|None)\b", plain(text))
+
+
+def test_what_was_run_is_told(ready, monkeypatch):
+    text = plain(make_page(ready, monkeypatch))
+    assert "AMD EPYC 9R14, 2 cores" in text
+    assert "python 3.12.3, seg 0.1.0, torch 2.14.1" in text
+    assert "Commit 0123456789abcdef Versions" in text
+    assert "unet 1 4 (4) cpu, bf16 1 min 10 s 40.0 1.20 GB 55.5 640 MB" in text
+    assert "Seed 1: started 2031-02-03T04:05:06+00:00" in text
+    assert "Marked lines differ from baseline" in text
+    assert "0 unlabeled 15.000 10 –" in text  # 1,500 of 10,000 pixels
+
+
+def test_only_the_papers_preset_compares_like_with_like(ready, monkeypatch):
+    assert "does not run on the data that the sources used" in make_page(ready, monkeypatch)
+    assert "does not run on the data" not in make_page(ready, monkeypatch, preset="paper")
+
+
+def test_comparison_has_every_variant_and_the_columns_that_all_studies_share(ready, monkeypatch):
+    make_page(ready, monkeypatch)
+    with (ready / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["variant"] for row in rows] == ["baseline", "unet", "dice"]
+    assert list(rows[0])[:4] == ["study", "title", "variant", "seeds"]
+    assert not [column for column in rows[0] if column.startswith("iou[")]
+    with (ready / "streets/table.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert all(row[column] == whole[column] for row, whole in zip(rows, table, strict=True) for column in row)
+
+
+def test_metrics_are_what_dvc_compares(ready, monkeypatch):
+    make_page(ready, monkeypatch)
+    metrics = json.loads((ready / "metrics.json").read_text())
+    assert list(metrics) == ["streets"]
+    assert list(metrics["streets"]) == ["baseline", "unet", "dice"]
+    assert metrics["streets"]["unet"] == pytest.approx(
+        {"miou": 0.51, "pixel_accuracy": 0.91, "mean_accuracy": 0.56, "frequency_weighted_iou": 0.71}
+    )
+
+
+def test_all_that_is_missing_or_damaged_is_said_and_nothing_is_written(ready, monkeypatch):
+    (ready / "streets/unet/seed0/samples.png").unlink()
+    write(ready / "streets/curves.png", "no picture")
+    with pytest.raises(ValueError, match=r"curves\.png: not a PNG file; run the stage") as caught:
+        make_page(ready, monkeypatch)
+    assert "unet/seed0/samples.png: missing" in str(caught.value)
+    write(ready / "streets/table.csv", "variant,seeds\nunet,0\n")
+    with pytest.raises(ValueError, match=r"table\.csv: lacks the columns .*; make the study's table again$"):
+        make_page(ready, monkeypatch)
+    write_picture(ready / "streets/curves.png")
+    (ready / "streets/table.csv").unlink()
+    with pytest.raises(ValueError, match=r"table\.csv: missing; make the study's table again$"):
+        make_page(ready, monkeypatch)
+    assert not list(ready.glob("*index.html*"))
+    assert not list(ready.glob("*comparison.csv*"))

@@ -1,0 +1,204 @@
+"""The table stage: hand-worked means, published look-ups, absent classes, notes, and what is refused."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from results_tree import CLASSES, HOSTILE, MIOU, NOTES, write, write_run
+
+from seg.report import table
+from seg.report.rows import best, csv_text, read_rows
+from seg.report.wording import duration, signed, size
+
+OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "curves": "curves.png"}
+
+
+def make_table(
+    results: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    seeds: str = "0 1",
+    notes: str | None = None,
+    classes: str = f"building,person,train,bicycle,{HOSTILE}",
+    score: str = "val",
+) -> Path:
+    """Run the stage as a rule does; the study's directory."""
+    study = results / "streets"
+    arguments = ["--study", "streets", "--title", "Streets", "--score", score, "--classes", classes]
+    arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
+    arguments += ["--variants", *(f"{name}={study / name}" for name in MIOU), "--seeds", *seeds.split()]
+    for option, name in OUTPUTS.items():
+        arguments += [f"--{option}", str(study / name)]
+    monkeypatch.setattr(sys, "argv", ["table", *arguments])
+    table.main()
+    return study
+
+
+def rows_of(study: Path) -> dict[str, dict[str, str]]:
+    with (study / "table.csv").open(newline="") as file:
+        return {row["variant"]: row for row in csv.DictReader(file)}
+
+
+def test_scores_are_means_over_seeds_with_the_sample_standard_deviation(results, monkeypatch):
+    rows = rows_of(make_table(results, monkeypatch))
+    assert list(rows) == ["baseline", "unet", "dice"]
+    row = rows["baseline"]
+    assert row["seeds"] == "0 1"
+    assert float(row["miou"]) == pytest.approx(0.32)
+    assert float(row["miou_std"]) == pytest.approx(0.04 / 2**0.5)  # sqrt((0.02^2 + 0.02^2) / (2 - 1))
+    assert row["miou_low"] == row["miou_high"] == ""
+    assert float(row["pixel_accuracy"]) == pytest.approx(0.72)
+    assert float(row["iou[person]"]) == pytest.approx(0.22)
+    assert float(row["training_seconds"]) == 65.0
+    assert row["training_peak_memory_bytes"] == "1200000001"
+    assert (row["parameters"], row["commonest_class"], row["commonest_miou"]) == ("3140691", "road", "0.0825")
+    assert float(rows["dice"]["miou_std"]) == 0.0
+
+
+def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
+    study = make_table(results, monkeypatch, seeds="1")
+    assert "| baseline | 0.7400 | 0.7200–0.7600 | 0.7527 |" in (study / "table.md").read_text()
+    row = rows_of(study)["baseline"]
+    assert (row["miou"], row["miou_std"]) == ("0.34", "")
+    assert (float(row["miou_low"]), float(row["miou_high"])) == pytest.approx((0.32, 0.36))
+    assert float(row["iou[building]_low"]) == pytest.approx(0.29)
+
+
+def test_published_figures_stand_beside_ours(results, monkeypatch):
+    rows = rows_of(make_table(results, monkeypatch))
+    assert rows["baseline"]["miou_published"] == "0.221"
+    assert rows["baseline"]["iou[building]_published"] == "0.5819"
+    assert rows["baseline"]["published_split"] == "val"
+    assert rows["unet"]["miou_published"] == "0.51"  # its own study's, not the 0.99 of another
+    assert rows["unet"]["iou[person]_published"] == "1.3824"
+    assert rows["unet"]["published_notes"] == "iou[person]: impossible: an IoU cannot exceed 1 (as printed)"
+    assert rows["dice"]["miou_published"] == rows["dice"]["published_split"] == ""
+    assert rows["dice"]["ours"] == "lr 0.005 is ours & <b>bold</b> | lr 1e-4 is ours"
+
+
+def test_an_absent_class_is_told_from_one_that_the_data_set_lacks(results, monkeypatch):
+    study = make_table(results, monkeypatch)
+    row = rows_of(study)["baseline"]
+    assert row["iou[train]"] == row["iou[train]_published"] == "absent"
+    assert row["iou[bicycle]"] == ""
+    assert not {"nan", "NaN", "None"} & set((study / "table.csv").read_text().replace("\n", ",").split(","))
+
+
+def test_a_class_absent_in_one_seed_is_the_mean_of_the_others(results, monkeypatch):
+    path = results / "streets" / "unet" / "seed0" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["iou"]["person"] = None
+    write(path, metrics)
+    row = rows_of(make_table(results, monkeypatch))["unet"]
+    assert float(row["iou[person]"]) == pytest.approx(0.40)
+    assert row["iou[person]_std"] == ""
+
+
+def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
+    text = (make_table(results, monkeypatch) / "table.md").read_text()
+    assert text.startswith("# Streets\n\nScored on 24 images of val.")
+    assert "\n\n- Its \\<i\\>stride\\</i\\> is our reading.\n\n| Variant |" in text
+    assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text
+    assert "| unet [2] | 0.9100 | ± 0.0141 | – |  | 0.5100 | ± 0.0141 | 0.5100 | = 0.0000 |" in text
+    assert "| dice [3] [2] |" in text
+    assert "| person | 0.2200 / – | 0.4100 / 1.3824 [1] | 0.1000 / – |" in text
+    assert "| train | absent / absent | absent / – | absent / – |" in text
+    assert "| \\<script\\>alert(1)\\</script\\> | 0.3200 / –" in text
+    assert "- [1] published: impossible: an IoU cannot exceed 1 (as printed)\n- [2] ours: lr 1e-4 is ours\n" in text
+
+
+def test_the_same_input_gives_the_same_bytes(results, monkeypatch):
+    study = make_table(results, monkeypatch)
+    first = {name: (study / name).read_bytes() for name in OUTPUTS.values()}
+    make_table(results, monkeypatch)
+    assert first == {name: (study / name).read_bytes() for name in OUTPUTS.values()}
+
+
+@given(st.lists(st.floats(0, 1), min_size=1))
+def test_csv_keeps_every_bit(tmp_path_factory, values):
+    text = csv_text([{"variant": "a", "miou": value} for value in values])
+    assert [float(line.split(",")[1]) for line in text.splitlines()[1:]] == values
+
+
+def test_the_table_reads_back_as_it_was_written(results, monkeypatch):
+    path = make_table(results, monkeypatch) / "table.csv"
+    assert csv_text(read_rows(path)) == path.read_text()
+
+
+def test_all_that_is_missing_or_damaged_is_said_at_once(results, monkeypatch):
+    study = results / "streets"
+    (study / "baseline/seed1/metrics.json").unlink()
+    write(study / "unet/seed0/training.json", '{"parameters": "many"}')
+    write(study / "dice/seed0/history.csv", "epoch,lr,train_loss,val_loss\n1,0.1,nan,\n")
+    write(study / "dice/seed1/evaluation.json", "{")
+    with pytest.raises(ValueError, match="missing") as caught:
+        make_table(results, monkeypatch)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 4
+    assert lines[0].endswith("baseline/seed1/metrics.json: missing; evaluate this seed again")
+    assert "unet/seed0/training.json: parameters: " in lines[1]
+    assert lines[1].endswith("; train this seed again")
+    assert "dice/seed0/history.csv: epoch 1 has a loss that is not finite" in lines[2]
+    assert "dice/seed1/evaluation.json: Invalid JSON" in lines[3]
+    assert not (study / "table.csv").exists()
+
+
+def test_nan_in_metrics_is_refused(results, monkeypatch):
+    path = results / "streets/dice/seed0/metrics.json"
+    write(path, path.read_text().replace('"miou": 0.2,', '"miou": NaN,'))
+    with pytest.raises(ValueError, match=r"dice/seed0/metrics\.json: miou: .*evaluate this seed again$"):
+        make_table(results, monkeypatch)
+
+
+def test_variants_scored_on_something_else_are_refused(results, monkeypatch):
+    with pytest.raises(ValueError, match="scored on 24 images of 'val' with 5 classes, not on 24 of 'test'"):
+        make_table(results, monkeypatch, score="test")
+    write_run(results / "streets/unet/seed1", 0.5, classes=(*CLASSES, "sky"))
+    with pytest.raises(ValueError, match=r"unet/seed1/metrics\.json.*6 classes.*evaluate it again") as caught:
+        make_table(results, monkeypatch)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("notes", "message"),
+    [
+        ('{"unett": ["x"]}', "--notes names unett; known are streets, baseline, unet, dice"),
+        ('{"unet": "x"}', "expected a JSON object, name -> list of texts"),
+        ("{", "expected a JSON object, name -> list of texts"),
+    ],
+)
+def test_notes_that_fit_no_variant_are_refused(results, monkeypatch, notes, message):
+    with pytest.raises(ValueError, match=message):
+        make_table(results, monkeypatch, notes=notes)
+
+
+def test_damaged_published_figures_are_refused_with_their_lines(results, monkeypatch):
+    text = (results / "published.csv").read_text()
+    write(results / "published.csv", text + "streets,unet,val,miou,,0.6,\nstreets,dice,val,miou,,high,\n")
+    with pytest.raises(ValueError, match=r"line 10: unet has a second figure for miou; remove one") as caught:
+        make_table(results, monkeypatch)
+    assert "line 11: 'high' is no number" in str(caught.value)
+    write(results / "published.csv", "study,variant\nstreets,unet\n")
+    with pytest.raises(ValueError, match=r"published\.csv: lacks the columns split, metric, class, value, note"):
+        make_table(results, monkeypatch)
+
+
+def test_the_best_of_several_scores():
+    assert best([0.2, "absent", 0.3, None]) == 0.3
+    assert best([0.2, "absent"]) is None  # nothing to compare with
+    assert best([0.0, 0.0]) is None
+
+
+def test_wording():
+    assert [duration(value) for value in (12.34, 59.97, 245, 7620)] == [
+        "12.3 s",
+        "1 min 00 s",
+        "4 min 05 s",
+        "2 h 07 min",
+    ]
+    assert [size(value) for value in (640e6, 1.25e9)] == ["640 MB", "1.25 GB"]
+    assert [signed(value) for value in (None, 0.00004, 0.25, -0.25)] == ["", "= 0.0000", "▲ +0.2500", "▼ −0.2500"]

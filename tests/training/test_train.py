@@ -1,0 +1,194 @@
+"""Training as a stage: the bits of a seed, the files it leaves, what it refuses, the memory it takes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from trainings import bits, command, fit, history, outputs, varied, write_pack
+
+from seg.data.loader import Pack, epoch_order, scaled
+from seg.data.pack import pack
+from seg.evaluation.confusion import confusion_matrix
+from seg.evaluation.metrics import mean_iou, pixel_accuracy
+from seg.recipe import Augmentation, Recipe, Rotation, Schedule
+from seg.training.checkpoint import load_checkpoint
+from seg.training.losses import cross_entropy
+from seg.training.train import COLUMNS, Outputs
+
+
+@pytest.fixture(scope="module")
+def augmented(tiny_recipe: Recipe) -> Recipe:
+    return varied(tiny_recipe, augmentation=Augmentation(flip=0.5, rotation=Rotation(p=0.5, degrees=10.0)))
+
+
+@pytest.fixture(scope="module")
+def first(augmented: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    return fit(tmp_path_factory.mktemp("first"), augmented, packs)
+
+
+def test_the_same_seed_gives_the_same_bits_in_another_process(
+    first: Outputs, augmented: Recipe, packs: Any, tmp_path: Path
+) -> None:
+    done = command(tmp_path / "second", augmented, packs)
+    assert done.returncode == 0, done.stderr
+    assert bits(outputs(tmp_path / "second")) == bits(first)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_same_seed_gives_the_same_bits_with_workers(
+    first: Outputs, augmented: Recipe, packs: Any, tmp_path: Path, workers: int
+) -> None:
+    torch.rand(99)  # what the process drew before does not matter
+    assert bits(fit(tmp_path / "second", augmented, packs, workers)) == bits(first)
+
+
+def test_another_seed_and_another_augmentation_differ(
+    first: Outputs, augmented: Recipe, packs: Any, tmp_path: Path
+) -> None:
+    others = {"seed": varied(augmented, seed=1), "plain": varied(augmented, augmentation=Augmentation())}
+    runs = [first, *(fit(tmp_path / name, other, packs) for name, other in others.items())]
+    assert len({bits(run)[1] for run in runs}) == 3
+
+
+@pytest.fixture(scope="module")
+def stepwise(tiny_recipe: Recipe) -> Recipe:
+    schedule = Schedule(name="step", every=2, factor=0.5)
+    return varied(tiny_recipe, epochs=5, validate_every=2, schedule=schedule, lr=0.004)
+
+
+@pytest.fixture(scope="module")
+def out(stepwise: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    return fit(tmp_path_factory.mktemp("written"), stepwise, packs)
+
+
+def test_history_has_a_row_an_epoch(out: Outputs) -> None:
+    rows = history(out)
+    assert tuple(rows[0]) == COLUMNS
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
+    assert [float(row["lr"]) for row in rows] == [0.004, 0.004, 0.002, 0.002, 0.001]
+    assert all(float(row["train_loss"]) > 0 for row in rows)
+
+
+def test_validated_are_every_second_epoch_and_the_last(out: Outputs) -> None:
+    for name in ("val_loss", "val_pixel_accuracy", "val_miou"):
+        assert [row["epoch"] for row in history(out) if row[name]] == ["2", "4", "5"]
+
+
+def test_the_last_row_is_what_the_checkpoint_gives(out: Outputs, packs: Any) -> None:
+    data = Pack(packs.val)
+    images, labels = data.read(np.arange(len(data)))
+    with torch.inference_mode():
+        logits = load_checkpoint(out.model).model(scaled(torch.from_numpy(images).permute(0, 3, 1, 2), "imagenet"))
+    matrix = confusion_matrix(labels, logits.argmax(1).byte().numpy(), 11)
+    row = history(out)[-1]
+    assert float(row["val_loss"]) == pytest.approx(float(cross_entropy(logits, torch.from_numpy(labels))), rel=1e-5)
+    assert float(row["val_pixel_accuracy"]) == pytest.approx(float(pixel_accuracy(matrix)), abs=1e-3)
+    assert float(row["val_miou"]) == pytest.approx(float(mean_iou(matrix)), abs=1e-3)
+
+
+def test_events_are_the_history(out: Outputs) -> None:
+    events = EventAccumulator(str(out.events))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) == set(COLUMNS[1:])
+    for name in COLUMNS[1:]:
+        written = {int(row["epoch"]): float(row[name]) for row in history(out) if row[name]}
+        seen = {event.step: event.value for event in events.Scalars(name)}
+        assert seen == pytest.approx(written, rel=1e-6)
+
+
+def test_cost_and_checkpoint_say_what_was_run(out: Outputs, stepwise: Recipe, packs: Any) -> None:
+    cost, checkpoint = json.loads(out.cost.read_text()), load_checkpoint(out.model)
+    assert checkpoint.recipe == stepwise
+    assert cost["recipe"] == stepwise.model_dump(mode="json")
+    for about in (cost, checkpoint.about):
+        assert about["classes"] == Pack(packs.train).classes
+        assert about["precision"] == "fp32"
+        assert about["code"] == "0123"
+        assert about["versions"]["torch"] == torch.__version__
+    count = sum(parameter.numel() for parameter in checkpoint.model.parameters())
+    assert cost["parameters"] == cost["trainable_parameters"] == count
+    assert (cost["epochs"], cost["device"]) == (5, "cpu")
+    losses = {int(row["epoch"]): float(row["val_loss"]) for row in history(out) if row["val_loss"]}
+    assert cost["best_epoch"] == min(losses, key=losses.__getitem__)
+    assert 0 < cost["seconds"] < 600
+    assert cost["images_per_second"] > 0
+    assert cost["peak_memory_bytes"] > 2**27
+
+
+def test_nothing_else_is_left(out: Outputs) -> None:
+    assert {path.name for path in out.model.parent.iterdir()} == {path.name for path in out}
+
+
+def test_a_second_run_replaces_the_first(stepwise: Recipe, packs: Any, tmp_path: Path) -> None:
+    short = varied(stepwise, epochs=1, validate_every=1)
+    out = fit(tmp_path, varied(short, seed=1), packs)
+    again = bits(fit(tmp_path, short, packs))
+    assert again == bits(fit(tmp_path / "fresh", short, packs))
+    assert len(list(out.events.iterdir())) == 1
+
+
+def test_a_loss_that_diverges_stops_the_job(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+    done = command(tmp_path / "run", varied(tiny_recipe, lr=1e30), packs)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    names, order = Pack(packs.train).about["names"], epoch_order(12, 0, 0)
+    step = next(k for k in range(3) if f"epoch 1, step {k + 1}, " in lines[0])
+    assert "loss became " in lines[0]
+    assert "at learning rate 1e+30, " in lines[0]
+    assert f"images {', '.join(names[i] for i in order[4 * step : 4 * step + 4])}; lower lr" in lines[0]
+    assert not [path for path in (tmp_path / "run").glob("*") if path.is_file()]
+
+
+def test_a_failed_run_leaves_what_was_there(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+    before = bits(fit(tmp_path, varied(tiny_recipe, epochs=1), packs))
+    with pytest.raises(ValueError, match="loss became"):
+        fit(tmp_path, varied(tiny_recipe, lr=1e30), packs)
+    assert bits(outputs(tmp_path)) == before
+
+
+def test_packs_of_two_data_sets_are_refused(
+    tiny_recipe: Recipe, packs: Any, cityscapes_root: Path, tmp_path: Path
+) -> None:
+    pack(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
+    with pytest.raises(ValueError, match="other classes; take packs of one data set"):
+        fit(tmp_path / "run", tiny_recipe, (packs.train, tmp_path / "val.json"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_that_is_none_is_refused_in_a_line(packs: Any, tmp_path: Path, tiny_recipe: Recipe) -> None:
+    done = command(tmp_path / "run", tiny_recipe, packs, "--recipe", "{")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: --recipe is no JSON (")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_leaves_no_half_file(tiny_recipe: Recipe, packs: Any, small_disk: Path, tmp_path: Path) -> None:
+    done = command(small_disk / "run", varied(tiny_recipe, epochs=1), packs, "--events", str(tmp_path / "events"))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr.splitlines()[-1]
+    assert not list((small_disk / "run").iterdir())
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_data(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+    """2,000 images of 64x64 are 30 MiB more of pixels than 100."""
+    generator = np.random.default_rng(0)
+    about = Pack(packs.train).about
+    recipe = varied(tiny_recipe, epochs=1, batch=20)
+    peaks = {}
+    for count in (100, 2000):
+        images = generator.integers(0, 256, (count, 64, 64, 3), np.uint8)
+        labels = generator.integers(0, 11, (count, 64, 64), np.uint8)
+        path = write_pack(tmp_path, f"of{count}", about, images, labels)
+        done = command(tmp_path / f"run{count}", recipe, (path, packs.val), "--workers", "1")
+        assert done.returncode == 0, done.stderr
+        peaks[count] = json.loads(outputs(tmp_path / f"run{count}").cost.read_text())["peak_memory_bytes"]
+    assert peaks[2000] - peaks[100] < 15 * 2**20

@@ -1,0 +1,97 @@
+"""From nothing to packs: download or synthesise, decode and resize, count."""
+
+
+rule download_dataset:
+    output:
+        "data/raw/{dataset}/manifest.json",
+    log:
+        "logs/data/{dataset}.download.log",
+    benchmark:
+        "logs/data/{dataset}.download.tsv"
+    wildcard_constraints:
+        dataset=rendered(False),
+    conda:
+        "../envs/seg.yaml"
+    params:
+        code=code_digest("seg.data.download"),
+    message:
+        "Download {wildcards.dataset}, or unpack it from data/archives"
+    shell:
+        "python -m seg.data.download --dataset {wildcards.dataset} --archives data/archives --out {output}"
+        " 2>&1 | tee {log}"
+
+
+rule synthesize_dataset:
+    output:
+        "data/raw/{dataset}/manifest.json",
+    log:
+        "logs/data/{dataset}.synthesize.log",
+    benchmark:
+        "logs/data/{dataset}.synthesize.tsv"
+    wildcard_constraints:
+        dataset=rendered(True),
+    conda:
+        "../envs/seg.yaml"
+    threads: 2
+    params:
+        layout=lambda wildcards: PARAMS.datasets[wildcards.dataset].layout,
+        size=lambda wildcards: PARAMS.datasets[wildcards.dataset].size,
+        scenes=lambda wildcards: PARAMS.datasets[wildcards.dataset].scenes.model_dump(),
+        code=code_digest("seg.data.synthesize"),
+    message:
+        "Render the scenes of {wildcards.dataset}"
+    shell:
+        "python -m seg.data.synthesize --layout {params.layout} --height {params.size[0]} --width {params.size[1]}"
+        " --split train={params.scenes[train]} --split val={params.scenes[val]} --seed {params.scenes[seed]}"
+        " --jobs {threads} --out {output} 2>&1 | tee {log}"
+
+
+rule pack_split:
+    input:
+        "data/raw/{dataset}/manifest.json",
+    output:
+        multiext(f"{PACK}{{split}}", ".json", ".images.npy", ".labels.npy"),
+    log:
+        "logs/{preset}/{dataset}-{height}x{width}.{split}.pack.log",
+    benchmark:
+        "logs/{preset}/{dataset}-{height}x{width}.{split}.pack.tsv"
+    conda:
+        "../envs/seg.yaml"
+    threads: 2
+    params:
+        layout=lambda wildcards: PARAMS.datasets[wildcards.dataset].layout,
+        out=f"{PACK}{{split}}",
+        code=lambda wildcards: code_digest("seg.data.pack", f"seg.data.{PARAMS.datasets[wildcards.dataset].layout}"),
+    message:
+        "Pack the {wildcards.split} split of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
+    shell:
+        "python -m seg.data.pack --manifest {input} --layout {params.layout} --split {wildcards.split}"
+        " --height {wildcards.height} --width {wildcards.width} --out {params.out} --workers {threads}"
+        " 2>&1 | tee {log}"
+
+
+rule count_classes:
+    input:
+        pack=f"{PACK}train.json",
+        images=ancient(f"{PACK}train.images.npy"),
+    output:
+        statistics=f"{PACK}statistics.json",
+        figure=report(
+            f"{PACK}classes.png",
+            caption="../report/classes.rst",
+            category="Data",
+            labels={"data set": "{dataset}", "figure": "classes"},
+        ),
+    log:
+        "logs/{preset}/{dataset}-{height}x{width}.statistics.log",
+    benchmark:
+        "logs/{preset}/{dataset}-{height}x{width}.statistics.tsv"
+    conda:
+        "../envs/seg.yaml"
+    params:
+        code=code_digest("seg.data.statistics", "seg.report.figures"),
+    message:
+        "Count the classes of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
+    shell:
+        "(python -m seg.data.statistics --pack {input.pack} --out {output.statistics} &&"
+        " python -m seg.report.figures --statistics {output.statistics} --out {output.figure}) 2>&1 | tee {log}"

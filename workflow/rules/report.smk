@@ -1,0 +1,70 @@
+"""Tables and figures of a study, and the page of all studies."""
+
+
+rule tabulate_study:
+    input:
+        metrics=runs("metrics.json"),
+        evaluation=runs("evaluation.json"),
+        training=runs("training.json"),
+        history=runs("history.csv"),
+        published="workflow/resources/published.csv",
+    output:
+        csv=report(f"{TABLE}table.csv", caption="../report/table.rst", category="{study}", labels={"figure": "table"}),
+        markdown=f"{TABLE}table.md",
+        curves=report(
+            f"{TABLE}curves.png", caption="../report/curves.rst", category="{study}", labels={"figure": "losses"}
+        ),
+    log:
+        "logs/{preset}/{study}.table.log",
+    benchmark:
+        "logs/{preset}/{study}.table.tsv"
+    conda:
+        "../envs/seg.yaml"
+    params:
+        title=lambda wildcards: PARAMS.studies[wildcards.study].title,
+        score=lambda wildcards: PARAMS.datasets[PARAMS.dataset(wildcards.preset, wildcards.study)].score,
+        classes=lambda wildcards: ",".join(PARAMS.studies[wildcards.study].classes),
+        variants=lambda wildcards: [
+            f"{variant}=results/{wildcards.preset}/{wildcards.study}/{variant}"
+            for variant in PARAMS.variants(wildcards.study)
+        ],
+        seeds=PARAMS.seeds,
+        notes=lambda wildcards: study_notes(wildcards.study),
+        code=code_digest("seg.report.table"),
+    message:
+        "Tabulate {wildcards.study}"
+    shell:
+        "python -m seg.report.table --study {wildcards.study} --title {params.title:q} --score {params.score}"
+        " --classes {params.classes:q} --published {input.published} --variants {params.variants}"
+        " --seeds {params.seeds} --notes {params.notes:q} --csv {output.csv} --markdown {output.markdown}"
+        " --curves {output.curves} 2>&1 | tee {log}"
+
+
+rule report_preset:
+    input:
+        tables=expand(f"{TABLE}table.csv", study=STUDIES, allow_missing=True),
+        statistics=lambda wildcards: list(statistics_paths(wildcards).values()),
+        look=["seg/report/index.html.j2", "seg/report/page.css"],
+    output:
+        comparison="results/{preset}/comparison.csv",
+        metrics="results/{preset}/metrics.json",
+        page="results/{preset}/index.html",
+    log:
+        "logs/{preset}/report.log",
+    benchmark:
+        "logs/{preset}/report.tsv"
+    conda:
+        "../envs/seg.yaml"
+    params:
+        title=lambda wildcards: PARAMS.presets[wildcards.preset].title,
+        studies=lambda wildcards: " ".join(f"--study {study}=results/{wildcards.preset}/{study}" for study in STUDIES),
+        statistics=lambda wildcards: " ".join(
+            f"--statistics {dataset}={path}" for dataset, path in statistics_paths(wildcards).items()
+        ),
+        code=code_digest("seg.report.page"),
+    message:
+        "Report preset {wildcards.preset}"
+    shell:
+        "python -m seg.report.page --preset {wildcards.preset} --title {params.title:q} {params.studies}"
+        " {params.statistics} --comparison {output.comparison} --metrics {output.metrics} --page {output.page}"
+        " 2>&1 | tee {log}"

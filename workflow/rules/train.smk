@@ -1,0 +1,65 @@
+"""Train and evaluate one variant with one seed."""
+
+
+rule train_variant:
+    input:
+        train=pack_json("train"),
+        train_pixels=pack_pixels("train"),
+        val=pack_json("val"),
+        val_pixels=pack_pixels("val"),
+    output:
+        model=f"{RUN}model.safetensors",
+        history=f"{RUN}history.csv",
+        cost=f"{RUN}training.json",
+    log:
+        "logs/{preset}/{study}/{variant}.seed{seed}.train.log",
+    benchmark:
+        "logs/{preset}/{study}/{variant}.seed{seed}.train.tsv"
+    conda:
+        "../envs/seg.yaml"
+    threads: lambda wildcards: recipe(wildcards).threads
+    resources:
+        gpu=1,
+    params:
+        recipe=lambda wildcards: recipe(wildcards).json_line(),
+        events=f"{RUN}tensorboard",
+        code=model_digest("seg.training.train"),
+    message:
+        "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
+    shell:
+        "python -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train} --val-pack {input.val}"
+        " --model {output.model} --history {output.history} --cost {output.cost} --events {params.events}"
+        " --code {params.code} 2>&1 | tee {log}"
+
+
+rule evaluate_variant:
+    input:
+        model=f"{RUN}model.safetensors",
+        pack=pack_json("score"),
+        pixels=pack_pixels("score"),
+    output:
+        metrics=f"{RUN}metrics.json",
+        confusion=f"{RUN}confusion.npy",
+        samples=report(
+            f"{RUN}samples.png",
+            caption="../report/samples.rst",
+            category="{study}",
+            labels={"variant": "{variant}", "seed": "{seed}", "figure": "samples"},
+        ),
+        cost=f"{RUN}evaluation.json",
+    log:
+        "logs/{preset}/{study}/{variant}.seed{seed}.evaluate.log",
+    benchmark:
+        "logs/{preset}/{study}/{variant}.seed{seed}.evaluate.tsv"
+    conda:
+        "../envs/seg.yaml"
+    threads: lambda wildcards: recipe(wildcards).threads
+    resources:
+        gpu=1,
+    params:
+        code=model_digest("seg.evaluation.evaluate"),
+    message:
+        "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
+    shell:
+        "python -m seg.evaluation.evaluate --model {input.model} --pack {input.pack} --metrics {output.metrics}"
+        " --confusion {output.confusion} --samples {output.samples} --cost {output.cost} 2>&1 | tee {log}"
