@@ -39,9 +39,14 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "bf16" if native.get(device.type, lambda: False)() else "fp32"
 
 
-def set_up(threads: int, deterministic: bool) -> None:
-    """Fix what decides the bits of a result: the number of CPU threads and the choice of kernels."""
+def set_up(threads: int, deterministic: bool, device: torch.device) -> None:
+    """Fix what decides the bits of a result: the number of CPU threads and, on a GPU, the choice of kernels.
+
+    On a CPU all kernels that we use are deterministic, and the switch alone would import a compiler for 1.5 s.
+    """
     torch.set_num_threads(threads)
+    if device.type == "cpu":
+        return
     # cuBLAS is deterministic with this workspace only (NVIDIA, cuBLAS documentation, Results Reproducibility).
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(deterministic, warn_only=True)

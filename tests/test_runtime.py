@@ -75,11 +75,11 @@ def test_autocast_computes_in_the_precision(precision: str, dtype: torch.dtype) 
 
 @pytest.mark.usefixtures("settings")
 def test_set_up_fixes_threads_and_kernels() -> None:
-    runtime.set_up(3, deterministic=True)
+    runtime.set_up(3, deterministic=True, device=torch.device("cuda"))
     assert torch.get_num_threads() == 3
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.benchmark
-    runtime.set_up(1, deterministic=False)
+    runtime.set_up(1, deterministic=False, device=torch.device("cuda"))
     assert torch.get_num_threads() == 1
     assert not torch.are_deterministic_algorithms_enabled()
 

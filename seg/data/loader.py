@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -87,7 +88,8 @@ class Pack:
             while got < size:  # a read may stop early, above 2 GiB or at a signal
                 count = os.preadv(self._files[part], [value.reshape(-1)[got:]], start + got)
                 if not count:
-                    raise ValueError(f"pack '{self.about['split']}': sample {sample} is cut off; delete it and rerun")
+                    name = self.about["split"]
+                    raise ValueError(f"pack '{name}': sample {sample} is cut off; delete it and run again")
                 got += count
         return values
 
@@ -103,9 +105,13 @@ def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def scaled(images: Tensor, scaling: str) -> Tensor:
-    """Images (B, 3, H, W) uint8 as the network takes them, float32: `unit`, `symmetric` or `imagenet`."""
-    mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in _SCALING[scaling])
-    return torch.addcmul(-mean / std, images.float(), 1 / (255 * std))
+    """Images (B, 3, H, W) uint8 as the network takes them, float32 channels-last: `unit`, `symmetric` or `imagenet`."""
+    mean, std = (torch.tensor(values, device=images.device) for values in _SCALING[scaling])
+    if images.device.type == "cpu":  # by a table of the 256 values: several times faster than arithmetic
+        table = ((torch.arange(256)[:, None] / 255 - mean) / std)[None].numpy()
+        pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
+        return torch.from_numpy(np.stack([cv2.LUT(image, table) for image in pixels])).permute(0, 3, 1, 2)
+    return torch.addcmul((-mean / std).view(3, 1, 1), images.float(), (1 / (255 * std)).view(3, 1, 1))
 
 
 class Loader:

@@ -23,11 +23,11 @@ class Setting(Things):
         haze = (grey, grey * dice.uniform(1.02, 1.06), grey * dice.uniform(1.12, 1.2))
         weather = Weather(
             haze=haze,
-            visibility=math.exp(dice.uniform(math.log(130), math.log(500))),
-            warmth=dice.uniform(-0.04, 0.04),
-            exposure=dice.uniform(0.85, 1.15),
-            contrast=dice.uniform(0.9, 1.1),
-            slope=dice.uniform(-0.12, 0.12),
+            visibility=math.exp(dice.uniform(math.log(250), math.log(900))),
+            warmth=dice.uniform(-0.02, 0.02),
+            exposure=dice.uniform(0.92, 1.08),
+            contrast=dice.uniform(0.95, 1.05),
+            slope=dice.uniform(-0.06, 0.06),
         )
         camera = Camera(
             focal=width * 2 ** dice.uniform(-0.5, 0.7),
@@ -41,9 +41,9 @@ class Setting(Things):
         self.lit = dice.choice(SIDES)  # the side that the sun shines on
         self.rails = dice.uniform(-0.5, 0.5) if self.chance(0.13) else None  # middle of a tramway
         # Distances from the axis, left ones negative: of the kerb, of the pavement's outer edge, of the houses.
-        self.kerb = {side: side * (dice.uniform(2.8, 5.0) + (1.5 if self.rails is not None else 0.0)) for side in SIDES}
+        self.kerb = {side: side * (dice.uniform(2.6, 4.2) + (1.5 if self.rails is not None else 0.0)) for side in SIDES}
         self.parking = {side: side * (2.2 if self.chance(0.25) else 0.0) for side in SIDES}
-        self.path = {side: self.kerb[side] + self.parking[side] + side * dice.uniform(3.2, 6.6) for side in SIDES}
+        self.path = {side: self.kerb[side] + self.parking[side] + side * dice.uniform(4.5, 8.0) for side in SIDES}
         self.line = {side: self.path[side] + side * (dice.uniform(2, 9) if self.chance(0.5) else 0.0) for side in SIDES}
 
     def sky(self) -> None:

@@ -92,7 +92,7 @@ def evaluate(
     checkpoint, data = load_checkpoint(model), Pack(pack)
     if checkpoint.about["classes"] != data.classes:
         raise ValueError(f"{model} knows other classes than {pack}; evaluate it on the data set it was trained on")
-    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic)
+    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, device)
     start = time.monotonic()
     matrices, predictions = confusion_by_image(checkpoint, data, device, workers)
     seconds = time.monotonic() - start

@@ -54,7 +54,7 @@ def train(
         ValueError: the packs do not fit together, or the loss is no longer finite.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    set_up(recipe.threads, recipe.deterministic)
+    set_up(recipe.threads, recipe.deterministic, device)
     packs = Pack(train_pack), Pack(val_pack)
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have other classes; take packs of one data set")

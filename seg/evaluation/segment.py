@@ -1,0 +1,52 @@
+"""Segment single images with a checkpoint."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from seg.data.loader import scaled
+from seg.evaluation.prediction import predict_labels
+from seg.files import written_whole
+from seg.runtime import autocast, choose_device, set_up
+from seg.training.checkpoint import load_checkpoint
+
+
+def segment(model: Path, images: list[Path], out: Path, device: str = "auto") -> Iterator[Path]:
+    """Write a palette PNG for every image; its values are train ids, its colours the data set's.
+
+    Args:
+        model: checkpoint.
+        images: files of any size that Pillow reads.
+        out: folder to write `<stem>.png` to.
+        device: `auto`, or a device's name.
+
+    Yields:
+        The files written.
+
+    Raises:
+        ValueError: the checkpoint or an image cannot be used, or two images have one stem.
+    """
+    if len({path.stem for path in images}) < len(images):
+        raise ValueError("two images have one stem, so their predictions would have one name; run them apart")
+    checkpoint, where = load_checkpoint(model), choose_device(device)
+    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, where)
+    network = checkpoint.model.to(where)
+    for path in images:
+        try:
+            with Image.open(path) as file:
+                pixels = np.asarray(file.convert("RGB"))
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f"{path}: cannot be decoded ({error}); replace the file") from None
+        batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(where)
+        with torch.inference_mode(), autocast(where, checkpoint.about["precision"]):
+            logits = network(scaled(batch, checkpoint.recipe.scaling))
+            labels = predict_labels(logits, pixels.shape[:2])[0].cpu().numpy()
+        picture = Image.fromarray(labels, mode="P")
+        picture.putpalette(list(chain.from_iterable(checkpoint.about["palette"])))
+        with written_whole(out / f"{path.stem}.png") as (part,):
+            picture.save(part, "PNG")
+        yield out / f"{path.stem}.png"
