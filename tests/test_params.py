@@ -282,6 +282,7 @@ def test_a_preset_says_where_the_data_comes_from() -> None:
 @pytest.mark.parametrize("preset", ["demo", "camvid"])
 def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str, variant: str) -> None:
     put(content, f"presets.{preset}.epochs", 0.2)
+    put(content, f"presets.{preset}.epochs_of", {})
     put(content, f"presets.{preset}.validate_every", 5)
     params = load_params(content)
     paper = params.recipe("paper", STUDY, variant, 0)
@@ -296,8 +297,19 @@ def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str,
 
 def test_a_tiny_share_still_trains_and_validates(content: dict[str, Any]) -> None:
     put(content, "presets.demo.epochs", 0.001)
+    put(content, "presets.demo.epochs_of", {})
     recipe = load_params(content).recipe("demo", STUDY, "unet", 0)
     assert (recipe.epochs, recipe.validate_every, recipe.schedule.every) == (1, 1, 1)
+
+
+def test_a_variant_can_have_a_share_of_its_own(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.epochs", 1.0)
+    put(content, "presets.demo.epochs_of", {f"{STUDY}/unet": 0.5})
+    params = load_params(content)
+    assert [params.recipe("demo", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [15, 30]
+    put(content, "presets.demo.epochs_of", {f"{STUDY}/unett": 0.5})
+    with pytest.raises(ValueError, match=f"presets.demo.epochs_of.{STUDY}/unett: .* did you mean {STUDY}/unet"):
+        load_params(content)
 
 
 def test_a_variant_that_is_switched_off_keeps_its_row(content: dict[str, Any]) -> None:

@@ -1,0 +1,74 @@
+"""A clone of the project, and what can be done in it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+VARIANTS = ("baseline", "augmented", "augmented_full_resolution", "adapted", "dice", "unet")
+_JOB = re.compile(r"^Job \d+: (.*)$", re.MULTILINE)
+
+
+class Clone(NamedTuple):
+    """A folder with the project, and what can be done in it."""
+
+    path: Path
+
+    def run(self, *command: str, code: int = 0) -> str:
+        """Output of a program that must end with this exit code."""
+        done = subprocess.run(
+            command, cwd=self.path, env=environment(), capture_output=True, text=True, check=False, timeout=500
+        )
+        output = done.stdout + done.stderr
+        assert done.returncode == code, output[-4000:]
+        return output
+
+    def snakemake(self, *arguments: str, code: int = 0) -> str:
+        """Run Snakemake as a user does."""
+        return self.run("snakemake", "--cores", "4", "--resources", "gpu=1", *arguments, code=code)
+
+    def scheduled(self, *arguments: str) -> list[str]:
+        """Messages of the jobs that a dry run would start, sorted."""
+        return sorted(_JOB.findall(self.snakemake("-n", *arguments)))
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text in a file."""
+        path = self.path / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    def params(self) -> dict[str, Any]:
+        """Content of `params.yaml`."""
+        content: dict[str, Any] = yaml.safe_load((self.path / "params.yaml").read_text())
+        return content
+
+    def set(self, path: str, value: Any) -> None:
+        """Set a value of `params.yaml` by its path."""
+        content = self.params()
+        *keys, last = path.split(".")
+        place = content
+        for key in keys:
+            place = place[key]
+        place[last] = value
+        (self.path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def result(self, name: str) -> Path:
+        """A file below the study's results."""
+        return self.path / "results/demo/cityscapes_fcn" / name
+
+
+def environment() -> dict[str, str]:
+    """The environment of a user: this interpreter's programs first, nothing of the test run's own."""
+    paths = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PATH": paths}
+
+
+def rerun(*variants: str) -> list[str]:
+    """The jobs that follow from a stale training."""
+    steps = [f"{verb} cityscapes_fcn/{name} with seed 0" for name in variants for verb in ("Train", "Evaluate")]
+    return sorted([*steps, "Tabulate cityscapes_fcn", "Report preset demo"])

@@ -1,0 +1,168 @@
+"""What runs again after a change, with Snakemake itself."""
+
+import hashlib
+import json
+import os
+import random
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from clones import VARIANTS, Clone, environment, rerun
+from safetensors import safe_open
+
+pytestmark = pytest.mark.workflow
+
+
+def digests(clone: Clone, variant: str) -> list[str]:
+    files = ("model.safetensors", "history.csv", "metrics.json", "confusion.npy", "samples.png")
+    return [hashlib.sha256(clone.result(f"{variant}/seed0/{name}").read_bytes()).hexdigest() for name in files]
+
+
+def test_the_page_and_the_table_are_there(template: Clone) -> None:
+    page = (template.path / "results/demo/index.html").read_text()
+    rows = (template.path / "results/demo/comparison.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(VARIANTS)
+    assert all(variant in page for variant in VARIANTS)
+
+
+def test_a_second_run_does_nothing(clone: Clone) -> None:
+    assert "Nothing to be done" in clone.snakemake()
+
+
+def test_time_stamps_mean_nothing(clone: Clone) -> None:
+    chance = random.Random(0)
+    for path in clone.path.rglob("*"):
+        if path.is_file() and ".git" not in path.parts:
+            moment = time.time() - chance.uniform(0, 1e6)
+            os.utime(path, (moment, moment))
+    assert clone.scheduled() == []
+
+
+def test_a_number_of_a_variant_reruns_it_alone(clone: Clone) -> None:
+    clone.set("studies.cityscapes_fcn.variants.dice.lr", 0.004)
+    assert clone.scheduled() == rerun("dice")
+    before = clone.result("baseline/seed0/model.safetensors").stat().st_mtime_ns
+    clone.snakemake()
+    assert clone.result("baseline/seed0/model.safetensors").stat().st_mtime_ns == before
+    assert clone.scheduled() == []
+
+
+def test_a_default_of_the_study_reruns_who_uses_it(clone: Clone) -> None:
+    clone.set("studies.cityscapes_fcn.defaults.loss", "dice")
+    assert clone.scheduled() == rerun(*(name for name in VARIANTS if name != "dice"))
+
+
+def test_the_command_line_takes_the_same_tree(clone: Clone) -> None:
+    change = "studies={cityscapes_fcn: {variants: {unet: {lr: 2.0e-4}}}}"
+    assert clone.scheduled("--config", change) == rerun("unet")
+    assert clone.scheduled() == []
+
+
+def test_a_published_figure_retrains_nothing(clone: Clone) -> None:
+    clone.edit("workflow/resources/published.csv", "baseline,val,miou,,0.2210", "baseline,val,miou,,0.2211")
+    assert clone.scheduled() == ["Report preset demo", "Tabulate cityscapes_fcn"]
+    clone.snakemake()
+    assert "0.2211" in clone.result("table.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stale"),
+    [
+        ("class UNet(", "# A comment.\n\n\nclass UNet(", []),
+        ('"""Two 3x3 convolutions', '"""Other words for two 3x3 convolutions', []),
+        ("nn.Conv2d(channels, width, 3, padding=1", "nn.Conv2d(channels, width, 5, padding=2", ["unet"]),
+    ],
+)
+def test_code_of_the_unet_reruns_the_unet_alone(clone: Clone, old: str, new: str, stale: list[str]) -> None:
+    clone.edit("seg/models/unet.py", old, new)
+    assert clone.scheduled() == (rerun(*stale) if stale else [])
+
+
+def test_the_same_bits_with_one_core_and_with_four(clone: Clone) -> None:
+    before = {name: digests(clone, name) for name in ("augmented", "unet")}
+    for name in before:
+        clone.result(f"{name}/seed0/model.safetensors").unlink()
+    clone.run("snakemake", "--cores", "1", "--resources", "gpu=1")
+    assert {name: digests(clone, name) for name in before} == before
+
+
+def test_editing_params_changes_no_training_that_runs(clone: Clone) -> None:
+    clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 3.0})
+    running = subprocess.Popen(
+        ["snakemake", "--cores", "4"],
+        cwd=clone.path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert running.stdout
+    for line in running.stdout:
+        if line.startswith("epoch 2/"):
+            clone.set("studies.cityscapes_fcn.variants.baseline.lr", 0.5)
+            break
+    running.communicate()
+    assert running.returncode == 0
+    with safe_open(clone.result("baseline/seed0/model.safetensors"), framework="np") as file:
+        recipe = json.loads(file.metadata()["seg"])["recipe"]
+    assert (recipe["lr"], recipe["epochs"]) == (0.005, 105)
+    table = json.loads((clone.path / "results/demo/metrics.json").read_text())
+    assert table["cityscapes_fcn"]["baseline"]["miou"] is not None
+    assert clone.scheduled() == rerun("baseline")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("preset", "demoo", "preset: 'demoo' is unknown; did you mean demo?"),
+        ("studies.cityscapes_fcn.variants.unet.epochs", 0, "studies.cityscapes_fcn.variants.unet.epochs: got 0; "),
+        ("studies.cityscapes_fcn.variants.dice.lr", "fast", "studies.cityscapes_fcn.variants.dice.lr: got 'fast'; "),
+        (
+            "studies.cityscapes_fcn.variants.unet.model",
+            {"name": "unett"},
+            "studies.cityscapes_fcn.variants.unet.model: model 'unett' is unknown; did you mean unet?",
+        ),
+    ],
+)
+def test_impossible_params_start_nothing(clone: Clone, path: str, value: object, message: str) -> None:
+    before = sorted(clone.path.rglob("*"))
+    clone.set(path, value)
+    errors = [line for line in clone.snakemake(code=2).splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith(f"error: {message}")
+    assert sorted(path for path in clone.path.rglob("*") if "__pycache__" not in path.parts) == [
+        path for path in before if "__pycache__" not in path.parts
+    ]
+
+
+def test_a_stage_that_fails_says_why_and_leaves_nothing(clone: Clone) -> None:
+    label = next((clone.path / "data/raw/streets/gtFine/val").rglob("*.png"))
+    label.write_bytes(label.read_bytes()[:100])
+    pack = clone.path / "data/packs/demo/streets-64x128/val.json"
+    pack.unlink()
+    output = clone.snakemake(code=1)
+    errors = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert re.match(rf"error: .*{label.name}: cannot be decoded", errors[0])
+    assert not list(pack.parent.glob("val*"))
+    assert not list(pack.parent.glob(".val*"))
+
+
+def test_every_command_can_be_run_by_hand(clone: Clone) -> None:
+    clone.result("dice/seed0/model.safetensors").unlink()
+    command = re.search(r"Shell command: (python -m seg.training.train .*)$", clone.snakemake("-n"), re.MULTILINE)
+    assert command
+    Path(clone.path / "logs/demo/cityscapes_fcn").mkdir(parents=True, exist_ok=True)
+    clone.run("bash", "-c", command[1])
+    assert clone.result("dice/seed0/model.safetensors").is_file()
+
+
+def test_lint_and_report(clone: Clone) -> None:
+    clone.run("snakemake", "--lint")
+    clone.snakemake("--report", "report.html")
+    report = (clone.path / "report.html").read_text()
+    assert "samples.png" in report
+    assert "table.csv" in report
