@@ -21,6 +21,11 @@ def digests(clone: Clone, variant: str) -> list[str]:
     return [hashlib.sha256(clone.result(f"{variant}/seed0/{name}").read_bytes()).hexdigest() for name in files]
 
 
+def files(clone: Clone) -> set[Path]:
+    """All files but caches and Snakemake's own log."""
+    return {path for path in clone.path.rglob("*") if not {"__pycache__", "log"} & set(path.parts)}
+
+
 def test_the_page_and_the_table_are_there(template: Clone) -> None:
     page = (template.path / "results/demo/index.html").read_text()
     rows = (template.path / "results/demo/comparison.csv").read_text().splitlines()
@@ -83,9 +88,10 @@ def test_code_of_the_unet_reruns_the_unet_alone(clone: Clone, old: str, new: str
 
 def test_the_same_bits_with_one_core_and_with_four(clone: Clone) -> None:
     before = {name: digests(clone, name) for name in ("augmented", "unet")}
-    for name in before:
-        clone.result(f"{name}/seed0/model.safetensors").unlink()
-    clone.run("snakemake", "--cores", "1", "--resources", "gpu=1")
+    models = [f"results/demo/cityscapes_fcn/{name}/seed0/model.safetensors" for name in before]
+    moments = [(clone.path / model).stat().st_mtime_ns for model in models]
+    clone.run("snakemake", "--cores", "1", "--resources", "gpu=1", "--forcerun", *models)
+    assert all((clone.path / model).stat().st_mtime_ns > old for model, old in zip(models, moments, strict=True))
     assert {name: digests(clone, name) for name in before} == before
 
 
@@ -128,22 +134,19 @@ def test_editing_params_changes_no_training_that_runs(clone: Clone) -> None:
     ],
 )
 def test_impossible_params_start_nothing(clone: Clone, path: str, value: object, message: str) -> None:
-    before = sorted(clone.path.rglob("*"))
+    before = files(clone)
     clone.set(path, value)
     errors = [line for line in clone.snakemake(code=2).splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert errors[0].startswith(f"error: {message}")
-    assert sorted(path for path in clone.path.rglob("*") if "__pycache__" not in path.parts) == [
-        path for path in before if "__pycache__" not in path.parts
-    ]
+    assert files(clone) == before
 
 
 def test_a_stage_that_fails_says_why_and_leaves_nothing(clone: Clone) -> None:
     label = next((clone.path / "data/raw/streets/gtFine/val").rglob("*.png"))
     label.write_bytes(label.read_bytes()[:100])
     pack = clone.path / "data/packs/demo/streets-64x128/val.json"
-    pack.unlink()
-    output = clone.snakemake(code=1)
+    output = clone.snakemake("--forcerun", str(pack.relative_to(clone.path)), code=1)
     errors = [line for line in output.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert re.match(rf"error: .*{label.name}: cannot be decoded", errors[0])
@@ -152,12 +155,14 @@ def test_a_stage_that_fails_says_why_and_leaves_nothing(clone: Clone) -> None:
 
 
 def test_every_command_can_be_run_by_hand(clone: Clone) -> None:
-    clone.result("dice/seed0/model.safetensors").unlink()
-    command = re.search(r"Shell command: (python -m seg.training.train .*)$", clone.snakemake("-n"), re.MULTILINE)
+    model = clone.result("dice/seed0/model.safetensors")
+    bits = model.read_bytes()
+    printed = clone.snakemake("-n", "--forcerun", str(model.relative_to(clone.path)))
+    command = re.search(r"^Shell command: (python -m seg.training.train .*)$", printed, re.MULTILINE)
     assert command
-    Path(clone.path / "logs/demo/cityscapes_fcn").mkdir(parents=True, exist_ok=True)
+    model.unlink()
     clone.run("bash", "-c", command[1])
-    assert clone.result("dice/seed0/model.safetensors").is_file()
+    assert model.read_bytes() == bits
 
 
 def test_lint_and_report(clone: Clone) -> None:
