@@ -43,8 +43,8 @@ def predict(
 
 
 def main() -> None:
-    """Run the command line; what the user can mend ends in one line and exit code 2."""
-    run_stage(lambda: app(standalone_mode=False))
+    """Run the command line. What the user can mend ends in a line an error and exit code 2."""
+    run_stage(app)
 
 
 if __name__ == "__main__":
