@@ -24,7 +24,7 @@ class Setting(Things):
         weather = Weather(
             haze=haze,
             visibility=math.exp(dice.uniform(math.log(250), math.log(900))),
-            warmth=dice.uniform(-0.02, 0.02),
+            warmth=dice.uniform(-0.04, 0.04),
             exposure=dice.uniform(0.92, 1.08),
             contrast=dice.uniform(0.95, 1.05),
             slope=dice.uniform(-0.06, 0.06),
@@ -43,7 +43,7 @@ class Setting(Things):
         # Distances from the axis, left ones negative: of the kerb, of the pavement's outer edge, of the houses.
         self.kerb = {side: side * (dice.uniform(2.6, 4.2) + (1.5 if self.rails is not None else 0.0)) for side in SIDES}
         self.parking = {side: side * (2.2 if self.chance(0.25) else 0.0) for side in SIDES}
-        self.path = {side: self.kerb[side] + self.parking[side] + side * dice.uniform(4.5, 8.0) for side in SIDES}
+        self.path = {side: self.kerb[side] + self.parking[side] + side * dice.uniform(4.0, 6.8) for side in SIDES}
         self.line = {side: self.path[side] + side * (dice.uniform(2, 9) if self.chance(0.5) else 0.0) for side in SIDES}
 
     def sky(self) -> None:

@@ -42,7 +42,7 @@ def chain(kernel: int, widths: list[int], activation: int = 0) -> list[Row]:
 FCN = [*chain(3, [3, 32, 64, 128, 256, 512, 512, 256, 128, 64, 32]), Row(1, 32, CLASSES, bias=True)]
 # Section 3.4: a sixth convolution, hence a sixth transposed one; PReLU has one parameter
 ADAPTED = [
-    *chain(3, [3, 32, 64, 128, 256, 512, 1024, 1024, 512, 256, 128, 64, 32], activation=1),
+    *chain(3, [3, 32, 64, 128, 256, 512, 512, 512, 512, 256, 128, 64, 32], activation=1),
     Row(1, 32, CLASSES, bias=True),
 ]
 # Table 3, row by row

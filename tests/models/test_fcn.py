@@ -33,8 +33,8 @@ def perturbed(model: nn.Module) -> nn.Module:
 
 def reference(depth: int = 5, activation: str = "relu", order: str = "bn_relu") -> nn.Sequential:
     """The table as a sequence of torch's own layers; for sides that are multiples of 32 (64 with six)."""
-    outward = (*OUTWARD, 1024) if depth == 6 else OUTWARD
-    back = (1024, 1024, *BACK[1:]) if depth == 6 else BACK
+    outward = (*OUTWARD, 512) if depth == 6 else OUTWARD
+    back = (512, 512, *BACK[1:]) if depth == 6 else BACK
     bias = order == "relu_bn"
     layers: list[nn.Module] = []
 
