@@ -179,16 +179,16 @@ def test_a_full_disk_leaves_no_half_file(tiny_recipe: Recipe, packs: Any, small_
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_data(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
-    """2,000 images of 96x128 are 89 MiB more of pixels than 100; allocators alone vary by up to 30."""
+    """2,000 images of 64x64 are 30 MiB more of pixels than 100; both take 100 steps, as the first fill caches."""
     generator = np.random.default_rng(0)
     about = Pack(packs.train).about
-    recipe = varied(tiny_recipe, epochs=1, batch=20)
     peaks = {}
-    for count in (100, 2000):
-        images = generator.integers(0, 256, (count, 96, 128, 3), np.uint8)
-        labels = generator.integers(0, 11, (count, 96, 128), np.uint8)
+    for count, epochs in ((100, 20), (2000, 1)):
+        recipe = varied(tiny_recipe, epochs=epochs, validate_every=epochs, batch=20)
+        images = generator.integers(0, 256, (count, 64, 64, 3), np.uint8)
+        labels = generator.integers(0, 11, (count, 64, 64), np.uint8)
         path = write_pack(tmp_path, f"of{count}", about, images, labels)
         done = command(tmp_path / f"run{count}", recipe, (path, packs.val), "--workers", "1")
         assert done.returncode == 0, done.stderr
         peaks[count] = json.loads(outputs(tmp_path / f"run{count}").cost.read_text())["peak_memory_bytes"]
-    assert peaks[2000] - peaks[100] < 45 * 2**20
+    assert peaks[2000] - peaks[100] < 15 * 2**20
