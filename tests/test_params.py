@@ -274,8 +274,8 @@ def test_a_preset_says_where_the_data_comes_from() -> None:
     assert params.pack("camvid", STUDY, "baseline", "train") == Pack("camvid", "train", 180, 240)
     assert params.pack("camvid", STUDY, "baseline", "val") == Pack("camvid", "val", 360, 480)
     assert params.pack("camvid", STUDY, "baseline", "score") == Pack("camvid", "test", 360, 480)
-    assert params.pack("demo", STUDY, "unet", "train") == Pack("streets", "train", 112, 192)
-    assert params.pack("demo", STUDY, "unet", "score") == Pack("streets", "val", 224, 384)
+    assert params.pack("demo", STUDY, "unet", "train") == Pack("streets", "train", 128, 192)
+    assert params.pack("demo", STUDY, "unet", "score") == Pack("streets", "val", 256, 384)
 
 
 @pytest.mark.parametrize("variant", TABLE)
