@@ -19,7 +19,7 @@ $(READY): requirements.lock
 
 .PHONY: demo
 demo: $(READY) ## Run every study on synthetic scenes: results/demo/index.html
-	snakemake --cores 4 --resources gpu=1 --config preset=demo
+	snakemake --cores 4 --resources gpu=2 --config preset=demo
 
 .PHONY: test
 test: $(READY) ## Run all tests, those of the workflow too

@@ -2,7 +2,8 @@
 #
 # data/raw/<dataset>/manifest.json                              download or synthesise   workflow/rules/data.smk
 # data/packs/<preset>/<dataset>-<height>x<width>/<split>.*      pack, count classes
-# results/<preset>/<study>/<variant>/seed<seed>/*               train, evaluate          workflow/rules/train.smk
+# data/weights/<name>.safetensors                               download or pretrain     workflow/rules/train.smk
+# results/<preset>/<study>/<variant>/seed<seed>/*               train, evaluate
 # results/<preset>/<study>/{table.csv,table.md,curves.png,...}  tabulate a study         workflow/rules/report.smk
 # results/<preset>/{comparison.csv,index.html}                  report of all studies
 from snakemake.utils import min_version
@@ -22,6 +23,10 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 
 
+onstart:
+    refuse_missing_data()
+
+
 rule all:
     default_target: True
     input:
@@ -31,6 +36,7 @@ rule all:
 rule data:
     input:
         [pack_json(split)(variant) for variant in all_variants() for split in ("train", "val", "score")],
+        [weights(variant) for variant in all_variants()],
 
 
 localrules:

@@ -1,11 +1,11 @@
-"""What a person types: `seg show`, `seg predict`."""
+"""What a person types: `seg show`, `seg predict`, `seg doctor`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from seg.console import run_stage
+from seg.console import run_stage, say
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -15,17 +15,29 @@ def show(
     variant: Annotated[str, typer.Argument(help="study/variant, such as cityscapes_fcn/unet")],
     params: Annotated[Path, typer.Option(help="the file of all numbers")] = Path("params.yaml"),
 ) -> None:
-    """Print every value of a variant and where in the file it comes from."""
+    """Print a variant's recipe under the preset, where each value comes from, and the layers of its network."""
+    from seg.data.layouts import class_table
     from seg.params import read_params
+    from seg.summary import table
 
     read = read_params(params)
     study, _, name = variant.partition("/")
     if study not in read.studies or name not in read.studies[study].variants:
         known = [f"{key}/{row}" for key, rows in read.studies.items() for row in rows.variants]
         raise ValueError(f"{variant}: no such variant; known are {', '.join(known)}")
-    ours = read.studies[study].variants[name].ours
-    for key, (value, path) in sorted(read.settings(study, name).items()):
+    ours = read.ours(study, name)
+    resolved = read.resolved(study, name)
+    for key, (value, path) in sorted(resolved.items()):
         typer.echo(f"{key:16} {value!s:60} {path}{' (ours)' if key in ours else ''}")
+    for use in ("train", "val", "score"):
+        pack = read.pack(read.preset, study, name, use)
+        typer.echo(f"{use + ' images':16} {f'{pack.height} x {pack.width}':60} {pack.dataset}, split {pack.split}")
+    recipe, pack = read.recipe(read.preset, study, name, read.seeds[0]), read.pack(read.preset, study, name, "score")
+    row = read.datasets[pack.dataset]
+    classes = len(class_table(row.layout, Path("data/raw") / (row.files or pack.dataset)).names)
+    typer.echo(f"\n{recipe.model.name} for {classes} classes")
+    for line in table(recipe, classes, pack.height, pack.width):
+        typer.echo(line)
 
 
 @app.command()
@@ -40,6 +52,23 @@ def predict(
 
     for path in segment(model, images, out, device):
         typer.echo(path)
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="the data set's folder")],
+    layout: Annotated[str, typer.Option(help="how its files are arranged, as `layout` in params.yaml")],
+) -> None:
+    """Check a data set on disk: every image and label is decoded, and all that is wrong is told at once."""
+    from seg.data.doctor import examine
+
+    findings = examine(folder, layout)
+    for line in findings.summary:
+        typer.echo(line)
+    for line in findings.warnings:
+        say(f"warning: {line}")
+    if findings.problems:
+        raise ValueError("\n".join(findings.problems))
 
 
 def main() -> None:

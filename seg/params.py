@@ -8,7 +8,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
@@ -18,6 +17,7 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, Validatio
 
 from seg.console import run_stage
 from seg.data.layouts import LAYOUTS
+from seg.mistakes import line, nearest
 from seg.recipe import Count, Frozen, Positive, Recipe
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -29,22 +29,33 @@ Split = Literal["train", "val", "test"]
 
 
 class Scenes(Frozen):
-    """How many scenes to render for each split, and from which seed."""
+    """How many scenes to render for each split, and from which seed.
+
+    Of a layout that makes its own splits all are `train`.
+    """
 
     train: Count
-    val: Count
+    val: Count | None = None
+    test: Count | None = None
     seed: Annotated[int, Field(ge=0)]
+
+    def arguments(self) -> str:
+        """The splits as `seg.data.synthesize` takes them."""
+        counts = {"train": self.train, "val": self.val, "test": self.test}
+        return " ".join(f"--split {split}={count}" for split, count in counts.items() if count)
 
 
 class DatasetRow(Frozen):
     """A data set: its layout on disk, the size (height, width) of its images and the split that is scored.
 
-    With `scenes` it is rendered, else downloaded under its own name.
+    With `scenes` it is rendered, else downloaded, or where it is of layout `folder` the user's own. `files` is the data
+    set whose files it packs, by default its own, so that one set of files can have several sizes.
     """
 
     layout: str
     size: Sides
     score: Split
+    files: str | None = None
     scenes: Scenes | None = None
 
     @model_validator(mode="after")
@@ -54,16 +65,42 @@ class DatasetRow(Frozen):
         return self
 
 
-class Preset(Frozen):
-    """Where the data comes from and how much of it is spent.
+class Pretext(Frozen):
+    """How a backbone is trained to tell synthetic shapes apart: the arguments of `seg.weights.pretrain`."""
 
-    `epochs` is the share of every variant's epochs, `epochs_of` that of single ones, by `study/variant`.
+    backbone: str
+    images: Count
+    size: Side
+    epochs: Count
+    batch: Count
+    lr: Positive
+    seed: Annotated[int, Field(ge=0)]
+    threads: Count
+
+    def arguments(self) -> str:
+        """As `seg.weights.pretrain` takes them."""
+        return " ".join(f"--{name} {value}" for name, value in self.model_dump().items())
+
+
+class WeightsRow(Frozen):
+    """Weights that a backbone starts from: published ones, downloaded under their name, or those of a pretext task."""
+
+    pretext: Pretext | None = None
+
+
+class Preset(Frozen):
+    """Where data and weights come from and how much is spent on them.
+
+    `datasets` and `weights` name what stands in for the studies' own. `epochs` is the share of every variant's epochs,
+    `epochs_of` that of single ones, by `study/variant`; `threads` of the CPU are in place of the variants' own.
     """
 
     title: str
     datasets: dict[Identifier, Identifier]
+    weights: dict[Identifier, Identifier] = {}
     epochs: Positive
     epochs_of: dict[str, Positive] = {}
+    threads: Count | None = None
     validate_every: Count
 
 
@@ -93,13 +130,14 @@ class _VariantRow(Settings):
 
 
 class Study(Frozen):
-    """A published comparison: defaults and one row a variant."""
+    """A published comparison: defaults and one row a variant; `ours` names what holds for all and no source gives."""
 
     title: str
     source: str
     dataset: Identifier
     classes: list[str]
     notes: list[str] = []
+    ours: list[str] = []
     defaults: Settings
     variants: dict[Identifier, _VariantRow]
 
@@ -120,6 +158,7 @@ class Params(Frozen):
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     presets: dict[Identifier, Preset]
     datasets: dict[Identifier, DatasetRow]
+    weights: dict[Identifier, WeightsRow] = {}
     defaults: Settings
     studies: dict[Identifier, Study]
 
@@ -136,6 +175,8 @@ class Params(Frozen):
         """The recipe of one training."""
         spent = self.presets[preset]
         values = {key: value for key, (value, _) in self.settings(study, variant).items() if key in _SETTINGS}
+        values["weights"] = spent.weights.get(values["weights"], values["weights"])
+        values["threads"] = spent.threads or values["threads"]
         share = spent.epochs_of.get(f"{study}/{variant}", spent.epochs)
         values["epochs"] = max(1, round(values["epochs"] * share))
         if every := values["schedule"].get("every"):
@@ -157,6 +198,21 @@ class Params(Frozen):
                     values[key] = (value, path)
         return values
 
+    def resolved(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
+        """Every value of a variant under the chosen preset, with the path in the file that it comes from."""
+        recipe = self.recipe(self.preset, study, variant, self.seeds[0]).model_dump(exclude_none=True)
+        values = self.settings(study, variant)
+        for key in ("epochs", "schedule", "threads", "weights"):  # what a preset spends, and what stands in
+            value, path = values[key]
+            if key in recipe and recipe[key] != value:
+                values[key] = recipe[key], f"presets.{self.preset}, of {value} in {path}"
+        values["validate_every"] = recipe["validate_every"], f"presets.{self.preset}"
+        return values | {"seed": (recipe["seed"], "seeds")}
+
+    def ours(self, study: str, variant: str) -> list[str]:
+        """Names of a variant's values that the source does not give."""
+        return list(dict.fromkeys([*self.studies[study].ours, *self.studies[study].variants[variant].ours]))
+
     def pack(self, preset: str, study: str, variant: str, split: Literal["train", "val", "score"]) -> Pack:
         """The pack that a variant trains on, validates on, or is scored on."""
         name = self.dataset(preset, study)
@@ -177,7 +233,7 @@ def load_params(content: Mapping[str, Any]) -> Params:
     try:
         params = Params.model_validate(dict(content))
     except ValidationError as error:
-        problems += dict.fromkeys(_line(problem) for problem in error.errors())
+        problems += dict.fromkeys(line(problem, Params) for problem in error.errors())
     problems += _dead_ends(content)
     problems = problems or list(dict.fromkeys(_contradictions(params)))
     if problems:
@@ -198,13 +254,23 @@ def read_params(path: Path) -> Params:
 
 def _dead_ends(content: Mapping[str, Any]) -> Iterator[str]:
     """Names of presets and data sets that lead nowhere, in raw content, which may be wrong elsewhere."""
-    presets, datasets, studies = (_mapping(content.get(key)) for key in ("presets", "datasets", "studies"))
+    tables = ("presets", "datasets", "weights", "studies")
+    presets, datasets, weights, studies = (_mapping(content.get(key)) for key in tables)
     names: list[tuple[str, Any, Mapping[str, Any]]] = [("preset", content.get("preset"), presets)]
+    names += [(f"datasets.{key}.files", _mapping(row).get("files"), datasets) for key, row in datasets.items()]
     for key, preset in presets.items():
         for old, new in _mapping(_mapping(preset).get("datasets")).items():
             names += [(f"presets.{key}.datasets.{old}", name, datasets) for name in (old, new)]
+        for old, new in _mapping(_mapping(preset).get("weights")).items():
+            names += [(f"presets.{key}.weights.{old}", name, weights) for name in (old, new)]
     for key, study in studies.items():
         names.append((f"studies.{key}.dataset", _mapping(study).get("dataset"), datasets))
+        layers = {"defaults": _mapping(study).get("defaults")} | {
+            f"variants.{name}": row for name, row in _mapping(_mapping(study).get("variants")).items()
+        }
+        names += [
+            (f"studies.{key}.{path}.weights", _mapping(row).get("weights"), weights) for path, row in layers.items()
+        ]
     runs = {
         f"{key}/{name}": None for key, study in studies.items() for name in _mapping(_mapping(study).get("variants"))
     }
@@ -213,7 +279,7 @@ def _dead_ends(content: Mapping[str, Any]) -> Iterator[str]:
         names += [(f"{of}.{run}", run, runs) for run in _mapping(_mapping(preset).get("epochs_of"))]
     for path, name, known in names:
         if isinstance(name, str) and name not in known:
-            yield f"{path}: '{name}' is unknown; {_nearest(name, known)}"
+            yield f"{path}: '{name}' is unknown; {nearest(name, known)}"
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -223,7 +289,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _contradictions(params: Params) -> Iterator[str]:
     """What no single value shows: recipes that are incomplete or have a `null` where a value must be."""
     for study_name, study in params.studies.items():
-        for variant, row in study.variants.items():
+        for variant in study.variants:
             path = f"studies.{study_name}.variants.{variant}"
             settings = params.settings(study_name, variant)
             for key in [*_SETTINGS, *_Row.model_fields]:
@@ -231,66 +297,11 @@ def _contradictions(params: Params) -> Iterator[str]:
                     yield f"{path}.{key}: missing; give it here, in the study's defaults or in defaults"
                 elif key in _NEVER_NULL and settings[key][0] is None:
                     yield f"{settings[key][1]}.{key}: got null; give a value or take the line out"
-            for key in row.ours:
+            for key in params.ours(study_name, variant):
                 if key not in settings:
-                    yield f"{path}.ours: '{key}' is no value of a recipe; {_nearest(key, settings)}"
-
-
-def _line(problem: Any) -> str:
-    """One problem that pydantic found, as `path: what came, what was expected`."""
-    keys, known = _path(problem["loc"])
-    path = ".".join(keys)
-    if problem["type"] == "extra_forbidden":
-        return f"{path}: unknown; {_nearest(keys[-1], known)}"
-    if problem["type"] == "missing":
-        return f"{path}: missing; add it"
-    if problem["type"] == "value_error":
-        return f"{path}: {problem['ctx']['error']}"
-    got = problem["input"]
-    hint = ""
-    if isinstance(got, str) and got.lower().replace("e", "").replace("-", "").replace("+", "").isdigit():
-        hint = "; YAML reads it as text: write it without quotes, exponents with a point (1.0e-4)"
-    return f"{path}: got {got!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}{hint}"
-
-
-def _path(location: tuple[int | str, ...]) -> tuple[list[str], list[str]]:
-    """Keys of the file along a pydantic location, which also names union members, and the keys known at its end."""
-    keys: list[str] = []
-    known: list[str] = []
-    current: Any = Params
-    for part in location:
-        if part == "[key]":
-            continue
-        models = [kind for kind in _flat(current) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        fields = {name: field for model in models for name, field in model.model_fields.items()}
-        mappings = [get_args(kind)[1] for kind in _flat(current) if getattr(kind, "__origin__", None) is dict]
-        if part in fields:
-            keys.append(str(part))
-            current = fields[str(part)].annotation
-        elif mappings:
-            keys.append(str(part))
-            current = mappings[0]
-        elif fields:
-            keys.append(str(part))
-            known = list(fields)
-        elif isinstance(part, int):
-            keys.append(str(part))
-    return keys, known
-
-
-def _flat(annotation: Any) -> list[Any]:
-    """The types behind an annotation: members of unions, without `Annotated`."""
-    if annotation is None or getattr(annotation, "__origin__", None) is dict or isinstance(annotation, type):
-        return [annotation]
-    parts = get_args(annotation)
-    if hasattr(annotation, "__metadata__"):
-        return _flat(parts[0])
-    return [kind for part in parts for kind in _flat(part)] if parts else [annotation]
-
-
-def _nearest(name: str, known: Any) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
+                    yield f"{path}.ours: '{key}' is no value of a recipe; {nearest(key, settings)}"
+            if settings.get("frozen", (False,))[0] and settings["weights"][0] is None:
+                yield f"{path}.frozen: true without weights, so a random backbone would stay; name its weights"
 
 
 def json_schema() -> dict[str, Any]:

@@ -52,17 +52,64 @@ class Crop(Frozen):
     aspect: Interval
 
 
+class Affine(Frozen):
+    """Shear, scale, rotate and shift with probability `p`, each drawn uniformly as torchvision's RandomAffine does.
+
+    `degrees` and `shear` (along x, degrees) from [-value, value], the factor `scale` from its interval; `translation`
+    is the largest shift as a share of width and height, drawn apart for each and rounded to whole pixels.
+    """
+
+    p: Probability
+    degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    translation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    scale: Interval | None = None
+    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
+
+    @model_validator(mode="after")
+    def _changes(self) -> "Affine":
+        if not (self.degrees or self.translation or self.scale or self.shear):
+            raise ValueError("affine changes nothing; give it degrees, translation, scale or shear")
+        return self
+
+
+class Snow(Frozen):
+    """Snow with probability `p` on all that is darker than a threshold: see `seg.data.snow`.
+
+    `threshold`, the strength, is drawn uniformly, as a share of the full lightness; `brightness` multiplies the
+    lightness below it.
+    """
+
+    p: Probability
+    threshold: Interval
+    brightness: Annotated[float, Field(ge=1)] = 2.5
+
+    @model_validator(mode="after")
+    def _share(self) -> "Snow":
+        if self.threshold.high > 1:
+            raise ValueError(f"threshold is a share of the full lightness; got up to {self.threshold.high}, at most 1")
+        return self
+
+
 class Augmentation(Frozen):
-    """Random changes of an image and its labels, composed to one affine map; each off by default."""
+    """Random changes of an image and its labels, composed to one affine map, and snow on the image; off by default."""
 
     flip: Probability = 0.0
+    vertical_flip: Probability = 0.0
     rotation: Rotation | None = None
+    affine: Affine | None = None
     crop: Crop | None = None
+    snow: Snow | None = None
+
+    @property
+    def warps(self) -> bool:
+        """Whether any sample can come out moved."""
+        steps = (self.rotation, self.affine, self.crop)
+        return self.flip > 0 or self.vertical_flip > 0 or any(step is not None and step.p > 0 for step in steps)
 
     @property
     def active(self) -> bool:
         """Whether any sample can come out changed."""
-        return self.flip > 0 or self.rotation is not None or self.crop is not None
+        return self.warps or (self.snow is not None and self.snow.p > 0)
 
 
 class Schedule(Frozen):
@@ -107,10 +154,12 @@ class Model(Frozen):
 
 
 class Recipe(Frozen):
-    """One training, whole."""
+    """One training, whole. `weights` is where the model's backbone starts from; `frozen` keeps it there."""
 
     model: Model
-    loss: Literal["cross_entropy", "dice"]
+    weights: str | None
+    frozen: bool
+    loss: Literal["cross_entropy", "weighted_cross_entropy", "dice"]
     optimizer: Literal["adam", "adamw", "sgd"]
     lr: Positive
     weight_decay: Annotated[float, Field(ge=0)]

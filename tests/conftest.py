@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from seg.data.layouts import class_table
 from seg.data.manifest import write_manifest
 from seg.data.pack import pack
 from seg.recipe import Augmentation, Model, Recipe, Schedule
+
+settings.register_profile("seg", deadline=None)  # speed is measured in benchmarks/, not on a busy machine
+settings.load_profile("seg")
 
 HEIGHT, WIDTH = 48, 64
 COUNTS = {"train": 12, "val": 4, "test": 4}
@@ -93,6 +97,8 @@ def tiny_recipe() -> Recipe:
     """The FCN for two epochs, plainly; vary it with `model_copy(update=...)`."""
     return Recipe(
         model=Model(name="fcn"),
+        weights=None,
+        frozen=False,
         loss="cross_entropy",
         optimizer="adam",
         lr=0.005,

@@ -224,7 +224,7 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     ("file", "old", "new", "stale"),
     [
         ("models/unet.py", "nn.Conv2d(width, width, 3, padding=1", "nn.Conv2d(width, width, 5, padding=2", {"unet"}),
-        ("models/unet.py", '"""U-Net of the study', '"""The U-Net of the study', set()),
+        ("models/unet.py", '"""U-Nets of the stud', '"""The U-Nets of the stud', set()),
         ("models/unet.py", "import torch\n", "# A comment.\nimport torch\n", set()),
         ("models/fcn.py", "512", "511", {"fcn", "evaluation"}),
         ("data/camvid.py", '"sky"', '"heaven"', {"camvid"}),

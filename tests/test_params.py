@@ -55,6 +55,8 @@ WRONG = [
     (f"{UNET}.epochs", True, f"{UNET}.epochs: got True; input should be a valid integer"),
     (f"{UNET}.batch", "four", f"{UNET}.batch: got 'four'; input should be a valid integer"),
     (f"{UNET}.lr", float("nan"), f"{UNET}.lr: got nan; input should be a finite number"),
+    (f"{UNET}.frozen", True, f"{UNET}.frozen: true without weights, so a random backbone would stay; name its weights"),
+    (f"{UNET}.weights", "resnet3", f"{UNET}.weights: 'resnet3' is unknown; did you mean resnet34_shapes?"),
     (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or take the line out"),
     (f"{UNET}.schedule", None, f"{UNET}.schedule: got null; give a value or take the line out"),
     (f"{UNET}.train_size", None, f"{UNET}.train_size: got null; give a value or take the line out"),
@@ -73,9 +75,13 @@ WRONG = [
     (
         f"{UNET}.model",
         {"name": "unet", "options": {"depth": 5}},
-        f"{UNET}.model: option 'depth' is unknown to model 'unet'; known are none",
+        f"{UNET}.model: option 'depth' is unknown to model 'unet'; known are widths",
     ),
-    (f"{UNET}.loss", "dce", f"{UNET}.loss: got 'dce'; input should be 'cross_entropy' or 'dice'"),
+    (
+        f"{UNET}.loss",
+        "dce",
+        f"{UNET}.loss: got 'dce'; input should be 'cross_entropy', 'weighted_cross_entropy' or 'dice'",
+    ),
     (f"{UNET}.augmentation", {"flp": 0.5}, f"{UNET}.augmentation.flp: unknown; did you mean flip?"),
     (
         f"{UNET}.augmentation",
@@ -98,7 +104,11 @@ WRONG = [
     (DATASET, "cityscape", f"{DATASET}: 'cityscape' is unknown; did you mean cityscapes?"),
     (INSTEAD, "street", f"{INSTEAD}: 'street' is unknown; did you mean streets?"),
     ("presets.demo.epochs", 0, "presets.demo.epochs: got 0; input should be greater than 0"),
-    ("datasets.streets.layout", "city", "datasets.streets: layout 'city' is unknown; known are camvid, cityscapes"),
+    (
+        "datasets.streets.layout",
+        "city",
+        "datasets.streets: layout 'city' is unknown; known are camvid, cityscapes, bdd100k, bdd100k_19, voc, folder",
+    ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),
     ("preset", "dmo", "preset: 'dmo' is unknown; did you mean demo?"),
@@ -145,8 +155,9 @@ def test_an_exponent_without_a_point_is_text_and_the_message_tells_how_to_write_
 def test_a_value_that_no_level_gives_is_missing_in_each_variant(content: dict[str, Any]) -> None:
     del content["defaults"]["threads"]
     assert complaints(content) == [
-        f"studies.{STUDY}.variants.{name}.threads: missing; give it here, in the study's defaults or in defaults"
-        for name in content["studies"][STUDY]["variants"]
+        f"studies.{study}.variants.{name}.threads: missing; give it here, in the study's defaults or in defaults"
+        for study, row in content["studies"].items()
+        for name in row["variants"]
     ]
 
 
@@ -234,6 +245,7 @@ FCN, ADAPTED, UNET_MODEL = (
     Model(name="fcn", options={"depth": 6, "activation": "prelu"}),
     Model(name="unet"),
 )
+RESNET50 = Model(name="resnet_fcn", options={"backbone": "resnet50"})
 CONSTANT, STEP = Schedule(), Schedule(name="step", every=10, factor=0.1)
 PLAIN, AUGMENTED = Augmentation(), Augmentation(flip=0.2, rotation=Rotation(p=0.2, degrees=10))
 # The table of the study: model, loss, batch, epochs, lr, schedule, weight decay, augmentation, size of training images.
@@ -243,6 +255,7 @@ TABLE = {
     "augmented_full_resolution": (FCN, "cross_entropy", 2, 30, 1e-4, STEP, 1e-4, AUGMENTED, FULL),
     "adapted": (ADAPTED, "cross_entropy", 4, 32, 0.005, CONSTANT, 0, PLAIN, HALF),
     "dice": (FCN, "dice", 4, 37, 0.005, CONSTANT, 0, PLAIN, HALF),
+    "resnet50_frozen": (RESNET50, "cross_entropy", 2, 30, 0.005, CONSTANT, 0, PLAIN, HALF),
     "unet": (Model(name="unet"), "cross_entropy", 2, 30, 1e-4, STEP, 0, PLAIN, HALF),
 }  # fmt: skip
 
@@ -266,7 +279,8 @@ def test_a_variant_is_what_its_source_says(variant: str) -> None:
 
 def test_what_is_ours_is_named() -> None:
     variants = read_params(ROOT / "params.yaml").studies[STUDY].variants
-    assert {name: row.ours for name, row in variants.items() if row.ours} == {"adapted": ["lr"], "dice": ["lr"]}
+    ours = {"adapted": ["lr"], "dice": ["lr"], "resnet50_frozen": ["lr"]}
+    assert {name: row.ours for name, row in variants.items() if row.ours} == ours
 
 
 def test_a_preset_says_where_the_data_comes_from() -> None:
@@ -291,6 +305,8 @@ def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str,
         "epochs": round(paper.epochs / 5),
         "validate_every": 5,
         "schedule": paper.schedule.model_copy(update={"every": every}),
+        "weights": params.presets[preset].weights.get(paper.weights, paper.weights),  # what stands in for them
+        "threads": params.presets[preset].threads or paper.threads,
     }
     assert params.recipe(preset, STUDY, variant, 0) == paper.model_copy(update=spent)
 
@@ -363,3 +379,72 @@ def test_recipes_are_frozen_and_checked() -> None:
         recipe_from_json("{'lr': 1}")
     with pytest.raises(ValueError, match="model 'fnc' is unknown; did you mean fcn"):
         recipe_from_json(RECIPES[0].json_line().replace('"fcn"', '"fnc"'))
+
+
+# What the other sources say of their variants: model and options, loss, schedule, weights, what is augmented.
+FCN_34 = ("resnet_fcn", {"backbone": "resnet34", "order": "relu_bn"})
+RELU_BN = ("fcn", {"order": "relu_bn"})
+DARREN_34 = ("darrennet", {"stem": "resnet34"})
+CROSS, WEIGHTED = "cross_entropy", "weighted_cross_entropy"
+OTHERS = {
+    "voc2012_fcn/baseline": (*RELU_BN, CROSS, "constant", None, ""),
+    "voc2012_fcn/cosine": (*RELU_BN, CROSS, "cosine", None, ""),
+    "voc2012_fcn/augmented": (*RELU_BN, CROSS, "cosine", None, "flip crop"),
+    "voc2012_fcn/weighted": (*RELU_BN, WEIGHTED, "cosine", None, "flip crop"),
+    "voc2012_fcn/dropout": ("fcn", {"order": "relu_bn", "dropout": True}, WEIGHTED, "cosine", None, "flip crop"),
+    "voc2012_fcn/resnet34": (*FCN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip crop"),
+    "voc2012_fcn/unet": ("unet", {"widths": "voc2012_fcn"}, WEIGHTED, "cosine", None, "flip crop"),
+    "bdd100k_lite/segnet_basic": ("segnet", {"depth": "basic"}, CROSS, "constant", None, ""),
+    "bdd100k_lite/u_lite": ("u_lite", {}, CROSS, "constant", None, ""),
+    "cityscapes_deeplab/resnet101": (
+        "deeplab", {"backbone": "resnet101"}, CROSS, "polynomial", "resnet101_imagenet", "",
+    ),
+    "cityscapes_deeplab/resnet152": (
+        "deeplab", {"backbone": "resnet152"}, CROSS, "polynomial", "resnet152_imagenet", "",
+    ),
+    "voc2007_erfnet/baseline": (*RELU_BN, CROSS, "constant", None, ""),
+    "voc2007_erfnet/augmented": (*RELU_BN, CROSS, "constant", None, "flip rotation crop"),
+    "voc2007_erfnet/cosine": (*RELU_BN, CROSS, "cosine", None, ""),
+    "voc2007_erfnet/weighted": (*RELU_BN, WEIGHTED, "constant", None, ""),
+    "voc2007_erfnet/fcn_resnet34": (*FCN_34, CROSS, "constant", "resnet34_imagenet", ""),
+    "voc2007_erfnet/darrennet": ("darrennet", {}, WEIGHTED, "cosine", None, "flip vertical_flip"),
+    "voc2007_erfnet/darrennet_erfnet": (
+        "darrennet", {}, WEIGHTED, "cosine", "erfnet_imagenet", "flip vertical_flip",
+    ),
+    "voc2007_erfnet/darrennet_resnet34": (
+        *DARREN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip vertical_flip",
+    ),
+    "voc2007_erfnet/darrennet_resnet34_augmented": (
+        *DARREN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip vertical_flip rotation crop",
+    ),
+    "voc2007_erfnet/darrennet_affine": (
+        *DARREN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip vertical_flip affine",
+    ),
+    "voc2007_erfnet/unet": ("unet", {"widths": "voc2007_erfnet"}, CROSS, "constant", None, ""),
+    "voc2007_erfnet/unet_resnet34": (
+        "resnet_unet", {"backbone": "resnet34"}, CROSS, "constant", "resnet34_imagenet", "",
+    ),
+}  # fmt: skip
+
+
+def test_the_variants_of_the_other_studies() -> None:
+    params = read_params(ROOT / "params.yaml")
+    names = [f"{study}/{name}" for study in params.studies if study != STUDY for name in params.variants(study)]
+    assert names == list(OTHERS)
+
+
+@pytest.mark.parametrize("variant", OTHERS)
+def test_a_variant_of_another_study_is_what_its_source_says(variant: str) -> None:
+    recipe = read_params(ROOT / "params.yaml").recipe("paper", *variant.split("/"), seed=0)
+    model, options, loss, schedule, weights, augmented = OTHERS[variant]
+    assert (recipe.model.name, recipe.model.options, recipe.loss) == (model, options, loss)
+    assert (recipe.schedule.name, recipe.weights, recipe.frozen) == (schedule, weights, False)
+    used = {name for name, value in recipe.augmentation.model_dump().items() if value}
+    assert used == set(augmented.split())
+    deeplab = variant.startswith("cityscapes_deeplab")
+    assert (recipe.optimizer, recipe.scaling) == (
+        "sgd" if deeplab else "adam",
+        "symmetric" if variant.startswith("bdd") else "imagenet",
+    )
+    stops = variant.startswith(("voc2012", "bdd"))
+    assert (recipe.early_stopping is not None) == stops

@@ -1,116 +1,60 @@
-"""The one table of data sets: where each comes from, under which licence, and how its content is recognised.
+"""The one table of data sets: what each is, where it comes from and under which licence."""
 
-A row has one or more sources, each complete by itself; the first that can be had is taken (see `seg.data.download`).
-"""
-
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from seg.files import sha256
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A file to unpack.
-
-    Attributes:
-        name: file name in the folder of archives.
-        sha256: of the file, 64 hexadecimal digits; `None` where a host packs the same content to other bytes each time.
-        urls: mirrors, in the order in which they are tried; none where the user lays the file there.
-    """
-
-    name: str
-    sha256: str | None
-    urls: tuple[str, ...] = ()
+from seg.data.login import Login
+from seg.data.origin import Dataset, Source
+from seg.fetch import Archive
 
 
-@dataclass(frozen=True)
-class Source:
-    """Archives which together hold the whole data set.
+def _voc(year: str, version: str, citation: str, archives: tuple[Archive, ...], lists: int, labels: int) -> Dataset:
+    """A row of PASCAL VOC: of its images, those that have a segmentation; `lists` of names, `labels` in all of them."""
+    root = f"VOCdevkit/VOC{year}"
+    homes = (  # the owners' present address, the one that they had before, and a well-known mirror
+        f"https://thor.robots.ox.ac.uk/pascal/VOC/voc{year}",
+        f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}",
+        "https://pjreddie.com/media/files",
+    )
+    fetched = (replace(archive, urls=tuple(f"{home}/{archive.name}" for home in homes)) for archive in archives)
+    return Dataset(
+        name=f"voc{year}",
+        version=version,
+        licence="for research; the images are flickr's, whose terms of use bind (https://www.flickr.com/help/terms)",
+        citation=citation,
+        homepage=f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/",
+        sources=(Source(tuple(fetched)),),
+        counts={
+            f"{root}/ImageSets/Segmentation/*.txt": lists,
+            f"{root}/SegmentationClass/*.png": labels,
+            f"{root}/JPEGImages/*.jpg": labels,
+        },
+        labels={f"{root}/JPEGImages/*.jpg": f"{root}/SegmentationClass/{{}}.png"},
+    )
 
-    Attributes:
-        archives: all are needed.
-        prefix: leading folders of every member that are stripped, each may be a pattern (`*/CamVid`); members
-            elsewhere are not unpacked.
-    """
 
-    archives: tuple[Archive, ...]
-    prefix: str = ""
-
-    def __str__(self) -> str:
-        return " and ".join(archive.name for archive in self.archives)
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A row of the table.
-
-    Attributes:
-        name: the data set's name and that of its folder.
-        version: which edition it is.
-        licence: what its owners allow.
-        citation: what to cite.
-        homepage: where a person reads about it and gets it.
-        sources: alternatives, the preferred one first.
-        counts: number of files by folder; what lies in no such folder is not unpacked.
-        digests: SHA-256 by pattern, of the listing of the matching files: a line `<sha256>  <name>` each, as
-            `sha256sum` prints it, sorted by name.
-        login: what a person must do before the owners hand it out; `None` where it is open.
-    """
-
-    name: str
-    version: str
-    licence: str
-    citation: str
-    homepage: str
-    sources: tuple[Source, ...]
-    counts: Mapping[str, int]
-    digests: Mapping[str, str]
-    login: str | None = None
-
-    def choose(self, folder: Path) -> Source:
-        """The first source whose archives lie in `folder`, else the first of which what is missing has a URL.
-
-        Raises:
-            ValueError: there is none; the message says what to get, from where and under which licence.
-        """
-        for fetching in (False, True):
-            for source in self.sources:
-                if all((folder / a.name).exists() or (fetching and a.urls) for a in source.archives):
-                    return source
-        choices = " or ".join(map(str, self.sources))
-        login = f" ({self.login})" if self.login else ""
-        raise ValueError(
-            f"{self.name}: no source can be fetched; get {choices} from {self.homepage}{login}, "
-            f"licence: {self.licence}, put it into {folder} and run again"
-        )
-
-    def wanted(self, source: Source, member: str) -> str | None:
-        """Name below the data set's folder of an archive's member, `None` where it is no part of the data set."""
-        parts, prefix = PurePosixPath(member).parts, PurePosixPath(source.prefix).parts
-        if len(parts) <= len(prefix) or not all(map(fnmatchcase, parts, prefix)):
-            return None
-        name = "/".join(parts[len(prefix) :])
-        return name if any(name.startswith(f"{folder}/") for folder in self.counts) else None
-
-    def faults(self, root: Path) -> list[str]:
-        """In what the files below `root` differ from `counts` and `digests`, a line each; empty where they do not."""
-        faults = []
-        for folder, expected in self.counts.items():
-            count = sum(path.is_file() for path in (root / folder).rglob("*"))
-            if count != expected:
-                faults.append(f"{count} files in {folder}, expected {expected}")
-        for pattern, expected_digest in self.digests.items():
-            names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
-            listing = "".join(f"{sha256(root / name)}  {name}\n" for name in names)
-            digest = hashlib.sha256(listing.encode()).hexdigest()
-            if digest != expected_digest:
-                faults.append(f"SHA-256 over {pattern} is {digest}, expected {expected_digest}")
-        return faults
+def _bdd100k(name: str, version: str, label: str, hint: str) -> Dataset:
+    """A row of BDD100K, whose archive the owners hand out in the browser alone; no digest of it is known to us."""
+    folder = "bdd100k/seg"
+    return Dataset(
+        name=name,
+        version=version,
+        licence="for education, research and not-for-profit purposes; (c) 2018 The Regents of the University of "
+        "California",
+        citation="Yu et al.: BDD100K: A diverse driving dataset for heterogeneous multitask learning. CVPR 2020, "
+        "doi:10.1109/CVPR42600.2020.00271",
+        homepage="https://bdd-data.berkeley.edu/",
+        sources=(Source((Archive("bdd100k_seg.zip", None),)),),
+        counts={
+            f"{folder}/images/train/*.jpg": 7000,
+            f"{folder}/images/val/*.jpg": 1000,
+            f"{folder}/labels/train/{label}": 7000,
+            f"{folder}/labels/val/{label}": 1000,
+        },
+        access=f"register, log in and accept the licence there; {hint}",
+    )
 
 
 _ROWS = (
@@ -138,17 +82,120 @@ _ROWS = (
             ),
         ),
         counts={  # Badrinarayanan et al., SegNet, section 4.1: 367 for training, 233 for testing
-            "train": 367,
-            "trainannot": 367,
-            "val": 101,
-            "valannot": 101,
-            "test": 233,
-            "testannot": 233,
+            "train/*": 367,
+            "trainannot/*": 367,
+            "val/*": 101,
+            "valannot/*": 101,
+            "test/*": 233,
+            "testannot/*": 233,
         },
         digests={"*annot/*.png": "061ef95bd31d1b55d2f02fc9f10b3fd3b18a69d4018eea41ab065ec066020261"},
     ),
+    Dataset(
+        name="cityscapes",
+        version="fine annotations, leftImg8bit_trainvaltest and gtFine_trainvaltest",
+        licence="non-commercial use only, with citation, no redistribution "
+        "(https://www.cityscapes-dataset.com/license/)",
+        citation="Cordts et al.: The Cityscapes dataset for semantic urban scene understanding. CVPR 2016, "
+        "doi:10.1109/CVPR.2016.350",
+        homepage="https://www.cityscapes-dataset.com/downloads/",
+        sources=(
+            # Addresses, numbers of packages and fields of the form as in the owners' csDownload (cityscapesScripts);
+            # MD5 as the owners' download page states them, SHA-256 as torchvision's prototype data sets do.
+            Source(
+                (
+                    Archive(
+                        "leftImg8bit_trainvaltest.zip",
+                        "3ccff9ac1fa1d80a6a064407e589d747ed0657aac7dc495a4403ae1235a37525",
+                        ("https://www.cityscapes-dataset.com/file-handling/?packageID=3",),
+                        "0a6e97e94b616a514066c9e2adb0c97f",
+                    ),
+                    Archive(
+                        "gtFine_trainvaltest.zip",
+                        "40461a50097844f400fef147ecaf58b18fd99e14e4917fb7c3bf9c0d87d95884",
+                        ("https://www.cityscapes-dataset.com/file-handling/?packageID=1",),
+                        "4237c19de34c8a376e9ba46b495d6f66",
+                    ),
+                )
+            ),
+        ),
+        counts={  # Cordts et al., section 2.2: 2975 for training, 500 for validation, 1525 for testing
+            "leftImg8bit/train/*/*_leftImg8bit.png": 2975,
+            "leftImg8bit/val/*/*_leftImg8bit.png": 500,
+            "leftImg8bit/test/*/*_leftImg8bit.png": 1525,
+            "gtFine/train/*/*_gtFine_labelIds.png": 2975,
+            "gtFine/val/*/*_gtFine_labelIds.png": 500,
+            "gtFine/test/*/*_gtFine_labelIds.png": 1525,
+        },
+        access="register there",
+        login=Login("https://www.cityscapes-dataset.com/login", "CITYSCAPES_USER", "CITYSCAPES_PASSWORD"),
+    ),
+    # MD5 of VOC's archives as torchvision's, SHA-256 as TensorFlow Datasets' tables state them.
+    _voc(
+        "2007",
+        "trainval and test of 6 November 2007",
+        "Everingham et al.: The PASCAL visual object classes (VOC) challenge. International Journal of Computer Vision "
+        "88(2), 2010, doi:10.1007/s11263-009-0275-4",
+        (
+            Archive(
+                "VOCtrainval_06-Nov-2007.tar",
+                "7d8cd951101b0957ddfd7a530bdc8a94f06121cfc1e511bb5937e973020c7508",
+                md5="c52e279531787c972589f7e41ab4ae64",
+            ),
+            Archive(
+                "VOCtest_06-Nov-2007.tar",
+                "6836888e2e01dca84577a849d339fa4f73e1e4f135d312430c4856b5609b4892",
+                md5="b6e924de25625d8de591ea690078ad9f",
+            ),
+        ),
+        lists=4,  # train, val, trainval, test
+        labels=209 + 213 + 210,
+    ),
+    _voc(
+        "2012",
+        "trainval of 11 May 2012",
+        "Everingham et al.: The PASCAL visual object classes challenge: A retrospective. International Journal of "
+        "Computer Vision 111(1), 2015, doi:10.1007/s11263-014-0733-5",
+        (
+            Archive(
+                "VOCtrainval_11-May-2012.tar",
+                "e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",
+                md5="6cd6e144f989b92b3379bac3b3de84fd",
+            ),
+        ),
+        lists=3,  # train, val, trainval
+        labels=1464 + 1449,
+    ),
+    _bdd100k(
+        "bdd100k",
+        "segmentation, earlier form with 41 categories",
+        "*[0-9a-f]_id.png",  # not `*_train_id.png`; a name ends in a hexadecimal digit
+        "the labels in it must be bdd100k/seg/labels/<split>/<name>_id.png with the ids 0 to 40",
+    ),
+    _bdd100k(
+        "bdd100k_19",
+        "segmentation of 2018 with 19 train ids",
+        "*_train_id.png",
+        "the labels in it must be bdd100k/seg/labels/<split>/<name>_train_id.png",
+    ),
 )
 DATASETS: dict[str, Dataset] = {row.name: row for row in _ROWS}
+
+
+def missing(names: Iterable[str], archives: Path, raw: Path) -> list[str]:
+    """One line for each data set that is not in its folder below `raw` and cannot be had, see `Dataset.missing`.
+
+    Touches neither the network nor the archives' content, so that it may be asked before any work starts.
+    """
+    problems = []
+    for name in names:
+        try:
+            absent = not (raw / name / "manifest.json").exists()
+            problem = dataset(name).missing(archives) if absent else None
+        except ValueError as error:  # an unknown name
+            problem = str(error)
+        problems += [problem] if problem else []
+    return problems
 
 
 def dataset(name: str) -> Dataset:

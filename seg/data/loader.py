@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.data.augmentation import affine_matrices, warp, warp_tensors
+from seg.data.augmentation import affine_matrices, random_numbers, snow_thresholds, warp, warp_tensors
 from seg.data.pack import PIXEL_PARTS, memory_map
+from seg.data.snow import snow_tables, snow_tensors, snowed
 from seg.files import read_json
 from seg.recipe import Augmentation
 
@@ -106,12 +108,22 @@ def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
 
 def scaled(images: Tensor, scaling: str) -> Tensor:
     """Images (B, 3, H, W) uint8 as the network takes them, float32 channels-last: `unit`, `symmetric` or `imagenet`."""
-    mean, std = (torch.tensor(values, device=images.device) for values in _SCALING[scaling])
     if images.device.type == "cpu":  # by a table of the 256 values: several times faster than arithmetic
-        table = ((torch.arange(256)[:, None] / 255 - mean) / std)[None].numpy()
-        pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
-        return torch.from_numpy(np.stack([cv2.LUT(image, table) for image in pixels])).permute(0, 3, 1, 2)
+        table = _table(scaling)
+        pixels = images.permute(0, 2, 3, 1).contiguous()
+        values = torch.empty(pixels.shape)
+        for source, target in zip(pixels.numpy(), values.numpy(), strict=True):
+            cv2.LUT(source, table, target)
+        return values.permute(0, 3, 1, 2)
+    mean, std = (torch.tensor(values, device=images.device) for values in _SCALING[scaling])
     return torch.addcmul((-mean / std).view(3, 1, 1), images.float(), (1 / (255 * std)).view(3, 1, 1))
+
+
+@cache
+def _table(scaling: str) -> np.ndarray:
+    """What each of the 256 values of a pixel comes to in each channel, (1, 256, 3) float32."""
+    mean, std = (torch.tensor(values) for values in _SCALING[scaling])
+    return ((torch.arange(256)[:, None] / 255 - mean) / std)[None].numpy()
 
 
 class Loader:
@@ -140,15 +152,19 @@ class Loader:
         seed: int = 0,
         epoch: int = 0,
     ) -> Iterator[Batch]:
-        """Batches of at most `batch` samples in `order` (positions), each sample warped by its own draw."""
+        """Batches of at most `batch` samples in `order` (positions), each sample changed by its own draw."""
         chunks = [order[start : start + batch] for start in range(0, len(order), batch)]
 
         def prepared(samples: np.ndarray) -> Batch:
-            matrices = None
+            matrices = tables = None
             if augmentation and augmentation.active:
-                size = {"height": self.pack.height, "width": self.pack.width}
-                matrices = affine_matrices(augmentation, samples, seed=seed, epoch=epoch, **size)
-            return self._batch(samples, matrices)
+                drawn = random_numbers(samples, seed=seed, epoch=epoch)
+                if augmentation.warps:
+                    matrices = affine_matrices(augmentation, drawn, height=self.pack.height, width=self.pack.width)
+                if augmentation.snow:
+                    thresholds = snow_thresholds(augmentation.snow, drawn)
+                    tables = snow_tables(thresholds, augmentation.snow.brightness) if thresholds.any() else None
+            return self._batch(samples, matrices, tables)
 
         if not self.workers:
             yield from map(prepared, chunks)
@@ -161,15 +177,19 @@ class Loader:
                 ahead.extend(pool.submit(prepared, chunk) for chunk in islice(pending, 1))
                 yield ready
 
-    def _batch(self, samples: np.ndarray, matrices: np.ndarray | None) -> Batch:
+    def _batch(self, samples: np.ndarray, matrices: np.ndarray | None, tables: np.ndarray | None) -> Batch:
         if self._resident:
             positions = torch.from_numpy(samples).to(self.device)
             images, labels = (part.index_select(0, positions) for part in self._resident)
             images = images.permute(0, 3, 1, 2)
+            if tables is not None:
+                images = snow_tensors(images, tables)
             if matrices is not None:
                 images, labels = warp_tensors(images, labels, matrices)
             return Batch(images, labels, samples)
         pixels, ids = self.pack.read(samples)
+        if tables is not None:
+            pixels = snowed(pixels, tables)
         if matrices is not None:
             pixels, ids = warp(pixels, ids, matrices)
         images, labels = torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(ids)

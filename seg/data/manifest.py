@@ -1,10 +1,12 @@
-"""`manifest.json`: what a data set on disk consists of, file by file."""
+"""`manifest.json`: what a data set on disk consists of, file by file. As a stage, that of a user's own folder."""
 
+import argparse
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from seg.console import run_stage
 from seg.files import canonical_json, read_json, sha256, write_json
 
 
@@ -37,3 +39,22 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def fingerprint(manifest: dict[str, Any]) -> str:
     """SHA-256 over the names, sizes and digests of all files: the same for the same content anywhere."""
     return hashlib.sha256(canonical_json(manifest["files"]).encode()).hexdigest()
+
+
+def main() -> None:
+    """Take the files that lie beside a manifest as a data set of the user's own."""
+    parser = argparse.ArgumentParser(prog="python -m seg.data.manifest", description=main.__doc__)
+    parser.add_argument("--name", required=True, help="of the data set")
+    parser.add_argument("--out", type=Path, required=True, help="manifest to write, in the data set's folder")
+    arguments = parser.parse_args()
+    about = {
+        "version": "as it lies on disk",
+        "licence": "the user's own",
+        "citation": "none",
+        "source": "the user's own",
+    }
+    write_manifest(arguments.out, {"name": arguments.name, **about})
+
+
+if __name__ == "__main__":
+    run_stage(main)

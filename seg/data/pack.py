@@ -1,8 +1,8 @@
 """Packs: a split decoded and resized once, to be read as memory maps.
 
 A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
-255 for what counts nowhere, and `<split>.json`: names, class table, size, digests, and pixels and images of every id on
-disk. Images are resized bilinearly with antialiasing, labels to the nearest pixel.
+255 for what counts nowhere, and `<split>.json`: names, class table, size, digests, and pixels and images of every id
+that the class table names. Images are resized bilinearly with antialiasing, labels to the nearest pixel.
 """
 
 import argparse
@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from seg.console import run_stage
-from seg.data.layouts import Pair, class_table, find_pairs
+from seg.data.images import id_counts, read_pair
+from seg.data.layouts import ClassTable, Pair, class_table, find_pairs
 from seg.data.manifest import fingerprint, read_manifest
 from seg.files import read_json, sha256, write_json, written_whole
 
@@ -27,7 +28,7 @@ PIXEL_PARTS = {"images": (3,), "labels": ()}
 class _Target(NamedTuple):
     """Where a worker writes its samples, and in which size."""
 
-    layout: str
+    table: ClassTable
     height: int
     width: int
     files: dict[str, Path]
@@ -52,16 +53,16 @@ def pack(manifest: Path, layout: str, split: str, height: int, width: int, out: 
     """
     content = read_manifest(manifest)
     pairs = find_pairs(layout, manifest.parent, split)
-    table = class_table(layout)
+    table = class_table(layout, manifest.parent)
     paths = [out.with_name(f"{out.name}.{part}.npy") for part in PIXEL_PARTS]
-    ids = np.zeros((2, len(table.ids)), np.int64)  # pixels and images of every id on disk
+    ids = np.zeros((2, len(table.ids)), np.int64)  # pixels and images of every id
     problems = []
     with written_whole(*paths) as parts:
         files = dict(zip(PIXEL_PARTS, parts, strict=True))
         offset = 0
         for part, channels in PIXEL_PARTS.items():
             offset = _allocate(files[part], (len(pairs), height, width, *channels))
-        target = _Target(layout, height, width, files, offset)
+        target = _Target(table, height, width, files, offset)
         for counts in _packed(target, pairs, workers):
             if isinstance(counts, str):
                 problems.append(counts)
@@ -121,7 +122,7 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> int:
 
 
 def _packed(target: _Target, pairs: list[Pair], workers: int) -> Iterator[np.ndarray | str]:
-    """Pack all pairs, in order; per pair the pixels of every id on disk, or what is wrong with it."""
+    """Pack all pairs, in order; per pair the pixels of every id, or what is wrong with it."""
     jobs = [(target, index, pair) for index, pair in enumerate(pairs)]
     if workers == 1 or len(jobs) < 64:  # fewer are done before a process has started
         yield from map(_pack_one, jobs)
@@ -132,45 +133,20 @@ def _packed(target: _Target, pairs: list[Pair], workers: int) -> Iterator[np.nda
 
 def _pack_one(job: tuple[_Target, int, Pair]) -> np.ndarray | str:
     target, index, pair = job
-    table = class_table(target.layout)
     try:
-        image, label = _decoded(pair.image).convert("RGB"), _decoded(pair.label)
+        image, label = read_pair(pair, target.table)
     except ValueError as error:
         return str(error)
-    if label.mode not in ("L", "P"):
-        return f"{pair.label}: got mode {label.mode}, expected 8-bit ids (mode L or P); replace the file"
-    if label.size != image.size:
-        return f"{pair.label}: label of {_size(label)}, its image is {_size(image)}; they must be of one size"
-    counts = np.bincount(np.asarray(label).ravel(), minlength=len(table.ids))
-    if len(counts) > len(table.ids):
-        return (
-            f"{pair.label}: id {len(counts) - 1} is out of range; "
-            f"layout '{target.layout}' has the ids 0 to {len(table.ids) - 1}; mend the label"
-        )
     size = (target.width, target.height)
     if image.size != size:
         image = image.resize(size, Image.Resampling.BILINEAR)
         label = label.resize(size, Image.Resampling.NEAREST)
-    ids = np.asarray(label)
-    pixels = {"images": np.asarray(image), "labels": table.train_ids()[ids]}
+    pixels = {"images": np.asarray(image), "labels": target.table.train_ids()[np.asarray(label)]}
     for part, values in pixels.items():
         with target.files[part].open("rb+") as file:
             file.seek(target.offset + index * values.nbytes)
             file.write(np.ascontiguousarray(values).data)
-    return np.bincount(ids.ravel(), minlength=len(table.ids))
-
-
-def _decoded(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as file:
-            file.load()
-            return file.copy()
-    except (OSError, SyntaxError, ValueError) as error:  # SyntaxError is what Pillow raises for a broken PNG
-        raise ValueError(f"{path}: cannot be decoded ({error}); replace the file") from None
-
-
-def _size(image: Image.Image) -> str:
-    return f"{image.width}x{image.height}"
+    return id_counts(label)[: len(target.table.ids)]
 
 
 def main() -> None:

@@ -12,49 +12,20 @@ import multiprocessing
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from seg.console import run_stage
 from seg.data.manifest import write_manifest
-from seg.data.scenes import render_street
+from seg.data.scenes_layouts import LAYOUTS
 
 _LEAST = 32  # pixels; below, nothing can be recognised
 _POOL_PAYS = 40e6  # pixels; fewer are rendered before a second process has started
 _VERSION = "1"  # of the scenes; counts up whenever the renderer's picture of a seed changes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """How the scenes that stand for a data set are made and named.
-
-    Attributes:
-        render: (generator, height, width) -> image (H, W, 3) uint8 and label ids (H, W) uint8.
-        files: (split, k) -> image file and label file of scene k, relative to the data set's folder.
-        own: pattern of every relative file name that `files` can give; only such files are ever replaced.
-    """
-
-    render: Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
-    files: Callable[[str, int], tuple[str, str]]
-    own: str
-
-
-def _cityscapes_files(split: str, k: int) -> tuple[str, str]:
-    city = f"synthetic-{split.replace('_', '-')}"
-    name = f"{city}/{city}_{k:06d}_000019"  # Cityscapes labels the 20th frame of each sequence
-    return f"leftImg8bit/{split}/{name}_leftImg8bit.png", f"gtFine/{split}/{name}_gtFine_labelIds.png"
-
-
-LAYOUTS = {
-    "cityscapes": Layout(
-        render=render_street, files=_cityscapes_files, own=r"(leftImg8bit|gtFine)/\w+/synthetic-[\w-]+/[\w-]+\.png"
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +34,8 @@ class Scenes:
 
     Attributes:
         layout: a row of `LAYOUTS`.
-        height: of every scene, in pixels.
-        width: of every scene, in pixels.
+        height: of a scene, in pixels.
+        width: of a scene, in pixels; where a layout has images of many sizes, theirs lie about these two.
         splits: number of scenes of each split.
         seed: 0 or more.
     """
@@ -99,16 +70,14 @@ class Scenes:
         return np.random.Generator(np.random.Philox(int.from_bytes(digest)))
 
     def write(self, root: Path, split: str, k: int) -> None:
-        """Render scene k of a split below `root`. PNG is compressed little: it is read once, when it is packed."""
+        """Render scene k of a split below `root`."""
         row = LAYOUTS[self.layout]
-        pictures = row.render(self.generator(split, k), self.height, self.width)
-        for file, picture in zip(row.files(split, k), pictures, strict=True):
-            path = root / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(path, compress_level=1)
+        row.save(root, split, k, row.render(self.generator(split, k), self.height, self.width))
 
     def write_all(self, root: Path, jobs: int) -> None:
-        """Render every scene below `root`, in so many processes where that is sooner than in one."""
+        """Render every scene below `root`, in so many processes where that is sooner than in one, and list them."""
+        for split, count in self.splits.items():
+            LAYOUTS[self.layout].save_names(root, split, count)
         pairs = [(split, k) for split, count in self.splits.items() for k in range(count)]
         if jobs == 1 or len(pairs) * self.height * self.width < _POOL_PAYS:
             for split, k in pairs:
@@ -215,8 +184,8 @@ def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(prog="python -m seg.data.synthesize", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--layout", required=True, help=f"on-disk layout: {', '.join(LAYOUTS)}")
-    parser.add_argument("--height", type=int, required=True, help="of every scene, in pixels")
-    parser.add_argument("--width", type=int, required=True, help="of every scene, in pixels")
+    parser.add_argument("--height", type=int, required=True, help="of a scene, in pixels")
+    parser.add_argument("--width", type=int, required=True, help="of a scene, in pixels")
     parser.add_argument("--split", action="append", required=True, metavar="NAME=COUNT", help="once for every split")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at most (default: all cores)")

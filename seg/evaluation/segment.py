@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from seg.data.images import read_image
 from seg.data.loader import scaled
 from seg.evaluation.prediction import predict_labels
 from seg.files import written_whole
@@ -36,11 +37,7 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, where)
     network = checkpoint.model.to(where)
     for path in images:
-        try:
-            with Image.open(path) as file:
-                pixels = np.asarray(file.convert("RGB"))
-        except (OSError, SyntaxError) as error:
-            raise ValueError(f"{path}: cannot be decoded ({error}); replace the file") from None
+        pixels = np.asarray(read_image(path))
         batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(where)
         with torch.inference_mode(), autocast(where, checkpoint.about["precision"]):
             logits = network(scaled(batch, checkpoint.recipe.scaling))

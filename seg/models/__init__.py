@@ -38,17 +38,17 @@ def build_model(name: str, classes: int, options: Mapping[str, Option]) -> "nn.M
 def check_model(name: str, options: Mapping[str, Option]) -> None:
     """Raise ValueError where there is no such model or it does not take these options."""
     if name not in model_names():
-        raise ValueError(f"model '{name}' is unknown; {_nearest(name, model_names())}")
+        raise ValueError(f"model '{name}' is unknown; {nearest(name, model_names())}")
     known = _options(name)
     for option, value in options.items():
         if option not in known:
-            raise ValueError(f"option '{option}' is unknown to model '{name}'; {_nearest(option, list(known))}")
+            raise ValueError(f"option '{option}' is unknown to model '{name}'; {nearest(option, list(known))}")
         if not _accepts(known[option], value):
             expected = ast.unparse(known[option]).removeprefix("Literal")
             raise ValueError(f"option '{option}' of model '{name}': got {value!r}, expected {expected}")
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
     close = get_close_matches(name, known, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
 

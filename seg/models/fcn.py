@@ -5,42 +5,44 @@ Any H and W of at least 1 come out at their own size: every transposed convoluti
 with, so the output padding of the table (1) is that of even sides and 0 that of odd ones. 5,498,195 parameters with
 19 classes.
 
-Deviations: Table 1 prints no stride; 2 is our reading. A convolution has no bias where batch norm follows it at once,
-which takes it out again. The width of the adapted model's sixth convolution (512, as the fifth) is ours.
+Deviations: cityscapes_fcn prints no stride; 2, as in the other two, is our reading. Table 2 of voc2012_fcn has the
+headings of stride and padding exchanged. A convolution has no bias where batch norm follows it at once, which takes it
+out again. The width of the adapted model's sixth convolution (512, as the fifth) is ours.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
+
+from seg.models._xavier import xavier
 
 #        conv1 conv2 conv3 conv4 conv5 | deconv6 deconv7 deconv8 deconv9 deconv10
 WIDTHS = (32, 64, 128, 256, 512)
 SIXTH = 512
+# Behind the first convolution and behind the first transposed one: voc2012_fcn, Table 2.
+DROPOUT = (0.1, 0.15)
 
 
 class FCN(nn.Module):
     """Encoder of strided convolutions, decoder of transposed ones, 1x1 classifier."""
 
-    def __init__(self, classes: int, widths: tuple[int, ...], activation: str, order: str) -> None:
+    def __init__(
+        self, classes: int, widths: tuple[int, ...], activation: str, order: str, dropout: tuple[float, float]
+    ) -> None:
         super().__init__()
         outward = (3, *widths)
         # The first transposed convolution keeps the width (512 -> 512), the others go back down: 256, 128, 64, 32.
         back = (widths[-1], *reversed(widths))
         self.encoder = nn.ModuleList(
-            _Block(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=order == "relu_bn"), activation, order)
-            for a, b in pairwise(outward)
+            Block(nn.Conv2d, *ends, activation, order, 0.0 if i else dropout[0])
+            for i, ends in enumerate(pairwise(outward))
         )
-        self.decoder = nn.ModuleList(
-            _Block(nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, bias=order == "relu_bn"), activation, order)
-            for a, b in pairwise(back)
-        )
+        self.decoder = Decoder(back, activation, order, dropout[1])
         self.classifier = nn.Conv2d(widths[0], classes, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        xavier(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""
@@ -49,20 +51,47 @@ class FCN(nn.Module):
         for block in self.encoder:
             sizes.append(x.shape[-2:])
             x = block(x)
-        for block, size in zip(self.decoder, reversed(sizes), strict=True):
+        return self.classifier(self.decoder(x, sizes))
+
+
+class Decoder(nn.ModuleList):
+    """Transposed convolutions of stride 2 from width to width; dropout behind the first."""
+
+    def __init__(self, widths: tuple[int, ...], activation: str = "relu", order: str = "bn_relu", dropout: float = 0.0):
+        super().__init__(
+            Block(nn.ConvTranspose2d, *ends, activation, order, 0.0 if i else dropout)
+            for i, ends in enumerate(pairwise(widths))
+        )
+
+    def forward(self, x: Tensor, sizes: Sequence[torch.Size]) -> Tensor:
+        """Features of the first of `sizes` (H, W).
+
+        Each size is half the one before, rounded up; that of `x` is half the last.
+        """
+        for block, size in zip(self, reversed(sizes), strict=True):
             x = block(x, output_size=list(size))
-        return self.classifier(x)
+        return x
 
 
-class _Block(nn.Module):
-    """A convolution, then batch norm and activation in the study's order."""
+class Block(nn.Module):
+    """A 3x3 convolution of stride 2, then batch norm and activation in the study's order, then dropout."""
 
-    def __init__(self, convolution: nn.Conv2d | nn.ConvTranspose2d, activation: str, order: str) -> None:
+    def __init__(
+        self,
+        kind: type[nn.Conv2d | nn.ConvTranspose2d],
+        inputs: int,
+        outputs: int,
+        activation: str,
+        order: str,
+        dropout: float,
+    ) -> None:
         super().__init__()
-        norm = nn.BatchNorm2d(convolution.out_channels)
+        self.convolution = kind(inputs, outputs, 3, stride=2, padding=1, bias=order == "relu_bn")
+        norm = nn.BatchNorm2d(outputs)
         activate = nn.PReLU() if activation == "prelu" else nn.ReLU(inplace=True)
-        self.convolution = convolution
-        self.rest = nn.Sequential(norm, activate) if order == "bn_relu" else nn.Sequential(activate, norm)
+        self.rest = nn.Sequential(*([norm, activate] if order == "bn_relu" else [activate, norm]))
+        if dropout:
+            self.rest.append(nn.Dropout(dropout))
 
     def forward(self, x: Tensor, **size: list[int]) -> Tensor:
         return self.rest(self.convolution(x, **size))
@@ -74,9 +103,11 @@ def build(
     depth: Literal[5, 6] = 5,
     activation: Literal["relu", "prelu"] = "relu",
     order: Literal["bn_relu", "relu_bn"] = "bn_relu",
+    dropout: bool = False,
 ) -> nn.Module:
-    """FCN; with `depth=6, activation="prelu"` the adapted model of section 3.4.
+    """FCN; with `depth=6, activation="prelu"` the adapted model of cityscapes_fcn, section 3.4.
 
     `order` is that of batch norm and activation: cityscapes_fcn has `bn_relu`, the VOC studies list `relu_bn`.
+    `dropout=True` is the custom architecture of voc2012_fcn.
     """
-    return FCN(classes, WIDTHS if depth == 5 else (*WIDTHS, SIXTH), activation, order)
+    return FCN(classes, WIDTHS if depth == 5 else (*WIDTHS, SIXTH), activation, order, DROPOUT if dropout else (0, 0))

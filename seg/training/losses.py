@@ -1,10 +1,11 @@
 """Losses over logits (N, C, H, W) and labels (N, H, W) uint8, where 255 is ignored; finite also if all of it is.
 
-Both work on pixels as rows, (N*H*W, C): a view of channels-last logits, several times faster on a CPU than the softmax
+All work on pixels as rows, (N*H*W, C): a view of channels-last logits, several times faster on a CPU than the softmax
 over the second axis, and deterministic on a GPU.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,17 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over the labelled pixels of -log softmax of the true class; 0 where no pixel is labelled."""
     total = F.cross_entropy(_pixels(logits), labels.flatten(), ignore_index=IGNORE, reduction="sum")
     return total / (labels != IGNORE).sum().clamp(min=1)
+
+
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Mean of -log softmax of the true class weighted by that class' weight (C,); 0 where no pixel is labelled.
+
+    The mean is over the weights of the labelled pixels, as torch's.
+    """
+    classes = labels.flatten()
+    total = F.cross_entropy(_pixels(logits), classes, weights, ignore_index=IGNORE, reduction="sum")
+    share = torch.cat([weights, weights.new_zeros(IGNORE + 1 - len(weights))])
+    return total / share[classes.long()].sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
 
 def dice(logits: Tensor, labels: Tensor) -> Tensor:
@@ -42,4 +54,11 @@ def _pixels(logits: Tensor) -> Tensor:
     return logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1]).float()
 
 
-LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "dice": dice}
+def make_loss(name: str, weights: Tensor) -> Loss:
+    """The recipe's loss; `weights` (C,) float32 of the classes are used by the weighted one only."""
+    losses: dict[str, Loss] = {
+        "cross_entropy": cross_entropy,
+        "weighted_cross_entropy": partial(weighted_cross_entropy, weights=weights),
+        "dice": dice,
+    }
+    return losses[name]

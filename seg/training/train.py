@@ -37,7 +37,14 @@ class Outputs(NamedTuple):
 
 
 def train(
-    recipe: Recipe, train_pack: Path, val_pack: Path, outputs: Outputs, device: torch.device, workers: int, code: str
+    recipe: Recipe,
+    train_pack: Path,
+    val_pack: Path,
+    weights: Path | None,
+    outputs: Outputs,
+    device: torch.device,
+    workers: int,
+    code: str,
 ) -> None:
     """Train a network by its recipe and write checkpoint, history, cost and TensorBoard events.
 
@@ -45,26 +52,30 @@ def train(
         recipe: everything that decides the result.
         train_pack: `.json` of the pack to train on.
         val_pack: `.json` of the pack to validate on.
+        weights: file that the backbone starts from, where the recipe names one.
         outputs: files to write; all or none.
         device: to train on.
         workers: threads that prepare batches ahead.
         code: digest of the code, for the record.
 
     Raises:
-        ValueError: the packs do not fit together, or the loss is no longer finite.
+        ValueError: packs, weights and recipe do not fit together, or the loss is no longer finite.
     """
     started, clock = datetime.now(UTC), time.monotonic()
+    if (recipe.weights is None) != (weights is None):
+        raise ValueError(f"the recipe starts from {recipe.weights or 'no weights'}, --weights is {weights}; give both")
     set_up(recipe.threads, recipe.deterministic, device)
     packs = Pack(train_pack), Pack(val_pack)
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have other classes; take packs of one data set")
-    trainer = Trainer(recipe, *packs, device, workers)
+    trainer = Trainer(recipe, *packs, device, workers, weights)
     progress = Progress(recipe.epochs, len(packs[0]))
     history, best = _fit(trainer, progress, outputs.events)
     about = {
         "classes": packs[0].classes,
         "palette": packs[0].about["palette"],
         "precision": trainer.precision,
+        "weights": trainer.weights,
         "versions": versions(),
         "code": code,
     }
@@ -138,6 +149,7 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, help="JSON, as Snakemake prints it")
     parser.add_argument("--train-pack", type=Path, required=True, help=".json of a pack")
     parser.add_argument("--val-pack", type=Path, required=True, help=".json of a pack")
+    parser.add_argument("--weights", type=Path, help="safetensors that the backbone starts from")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint to write")
     parser.add_argument("--history", type=Path, required=True, help="CSV to write, an epoch a row")
     parser.add_argument("--cost", type=Path, required=True, help="JSON to write: time, memory, machine")
@@ -151,6 +163,7 @@ def main() -> None:
         recipe,
         arguments.train_pack,
         arguments.val_pack,
+        arguments.weights,
         Outputs(arguments.model, arguments.history, arguments.cost, arguments.events),
         choose_device(arguments.device),
         arguments.workers,

@@ -1,7 +1,8 @@
 """A network in training: what a step, an epoch and a validation are, for all networks, losses and data."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,15 +10,17 @@ from torch import Tensor, nn
 
 from seg.data.layouts import IGNORE
 from seg.data.loader import Batch, Loader, Pack, epoch_order, scaled
+from seg.data.statistics import inverse_weights
 from seg.evaluation.confusion import confusion_matrix
 from seg.evaluation.metrics import mean_iou, pixel_accuracy
 from seg.evaluation.prediction import predict_labels
 from seg.models import build_model
 from seg.recipe import Recipe
 from seg.runtime import autocast, resolve_precision
-from seg.training.losses import LOSSES
+from seg.training.losses import make_loss
 from seg.training.optimisation import learning_rate, make_optimizer
 from seg.training.progress import Progress
+from seg.weights.load import load_backbone
 
 _CHECK_EVERY = 50  # steps between two looks at the loss on a GPU, each of which waits for it
 
@@ -33,9 +36,21 @@ class _Step(NamedTuple):
 
 
 class Trainer:
-    """The network, its optimiser and its batches."""
+    """The network, its optimiser and its batches.
 
-    def __init__(self, recipe: Recipe, train: Pack, validation: Pack, device: torch.device, workers: int) -> None:
+    Attributes:
+        weights: what the file that the backbone started from says of itself; None where it was drawn.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: Pack,
+        validation: Pack,
+        device: torch.device,
+        workers: int,
+        weights: Path | None = None,
+    ) -> None:
         self.recipe = recipe
         self.device = device
         self.precision = resolve_precision(recipe.precision, device)
@@ -44,10 +59,15 @@ class Trainer:
         self.classes = len(train.classes)
         torch.manual_seed(recipe.seed)
         model = build_model(recipe.model.name, self.classes, recipe.model.options)
+        self.weights: dict[str, Any] | None = load_backbone(model, weights) if weights else None
+        if recipe.frozen:
+            model.get_submodule("backbone").requires_grad_(False)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         self.forward = torch.compile(self.model) if recipe.compile else self.model
         self.optimizer = make_optimizer(self.model, recipe)
-        self.loss = LOSSES[recipe.loss]
+        pixels = np.array(train.about["id_pixels"], np.int64)[train.about["scored"]]
+        class_weights = torch.from_numpy(inverse_weights(pixels)).float().to(device)
+        self.loss = make_loss(recipe.loss, class_weights)
         self.steps = -(-len(train) // (recipe.batch * recipe.accumulate))
         self._unseen: list[_Step] = []
 
@@ -60,6 +80,8 @@ class Trainer:
             order, recipe.batch, augmentation=recipe.augmentation, seed=recipe.seed, epoch=epoch
         )
         self.model.train()
+        if recipe.frozen:
+            self.model.get_submodule("backbone").eval()
         total, lr = 0.0, recipe.lr
         for step, group in enumerate(_grouped(batches, recipe.accumulate)):
             lr = learning_rate(

@@ -1,13 +1,16 @@
 """The layouts on disk: class tables against the owners' own, and files paired by name."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cityscapesscripts.helpers import labels as official
+from hypothesis import given
+from hypothesis import strategies as st
 
-from seg.data.layouts import IGNORE, LAYOUTS, class_table, find_pairs
+from seg.data.layouts import IGNORE, LAYOUTS, bit_colour, class_table, draw_split, find_pairs, place
 from seg.data.manifest import fingerprint, read_manifest, write_manifest
 
 
@@ -37,8 +40,9 @@ def test_camvid_has_the_eleven_classes_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_class_table_is_sound(layout: str) -> None:
-    table = class_table(layout)
+def test_a_class_table_is_sound(layout: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text("[background, crack, rust]")  # the folder's own
+    table = class_table(layout, tmp_path)
     assert table.train_ids().dtype == np.uint8
     assert len(set(table.ids)) == len(table.ids)
     assert len(set(table.palette)) == len(table.palette) == len(table.scored)
@@ -90,8 +94,51 @@ def test_an_empty_split(tmp_path: Path, layout: str) -> None:
 
 
 def test_an_unknown_layout() -> None:
-    with pytest.raises(ValueError, match="layout 'pascal' is unknown; known are camvid, cityscapes"):
+    with pytest.raises(
+        ValueError, match="layout 'pascal' is unknown; known are camvid, cityscapes, bdd100k, bdd100k_19,"
+    ):
         class_table("pascal")
+
+
+def test_a_table_that_lies_in_the_data_needs_the_folder() -> None:
+    with pytest.raises(ValueError, match="layout 'folder' has its classes in the data; name the data set's folder"):
+        class_table("folder")
+
+
+def test_colours_are_interleaved_bits() -> None:
+    """Bits of i, lowest first, go to red, green, blue, red, ...; the first of a channel is worth 128, then 64, 32."""
+    assert [bit_colour(i) for i in (0, 1, 2, 3, 4, 8, 9, 64)] == [
+        (0, 0, 0),
+        (128, 0, 0),
+        (0, 128, 0),
+        (128, 128, 0),
+        (0, 0, 128),
+        (64, 0, 0),
+        (192, 0, 0),
+        (32, 0, 0),
+    ]
+    assert len({bit_colour(i) for i in range(256)}) == 256
+
+
+# Splits drawn by name
+
+
+def test_a_drawn_split_never_changes() -> None:
+    """Another value would move what a model was trained on into the split that it is scored on."""
+    assert place("a") == int(hashlib.sha256(b"0/a").hexdigest()[:12], 16) / 2**48
+    assert [draw_split(name) for name in "abcdefgh"] == ["val", *["train"] * 6, "test"]
+
+
+@given(st.text())
+def test_a_place_lies_in_the_unit_interval_and_decides_the_split(name: str) -> None:
+    assert 0 <= place(name) < 1
+    assert draw_split(name) == ("train" if place(name) < 0.7 else "val" if place(name) < 0.85 else "test")
+
+
+def test_shares_are_near_70_15_15_over_2000_groups() -> None:
+    drawn = [draw_split(f"{k:08x}") for k in range(2000)]
+    shares = [drawn.count(split) / 2000 for split in ("train", "val", "test")]
+    assert np.abs(np.subtract(shares, [0.7, 0.15, 0.15])).max() < 0.03  # 3 standard deviations
 
 
 def test_a_fingerprint_is_that_of_the_content_alone(camvid: Path, tmp_path: Path) -> None:

@@ -11,12 +11,16 @@ import torch
 
 from seg.data.loader import Batch, Loader, Pack, epoch_order, scaled
 from seg.data.pack import memory_map
-from seg.recipe import Augmentation, Crop, Interval, Rotation
+from seg.recipe import Affine, Augmentation, Crop, Interval, Rotation, Snow
 
 CPU = torch.device("cpu")
+SNOW = Snow(p=0.5, threshold=Interval(low=0.4, high=0.9))
 STRONG = Augmentation(
     flip=0.5,
+    vertical_flip=0.2,
     rotation=Rotation(p=0.7, degrees=20),
+    affine=Affine(p=0.5, degrees=5, translation=0.1, scale=Interval(low=0.9, high=1.1), shear=5),
+    snow=SNOW,
     crop=Crop(p=0.7, area=Interval(low=0.5, high=1), aspect=Interval(low=0.8, high=1.25)),
 )
 
@@ -104,6 +108,27 @@ def test_a_samples_change_is_drawn_from_seed_epoch_and_sample_alone(train: Pack)
     assert torch.equal(alone, by_sample(epoch_order(12, 0, 0), 5, seed=4, epoch=5))
     assert not torch.equal(alone, by_sample(np.arange(12), 1, seed=4, epoch=6))
     assert not torch.equal(alone, by_sample(np.arange(12), 1, seed=5, epoch=5))
+
+
+@pytest.mark.parametrize("resident", [False, True])
+def test_snow_falls_on_images_and_leaves_labels(train: Pack, resident: bool) -> None:
+    loader = Loader(train, CPU)
+    if resident:
+        loader._resident = loader._uploaded()
+
+    def batch(augmentation: Augmentation) -> Batch:
+        return next(loader.batches(np.arange(12), 12, augmentation=augmentation, seed=1, epoch=1))
+
+    for warped in (Augmentation(), STRONG.model_copy(update={"snow": None})):
+        sunny, snowy = batch(warped), batch(warped.model_copy(update={"snow": SNOW}))
+        assert torch.equal(sunny.labels, snowy.labels)
+        brighter = (snowy.images.float() - sunny.images.float()).mean((1, 2, 3))
+        changed = (snowy.images != sunny.images).flatten(1).any(1)
+        assert 2 < changed.sum() < 10
+        assert (brighter[changed] > 1).all()
+    assert torch.equal(
+        batch(Augmentation()).images, batch(Augmentation(snow=SNOW.model_copy(update={"p": 0.0}))).images
+    )
 
 
 def test_a_pack_in_the_devices_memory_gives_the_same_batches(train: Pack) -> None:

@@ -178,12 +178,10 @@ def test_all_bad_files_are_told_at_once_by_a_real_process(camvid: Path, tmp_path
     assert run.returncode == 2
     assert lines[0].startswith(f"error: {images}/scene_0001.png: cannot be decoded (")
     assert lines[1] == (f"error: {labels}/scene_0003.png: label of 63x48, its image is 64x48; they must be of one size")
-    assert lines[2] == (
-        f"error: {labels}/scene_0005.png: id 12 is out of range; layout 'camvid' has the ids 0 to 11; mend the label"
-    )
+    assert lines[2] == f"error: {labels}/scene_0005.png: got id 12 (1 pixel), expected 0 to 11; mend the label"
     assert lines[3].startswith(f"error: {labels}/scene_0006.png: cannot be decoded (")
     assert lines[4].startswith(f"error: {jpeg}: cannot be decoded (image file is truncated")
-    assert lines[5].startswith(f"error: {labels}/scene_0008.png: got mode RGB, expected 8-bit ids")
+    assert lines[5].startswith(f"error: {labels}/scene_0008.png: got colours (mode RGB), expected 8-bit ids")
     assert lines[6].startswith(f"error: {images}/scene_0009.png: cannot be decoded (")
     assert lines[7].startswith(f"error: {labels}/scene_0010.png: got mode I;16, expected 8-bit ids")
     assert lines[8].startswith(f"error: {images}/scene_0011.png: cannot be decoded (")

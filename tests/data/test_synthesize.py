@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.data import bdd100k, voc
 from seg.data import synthesize as stage
 from seg.data.layouts import find_pairs
 from seg.data.manifest import read_manifest
+from seg.data.scenes_layouts import LAYOUTS
 from seg.data.synthesize import Scenes, parse_splits, synthesize
 
 
-def scenes(seed: int = 7, **splits: int) -> Scenes:
-    return Scenes(layout="cityscapes", height=32, width=64, splits=splits, seed=seed)
+def scenes(seed: int = 7, layout: str = "cityscapes", **splits: int) -> Scenes:
+    return Scenes(layout=layout, height=32, width=64, splits=splits, seed=seed)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -51,19 +53,76 @@ def test_images_and_labels_pair_up_in_the_layout(tmp_path: Path) -> None:
 def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
     synthesize(tmp_path / "s" / "manifest.json", scenes(train=2))
     pair = find_pairs("cityscapes", tmp_path / "s", "train")[1]
-    image, labels = stage.render_street(scenes(train=2).generator("train", 1), 32, 64)
+    image, labels = LAYOUTS["cityscapes"].render(scenes(train=2).generator("train", 1), 32, 64)
     with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
         assert np.array_equal(np.asarray(saved_image), image)
         assert np.array_equal(np.asarray(saved_label), labels)
 
 
+@pytest.mark.parametrize("layout", ["cityscapes", "voc"])
 def test_the_same_arguments_give_the_same_bytes_in_one_process_and_in_two(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
 ) -> None:
-    synthesize(tmp_path / "a" / "manifest.json", scenes(train=5, val=2), jobs=1)
+    synthesize(tmp_path / "a" / "manifest.json", scenes(layout=layout, train=5, val=2), jobs=1)
     monkeypatch.setattr(stage, "_POOL_PAYS", 0)
-    synthesize(tmp_path / "b" / "manifest.json", scenes(train=5, val=2), jobs=2)
+    synthesize(tmp_path / "b" / "manifest.json", scenes(layout=layout, train=5, val=2), jobs=2)
     assert content(tmp_path / "a") == content(tmp_path / "b")
+
+
+def test_voc_has_lists_and_palettes_and_images_of_many_sizes(tmp_path: Path) -> None:
+    rows = Scenes(layout="voc", height=48, width=64, splits={"train": 30, "val": 3, "test": 4}, seed=7)
+    synthesize(tmp_path / "s" / "manifest.json", rows)
+    assert [len(find_pairs("voc", tmp_path / "s", split)) for split in rows.splits] == [30, 3, 4]
+    sizes = set()
+    for k, pair in enumerate(find_pairs("voc", tmp_path / "s", "train")):
+        image, labels = LAYOUTS["voc"].render(rows.generator("train", k), 48, 64)
+        with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
+            assert (saved_image.format, saved_label.format, saved_label.mode) == ("JPEG", "PNG", "P")
+            assert np.array_equal(np.asarray(saved_label), labels)
+            assert np.abs(np.asarray(saved_image).astype(int) - image).mean() < 5
+            palette = np.array(saved_label.getpalette()).reshape(-1, 3)
+            sizes.add(saved_image.size)
+        assert palette[:21].tolist() == [list(colour) for colour in voc.CLASSES.palette]
+        assert palette[255].tolist() == [224, 224, 192]
+    assert len(sizes) > 8
+    assert all(max(size) == 64 and 36 <= min(size) <= 48 for size in sizes)
+    assert len({width > height for width, height in sizes}) == 2
+
+
+def test_bdd100k_has_41_ids_and_recordings_of_several_frames(tmp_path: Path) -> None:
+    rows = scenes(layout="bdd100k", train=40)
+    synthesize(tmp_path / "s" / "manifest.json", rows)
+    pairs = {split: find_pairs("bdd100k", tmp_path / "s", split) for split in ("train", "val", "test")}
+    assert sum(map(len, pairs.values())) == 40
+    recordings = [{pair.name.partition("-")[0] for pair in found} for found in pairs.values()]
+    assert sum(map(len, recordings)) == len(set.union(*recordings)) == 20
+    seen = {int(i) for found in pairs.values() for pair in found for i in np.unique(np.asarray(Image.open(pair.label)))}
+    names = {bdd100k.CLASSES.ids[i] for i in seen}
+    assert {"road", "car", "sky", "person", "building", "traffic light", "unlabeled"} <= names
+    for pair in pairs["train"]:
+        image, labels = LAYOUTS["bdd100k"].render(rows.generator("train", int(pair.name[-8:], 16)), 32, 64)
+        with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
+            assert np.array_equal(np.asarray(saved_label), labels)
+            assert np.abs(np.asarray(saved_image).astype(int) - image).mean() < 5
+
+
+@pytest.mark.parametrize(
+    ("layout", "real"),
+    [
+        ("voc", "VOCdevkit/VOC2007/JPEGImages/000032.jpg"),
+        ("voc", "VOCdevkit/VOC2012/JPEGImages/2007_000032.jpg"),
+        ("bdd100k", "bdd100k/seg/images/train/5e0a1c6b-d3b5f08a.jpg"),
+        ("bdd100k", "bdd100k/seg/labels/train/5e0a1c6b-d3b5f08a_train_id.png"),
+    ],
+)
+def test_real_data_are_never_replaced(tmp_path: Path, layout: str, real: str) -> None:
+    synthesize(tmp_path / "manifest.json", scenes(layout=layout, train=1))
+    synthesize(tmp_path / "manifest.json", scenes(layout=layout, train=2))
+    (tmp_path / real).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / real).write_bytes(b"photograph")
+    with pytest.raises(ValueError, match="1 other files"):
+        synthesize(tmp_path / "manifest.json", scenes(layout=layout, train=1))
+    assert (tmp_path / real).read_bytes() == b"photograph"
 
 
 def test_a_scene_depends_on_seed_split_and_number_alone(tmp_path: Path) -> None:
@@ -148,7 +207,7 @@ def test_a_folder_with_other_files_is_refused_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"layout": "vienna"}, "error: --layout vienna: is unknown; known are cityscapes"),
+        ({"layout": "vienna"}, "error: --layout vienna: is unknown; known are cityscapes, bdd100k, voc"),
         ({"split": "train=0"}, "error: --split train=0: has no scenes; expected 1 or more"),
         ({"width": "31"}, "error: --width 31: is too small; expected 32 or more"),
         ({"split": "train:5"}, "error: --split train:5: expected a name and a number of scenes, such as train=64"),

@@ -18,6 +18,8 @@ VARIANTS = [
     {"order": "relu_bn"},
     {"depth": 6, "activation": "prelu"},
     {"depth": 6, "activation": "prelu", "order": "relu_bn"},
+    {"dropout": True},
+    {"order": "relu_bn", "dropout": True},
 ]
 
 
@@ -31,7 +33,7 @@ def perturbed(model: nn.Module) -> nn.Module:
     return model
 
 
-def reference(depth: int = 5, activation: str = "relu", order: str = "bn_relu") -> nn.Sequential:
+def reference(depth: int = 5, activation: str = "relu", order: str = "bn_relu", dropout: bool = False) -> nn.Sequential:
     """The table as a sequence of torch's own layers; for sides that are multiples of 32 (64 with six)."""
     outward = (*OUTWARD, 512) if depth == 6 else OUTWARD
     back = (512, 512, *BACK[1:]) if depth == 6 else BACK
@@ -47,6 +49,9 @@ def reference(depth: int = 5, activation: str = "relu", order: str = "bn_relu") 
         block(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias), b)
     for a, b in pairwise(back):
         block(nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=bias), b)
+    if dropout:  # a block is three layers; the sixth is the first transposed one
+        layers.insert(18, nn.Dropout(0.15))
+        layers.insert(3, nn.Dropout(0.1))
     return nn.Sequential(*layers, nn.Conv2d(32, 19, 1))
 
 
@@ -65,7 +70,10 @@ def test_is_the_table_layer_by_layer(options: dict, training: bool) -> None:
     ours = perturbed(build(19, **options)).train(training)
     plain = with_weights_of(reference(**options), ours).train(training)
     x = images(64, 128)
-    torch.testing.assert_close(ours(x), plain(x))
+    torch.manual_seed(3)
+    logits = ours(x)
+    torch.manual_seed(3)
+    torch.testing.assert_close(logits, plain(x))
 
 
 @pytest.mark.parametrize("size", [(33, 65), (50, 39), (1, 1), (97, 128), (2, 31)], ids=str)
@@ -110,7 +118,22 @@ def test_activations_are_what_the_option_says() -> None:
     assert kinds == {"relu": [nn.ReLU] * 10, "prelu": [nn.PReLU] * 10}
 
 
-@pytest.mark.parametrize("options", [{"depth": 7}, {"activation": "gelu"}, {"order": "bn"}, {"dept": 6}], ids=str)
+def test_dropout_neither_moves_the_weights_nor_stays_when_training_ends() -> None:
+    models = []
+    for dropout in (False, True):
+        torch.manual_seed(0)
+        models.append(build(19, dropout=dropout))
+    plain, dropping = models
+    x = images(64, 64)
+    assert plain.state_dict().keys() == dropping.state_dict().keys()
+    assert not torch.equal(plain.train()(x), dropping.train()(x))
+    dropping.load_state_dict(plain.state_dict())
+    assert torch.equal(plain.eval()(x), dropping.eval()(x))
+
+
+@pytest.mark.parametrize(
+    "options", [{"depth": 7}, {"activation": "gelu"}, {"order": "bn"}, {"dept": 6}, {"dropout": 0.1}], ids=str
+)
 def test_other_options_are_refused(options: dict) -> None:
     name = next(iter(options))
     with pytest.raises(ValueError, match=f"option '{name}'"):

@@ -1,4 +1,4 @@
-"""The U-Net against Table 3 written out by hand, with the same weights."""
+"""The U-Nets against Table 3 and Table 6 written out by hand, with the same weights."""
 
 import math
 
@@ -43,6 +43,41 @@ class Table3(nn.Module):
         return self.conv_final(y)
 
 
+class Table6(nn.Module):
+    """Table 6 of the VOC studies; `relu`: the activation that voc2007_erfnet prints behind a transposed convolution."""
+
+    def __init__(self, classes: int, relu: bool) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = conv(3, 64), conv(64, 64)
+        self.conv3, self.conv4 = conv(64, 128), conv(128, 128)
+        self.conv5, self.conv6 = conv(128, 256), conv(256, 256)
+        self.conv7, self.conv8 = conv(256, 512), conv(512, 512)
+        self.conv9, self.conv10 = conv(512, 1024), conv(1024, 1024)
+        self.deconv1 = nn.ConvTranspose2d(1024, 512, 2, stride=2)
+        self.deconv2 = nn.ConvTranspose2d(512, 256, 2, stride=2)
+        self.deconv3 = nn.ConvTranspose2d(256, 128, 2, stride=2)
+        self.deconv4 = nn.ConvTranspose2d(128, 64, 2, stride=2)
+        self.conv11, self.conv12 = conv(1024, 512), conv(512, 512)
+        self.conv13, self.conv14 = conv(512, 256), conv(256, 256)
+        self.conv15, self.conv16 = conv(256, 128), conv(128, 128)
+        self.conv17, self.conv18 = conv(128, 64), conv(64, 64)
+        self.output = nn.Conv2d(64, classes, 1)
+        self.pool = nn.MaxPool2d(2, stride=2)
+        self.relu = nn.ReLU() if relu else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        level1 = self.conv2(self.conv1(x))
+        level2 = self.conv4(self.conv3(self.pool(level1)))
+        level3 = self.conv6(self.conv5(self.pool(level2)))
+        level4 = self.conv8(self.conv7(self.pool(level3)))
+        y = self.conv10(self.conv9(self.pool(level4)))
+        y = self.conv12(self.conv11(torch.cat([level4, self.relu(self.deconv1(y))], dim=1)))
+        y = self.conv14(self.conv13(torch.cat([level3, self.relu(self.deconv2(y))], dim=1)))
+        y = self.conv16(self.conv15(torch.cat([level2, self.relu(self.deconv3(y))], dim=1)))
+        y = self.conv18(self.conv17(torch.cat([level1, self.relu(self.deconv4(y))], dim=1)))
+        return self.output(y)
+
+
 def conv(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
 
@@ -59,11 +94,15 @@ def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
     """Ours and the table with the same random weights, batch norm's and biases among them, and images."""
     torch.manual_seed(0)
     ours, table = build(19), Table3(19)
+    copy(ours, table)
+    return ours, table, torch.randn(2, 3, *size)
+
+
+def copy(ours: nn.Module, table: nn.Module) -> None:
     for tensor in ours.state_dict().values():
         if tensor.ndim == 1:
             tensor.uniform_(0.5, 1.5)
     table.load_state_dict(dict(zip(table.state_dict(), ours.state_dict().values(), strict=True)))
-    return ours, table, torch.randn(2, 3, *size)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -74,6 +113,30 @@ def test_is_table_3(size: tuple[int, int], training: bool) -> None:
         images = images.repeat(2, 1, 1, 1)  # batch norm needs more than a value a channel
     with torch.no_grad():
         torch.testing.assert_close(ours.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("widths", "relu"), [("voc2012_fcn", False), ("voc2007_erfnet", True)])
+@pytest.mark.parametrize("training", [False, True])
+def test_is_table_6(widths: str, relu: bool, training: bool) -> None:
+    torch.manual_seed(0)
+    ours, table = build(21, widths=widths), Table6(21, relu)
+    copy(ours, table)
+    with torch.no_grad():
+        for up in (*ours.up, *(getattr(table, f"deconv{i}") for i in range(1, 5))):
+            up.bias -= 1  # so that the activation has something to cut off
+        images = torch.randn(2, 3, 32, 48)
+        torch.testing.assert_close(ours.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
+
+
+def test_voc_widths_have_31_million_parameters() -> None:
+    encoder = 9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 512 * 512)
+    encoder += 9 * (512 * 1024 + 1024 * 1024)
+    up = 4 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 64) + (512 + 256 + 128 + 64)
+    decoder = 9 * (1024 * 512 + 512 * 512 + 512 * 256 + 256 * 256 + 256 * 128 + 128 * 128 + 128 * 64 + 64 * 64)
+    norms = 2 * 2 * (64 + 128 + 256 + 512 + 1024 + 512 + 256 + 128 + 64)
+    expected = encoder + up + decoder + norms + 64 * 21 + 21
+    for widths in ("voc2012_fcn", "voc2007_erfnet"):
+        assert sum(parameter.numel() for parameter in build(21, widths=widths).parameters()) == expected == 31_038_933
 
 
 def test_skips_carry_the_fine_detail() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from seg.training.losses import LOSSES, cross_entropy, dice
+from seg.training.losses import Loss, cross_entropy, dice, make_loss, weighted_cross_entropy
 
 IGNORED = 255
-BOTH = pytest.mark.parametrize("name", ["cross_entropy", "dice"])
+ALL = pytest.mark.parametrize("name", ["cross_entropy", "weighted_cross_entropy", "dice"])
 BATCHES = st.tuples(st.integers(0, 2**32), st.integers(2, 7), st.sampled_from([0.0, 0.3, 0.95]))
 
 
@@ -24,6 +24,11 @@ def batch(seed: int, classes: int, ignored: float) -> tuple[Tensor, Tensor]:
     labels = torch.randint(classes, (2, 5, 7), generator=generator, dtype=torch.uint8)
     labels[torch.rand(labels.shape, generator=generator) < ignored] = IGNORED
     return logits, labels
+
+
+def loss_of(name: str) -> Loss:
+    """A loss over at most 7 classes; the weights fall from class to class."""
+    return lambda logits, labels: make_loss(name, 1 / torch.arange(1.0, logits.shape[1] + 1))(logits, labels)
 
 
 def plain_dice(logits: Tensor, labels: Tensor) -> float:
@@ -43,7 +48,7 @@ def plain_dice(logits: Tensor, labels: Tensor) -> float:
 
 def with_gradient(name: str, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     leaf = logits.clone().requires_grad_()
-    loss = LOSSES[name](leaf, labels)
+    loss = loss_of(name)(leaf, labels)
     loss.backward()
     assert leaf.grad is not None
     return loss.detach(), leaf.grad
@@ -54,6 +59,23 @@ def test_cross_entropy_by_hand() -> None:
     logits = torch.tensor([[[[math.log(3), 0.0, 9.0]], [[0.0, 0.0, -9.0]]]])
     labels = torch.tensor([[[0, 1, IGNORED]]], dtype=torch.uint8)
     assert cross_entropy(logits, labels).item() == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
+
+
+def test_weighted_cross_entropy_by_hand() -> None:
+    # As above; the first pixel's class weighs 3, the second's 1.
+    logits = torch.tensor([[[[math.log(3), 0.0, 9.0]], [[0.0, 0.0, -9.0]]]])
+    labels = torch.tensor([[[0, 1, IGNORED]]], dtype=torch.uint8)
+    loss = weighted_cross_entropy(logits, labels, torch.tensor([3.0, 1.0]))
+    assert loss.item() == pytest.approx((3 * math.log(4 / 3) + math.log(2)) / 4)
+
+
+@given(BATCHES)
+def test_weighted_cross_entropy_is_that_of_torch(drawn: tuple[int, int, float]) -> None:
+    logits, labels = batch(*drawn)
+    weights = torch.rand(logits.shape[1], generator=torch.Generator().manual_seed(drawn[0])) + 0.01
+    expected = F.cross_entropy(logits, labels.long(), weights, ignore_index=IGNORED)
+    if (labels != IGNORED).any():
+        torch.testing.assert_close(weighted_cross_entropy(logits, labels, weights), expected)
 
 
 def test_dice_by_hand() -> None:
@@ -90,7 +112,7 @@ def test_dice_is_the_plain_one(drawn: tuple[int, int, float]) -> None:
     assert 0 <= loss <= 1
 
 
-@BOTH
+@ALL
 @given(BATCHES)
 def test_ignored_pixels_change_nothing(name: str, drawn: tuple[int, int, float]) -> None:
     logits, labels = batch(*drawn)
@@ -98,19 +120,19 @@ def test_ignored_pixels_change_nothing(name: str, drawn: tuple[int, int, float])
     ignored = (labels == IGNORED).unsqueeze(1).expand_as(logits)
     assert not gradient[ignored].any()
     changed = torch.where(ignored, -7 * logits, logits)
-    torch.testing.assert_close(LOSSES[name](changed, labels), loss)
+    torch.testing.assert_close(loss_of(name)(changed, labels), loss)
 
 
-@BOTH
+@ALL
 @given(BATCHES)
 def test_order_of_pixels_and_a_constant_on_all_logits_change_nothing(name: str, drawn: tuple[int, int, float]) -> None:
     logits, labels = batch(*drawn)
-    loss = LOSSES[name](logits, labels)
-    torch.testing.assert_close(LOSSES[name](logits.flip(2, 0), labels.flip(1, 0)), loss)
-    torch.testing.assert_close(LOSSES[name](logits + 11, labels), loss, rtol=1e-4, atol=1e-5)
+    loss = loss_of(name)(logits, labels)
+    torch.testing.assert_close(loss_of(name)(logits.flip(2, 0), labels.flip(1, 0)), loss)
+    torch.testing.assert_close(loss_of(name)(logits + 11, labels), loss, rtol=1e-4, atol=1e-5)
 
 
-@BOTH
+@ALL
 def test_a_batch_that_is_all_ignored_is_zero_without_gradient(name: str) -> None:
     logits, labels = batch(0, 3, 0.0)
     loss, gradient = with_gradient(name, logits, torch.full_like(labels, IGNORED))
@@ -118,7 +140,7 @@ def test_a_batch_that_is_all_ignored_is_zero_without_gradient(name: str) -> None
     assert not gradient.any()  # NaN would count as true
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("size", [1e4, 1e30])
 def test_certainty_is_finite(name: str, size: float) -> None:
     _, labels = batch(0, 3, 0.3)
@@ -131,29 +153,29 @@ def test_certainty_is_finite(name: str, size: float) -> None:
             assert loss == 0
 
 
-@BOTH
+@ALL
 def test_descent_leads_to_the_truth(name: str) -> None:
     logits, labels = batch(1, 4, 0.2)
     logits.requires_grad_()
     optimizer = torch.optim.Adam([logits], lr=0.3)
     for _ in range(100):
         optimizer.zero_grad()
-        LOSSES[name](logits, labels).backward()
+        loss_of(name)(logits, labels).backward()
         optimizer.step()
     assert torch.equal(logits.argmax(1)[labels != IGNORED], labels[labels != IGNORED].long())
 
 
-@BOTH
+@ALL
 def test_half_precision_is_summed_in_float32(name: str) -> None:
     logits, labels = batch(2, 5, 0.2)
     half = logits.bfloat16()
     loss, gradient = with_gradient(name, half, labels)
     assert loss.dtype == torch.float32
     assert gradient.dtype == torch.bfloat16
-    torch.testing.assert_close(loss, LOSSES[name](half.float(), labels))
+    torch.testing.assert_close(loss, loss_of(name)(half.float(), labels))
 
 
-@BOTH
+@ALL
 def test_memory_format_changes_nothing(name: str) -> None:
     logits, labels = batch(3, 5, 0.2)
     loss, gradient = with_gradient(name, logits, labels)

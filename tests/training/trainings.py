@@ -22,7 +22,7 @@ def outputs(folder: Path) -> Outputs:
 
 def fit(folder: Path, recipe: Recipe, packs: Any, workers: int = 0) -> Outputs:
     """Train within this process."""
-    train(recipe, packs[0], packs[1], outputs(folder), torch.device("cpu"), workers, "0123")
+    train(recipe, packs[0], packs[1], None, outputs(folder), torch.device("cpu"), workers, "0123")
     return outputs(folder)
 
 

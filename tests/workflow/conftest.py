@@ -26,6 +26,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
             (path / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, path / file)
     clone = Clone(path)
+    clone.set("studies", {"cityscapes_fcn": clone.params()["studies"]["cityscapes_fcn"]})
+    clone.set("studies.cityscapes_fcn.variants.resnet50_frozen.enabled", False)
     clone.set("datasets.streets.size", [64, 128])
     clone.set("datasets.streets.scenes", {"train": 8, "val": 4, "seed": 7})
     clone.set("presets.demo.epochs", 0.03)

@@ -13,6 +13,7 @@ sys.path.insert(0, str(workflow.basedir))
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 from seg.console import say
+from seg.data.datasets import missing
 from seg.digest import code_digest
 from seg.files import canonical_json
 from seg.params import load_params
@@ -42,6 +43,7 @@ STUDIES = [study for study in PARAMS.studies if PARAMS.variants(study)]
 wildcard_constraints:
     preset="|".join(PARAMS.presets),
     dataset="|".join(PARAMS.datasets),
+    weights="|".join(PARAMS.weights),
     study="|".join(STUDIES),
     variant="|".join(dict.fromkeys(name for study in STUDIES for name in PARAMS.variants(study))),
     seed=r"\d+",
@@ -75,10 +77,32 @@ def pack_pixels(split):
     return paths
 
 
+def missing_data():
+    """A line for every data set whose packs are to be made and that only a person can get."""
+    packs = {(split, pack_json(split)(variant)) for variant in all_variants() for split in ("train", "val", "score")}
+    needed = {Path(path).parent.name.rpartition("-")[0] for _, path in packs if not Path(path).exists()}
+    names = sorted({files_of(name) for name in needed})
+    fetched = [name for name in names if origin(name) == "downloaded"]
+    own = [Path("data/raw", name) for name in names if origin(name) == "folder"]
+    return missing(fetched, Path("data/archives"), Path("data/raw")) + [
+        f"{folder}: missing; put images/, labels/ and classes.yaml there" for folder in own if not folder.is_dir()
+    ]
+
+
+def refuse_missing_data():
+    """Stop before the first job where a person has to get something first."""
+    lines = missing_data()
+    for line in lines:
+        say(f"error: {line}")
+    if lines:
+        sys.exit(2)
+
+
 def all_variants():
-    """The wildcards of every variant under the chosen preset."""
+    """The wildcards of every variant under the chosen preset, with the first seed."""
+    seed = str(PARAMS.seeds[0])
     return [
-        Wildcards(fromdict={"preset": PARAMS.preset, "study": study, "variant": variant})
+        Wildcards(fromdict={"preset": PARAMS.preset, "study": study, "variant": variant, "seed": seed})
         for study in STUDIES
         for variant in PARAMS.variants(study)
     ]
@@ -87,6 +111,28 @@ def all_variants():
 def recipe(wildcards):
     """The recipe of a training."""
     return PARAMS.recipe(wildcards.preset, wildcards.study, wildcards.variant, int(wildcards.seed))
+
+
+def files_of(dataset):
+    """The data set whose files are packed: another's for the sake of a second size, else its own."""
+    return PARAMS.datasets[dataset].files or dataset
+
+
+def raw(wildcards):
+    """The manifest of the files that a pack is made from."""
+    return f"data/raw/{files_of(wildcards.dataset)}/manifest.json"
+
+
+def own_files(wildcards):
+    """All files of a folder of the user's own."""
+    files = Path("data/raw", wildcards.dataset).rglob("*")
+    return sorted(str(file) for file in files if file.is_file() and file.name != "manifest.json")
+
+
+def weights(wildcards):
+    """The file that a training's backbone starts from, or none."""
+    name = recipe(wildcards).weights
+    return [f"data/weights/{name}.safetensors"] if name else []
 
 
 def model_digest(stage):
@@ -109,9 +155,21 @@ def runs(name):
     return files
 
 
-def rendered(with_scenes):
-    """A wildcard pattern: the data sets that are rendered, or those that are downloaded."""
-    names = [name for name, row in PARAMS.datasets.items() if bool(row.scenes) == with_scenes]
+def origin(dataset):
+    """How a data set comes to its files: `rendered`, `downloaded` or the user's own `folder`."""
+    row = PARAMS.datasets[dataset]
+    return "rendered" if row.scenes else "folder" if row.layout == "folder" else "downloaded"
+
+
+def datasets(kind):
+    """A wildcard pattern: the folders in data/raw that come to their files in one way."""
+    names = [name for name in PARAMS.datasets if files_of(name) == name and origin(name) == kind]
+    return "|".join(names) or "(?!)"
+
+
+def backbones(pretrained_here):
+    """A wildcard pattern: the weights that a pretext task gives, or those that are downloaded."""
+    names = [name for name, row in PARAMS.weights.items() if bool(row.pretext) == pretrained_here]
     return "|".join(names) or "(?!)"
 
 
@@ -121,11 +179,24 @@ def statistics_paths(wildcards):
     return {pack.dataset: f"{PACK}statistics.json".format(preset=wildcards.preset, **pack._asdict()) for pack in packs}
 
 
+def start_notes(study, variant):
+    """What the table says of a backbone that does not start at random."""
+    start = PARAMS.recipe(PARAMS.preset, study, variant, PARAMS.seeds[0])
+    if not start.weights:
+        return []
+    return [f"The backbone starts from {start.weights}{' and stays as it is' if start.frozen else ''}."]
+
+
+def our_notes(study, variant):
+    """What the table says of values that no source gives."""
+    return [f"{key}: ours, the source gives none" for key in PARAMS.ours(study, variant)]
+
+
 def study_notes(study):
     """JSON of what the table has to say of the study and of each variant, and which values are not the source's."""
     rows = PARAMS.studies[study].variants
     notes = {study: PARAMS.studies[study].notes} | {
-        variant: [*rows[variant].notes, *(f"{key}: ours, the source gives none" for key in rows[variant].ours)]
+        variant: [*rows[variant].notes, *start_notes(study, variant), *our_notes(study, variant)]
         for variant in PARAMS.variants(study)
     }
     return canonical_json(notes)

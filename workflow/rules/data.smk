@@ -9,7 +9,7 @@ rule download_dataset:
     benchmark:
         "logs/data/{dataset}.download.tsv"
     wildcard_constraints:
-        dataset=rendered(False),
+        dataset=datasets("downloaded"),
     conda:
         "../envs/seg.yaml"
     params:
@@ -29,26 +29,47 @@ rule synthesize_dataset:
     benchmark:
         "logs/data/{dataset}.synthesize.tsv"
     wildcard_constraints:
-        dataset=rendered(True),
+        dataset=datasets("rendered"),
     conda:
         "../envs/seg.yaml"
     threads: 2
     params:
         layout=lambda wildcards: PARAMS.datasets[wildcards.dataset].layout,
         size=lambda wildcards: PARAMS.datasets[wildcards.dataset].size,
-        scenes=lambda wildcards: PARAMS.datasets[wildcards.dataset].scenes.model_dump(),
+        splits=lambda wildcards: PARAMS.datasets[wildcards.dataset].scenes.arguments(),
+        seed=lambda wildcards: PARAMS.datasets[wildcards.dataset].scenes.seed,
         code=code_digest("seg.data.synthesize"),
     message:
         "Render the scenes of {wildcards.dataset}"
     shell:
         "python -m seg.data.synthesize --layout {params.layout} --height {params.size[0]} --width {params.size[1]}"
-        " --split train={params.scenes[train]} --split val={params.scenes[val]} --seed {params.scenes[seed]}"
-        " --jobs {threads} --out {output} 2>&1 | tee {log}"
+        " {params.splits} --seed {params.seed} --jobs {threads} --out {output} 2>&1 | tee {log}"
+
+
+rule register_folder:
+    input:
+        own_files,
+    output:
+        "data/raw/{dataset}/manifest.json",
+    log:
+        "logs/data/{dataset}.register.log",
+    benchmark:
+        "logs/data/{dataset}.register.tsv"
+    wildcard_constraints:
+        dataset=datasets("folder"),
+    conda:
+        "../envs/seg.yaml"
+    params:
+        code=code_digest("seg.data.manifest"),
+    message:
+        "Take the images and labels in data/raw/{wildcards.dataset} as they lie there"
+    shell:
+        "python -m seg.data.manifest --name {wildcards.dataset} --out {output} 2>&1 | tee {log}"
 
 
 rule pack_split:
     input:
-        "data/raw/{dataset}/manifest.json",
+        raw,
     output:
         multiext(f"{PACK}{{split}}", ".json", ".images.npy", ".labels.npy"),
     log:

@@ -1,4 +1,47 @@
-"""Train and evaluate one variant with one seed."""
+"""Backbones to start from; train and evaluate one variant with one seed."""
+
+
+rule fetch_weights:
+    output:
+        "data/weights/{weights}.safetensors",
+    log:
+        "logs/weights/{weights}.fetch.log",
+    benchmark:
+        "logs/weights/{weights}.fetch.tsv"
+    wildcard_constraints:
+        weights=backbones(pretrained_here=False),
+    conda:
+        "../envs/seg.yaml"
+    params:
+        code=code_digest("seg.weights.fetch"),
+    message:
+        "Download {wildcards.weights}, or convert it from data/archives"
+    shell:
+        "python -m seg.weights.fetch --weights {wildcards.weights} --archives data/archives --out {output}"
+        " 2>&1 | tee {log}"
+
+
+rule pretrain_backbone:
+    output:
+        "data/weights/{weights}.safetensors",
+    log:
+        "logs/weights/{weights}.pretrain.log",
+    benchmark:
+        "logs/weights/{weights}.pretrain.tsv"
+    wildcard_constraints:
+        weights=backbones(pretrained_here=True),
+    conda:
+        "../envs/seg.yaml"
+    threads: lambda wildcards: PARAMS.weights[wildcards.weights].pretext.threads
+    resources:
+        gpu=1,
+    params:
+        task=lambda wildcards: PARAMS.weights[wildcards.weights].pretext.arguments(),
+        code=code_digest("seg.weights.pretrain"),
+    message:
+        "Pretrain {wildcards.weights} on synthetic shapes"
+    shell:
+        "python -m seg.weights.pretrain {params.task} --out {output} 2>&1 | tee {log}"
 
 
 rule train_variant:
@@ -7,6 +50,7 @@ rule train_variant:
         train_pixels=pack_pixels("train"),
         val=pack_json("val"),
         val_pixels=pack_pixels("val"),
+        weights=weights,
     output:
         model=f"{RUN}model.safetensors",
         history=f"{RUN}history.csv",
@@ -22,13 +66,14 @@ rule train_variant:
         gpu=1,
     params:
         recipe=lambda wildcards: recipe(wildcards).json_line(),
+        weights=lambda wildcards, input: f"--weights {input.weights}" if input.get("weights") else "",
         events=f"{RUN}tensorboard",
         code=model_digest("seg.training.train"),
     message:
         "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
         "python -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train} --val-pack {input.val}"
-        " --model {output.model} --history {output.history} --cost {output.cost} --events {params.events}"
+        " {params.weights} --model {output.model} --history {output.history} --cost {output.cost} --events {params.events}"
         " --code {params.code} 2>&1 | tee {log}"
 
 

@@ -1,0 +1,49 @@
+"""ResNet encoder with the FCN's decoder: (N, 3, H, W) -> (N, classes, H, W), any H and W.
+
+cityscapes_fcn, section 3.6 (ResNet-50, 2048 channels), voc2012_fcn, Table 4, and voc2007_erfnet, Table 5 (ResNet-34,
+512 channels): torchvision's ResNet without average pooling and fully connected layer, five 3x3 transposed convolutions
+of stride 2, a 1x1 classifier. With 21 classes 25,213,365 parameters on ResNet-34, 34,514,613 on ResNet-50, the
+backbone's among them (21,284,672 and 23,508,032).
+
+Deviations: Table 5 of voc2007_erfnet prints its first row twice, 512 -> 256; five rows from 512 to 32 need one that
+keeps the width, and the first does in the table of voc2012_fcn. Its last row, 3x3 of stride 2 with softmax, is our 1x1
+classifier as everywhere. A convolution has no bias where batch norm follows it at once.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from seg.models._resnet import ResNet
+from seg.models._xavier import xavier
+from seg.models.fcn import Decoder
+
+#        deconv1 deconv2 deconv3 deconv4 deconv5
+WIDTHS = (512, 256, 128, 64, 32)
+
+
+class ResNetFCN(nn.Module):
+    """ResNet, decoder of transposed convolutions, 1x1 classifier."""
+
+    def __init__(self, classes: int, backbone: str, order: str) -> None:
+        super().__init__()
+        self.backbone = ResNet(backbone)
+        self.decoder = Decoder((self.backbone.channels[-1], *WIDTHS), order=order)
+        self.classifier = nn.Conv2d(WIDTHS[-1], classes, 1)
+        xavier(self.decoder)
+        xavier(self.classifier)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
+        *features, x = self.backbone(images)
+        return self.classifier(self.decoder(x, [y.shape[-2:] for y in (images, *features)]))
+
+
+def build(
+    classes: int,
+    *,
+    backbone: Literal["resnet34", "resnet50", "resnet101", "resnet152"] = "resnet34",
+    order: Literal["bn_relu", "relu_bn"] = "bn_relu",
+) -> nn.Module:
+    """FCN decoder on a ResNet; `order` is that of batch norm and activation in the decoder, as in the FCN."""
+    return ResNetFCN(classes, backbone, order)

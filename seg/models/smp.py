@@ -1,0 +1,61 @@
+"""Any network of segmentation_models_pytorch, the optional extra `zoo`: (N, 3, H, W) -> (N, classes, H, W).
+
+`architecture` and `encoder` are the library's names, such as `unetplusplus` and `tu-convnext_tiny`; weights are drawn
+by the library, none are fetched. Where an architecture wants sides that are multiples of its encoder's stride, images
+are extended below and to the right by their last row and column and the logits cropped again. Stages of an encoder that
+an architecture does not read (the last two in a `pspnet`) stay as they were drawn. Architectures with batch norm behind
+a pooling to one pixel (`deeplabv3`, `deeplabv3plus`, `pan`, `upernet`) cannot train on a batch of one image, also not
+on one that is left over at the end of an epoch.
+"""
+
+from importlib import import_module
+from typing import Any, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seg.models import nearest
+
+
+class Padded(nn.Module):
+    """A network of the library, for images of any size."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+        self.multiple: int = network.encoder.output_stride if network.requires_divisible_input_shape else 1
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The encoder; the state of a ResNet has torchvision's keys."""
+        return cast(nn.Module, self.network.encoder)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
+        height, width = images.shape[-2:]
+        margins = (0, -width % self.multiple, 0, -height % self.multiple)
+        if any(margins):
+            images = F.pad(images, margins, mode="replicate")
+        return self.network(images)[..., :height, :width]
+
+
+def build(classes: int, *, architecture: str = "unet", encoder: str = "resnet34") -> nn.Module:
+    """The library's network of that architecture and encoder.
+
+    Raises:
+        ValueError: the extra is not installed, a name is unknown, or the two do not go together.
+    """
+    try:
+        library = import_module("segmentation_models_pytorch")
+    except ImportError:
+        raise ValueError("model 'smp' needs segmentation_models_pytorch; run: pip install 'seg[zoo]'") from None
+    encoders = library.encoders.get_encoder_names()
+    if encoder.startswith("tu-"):
+        encoders = [f"tu-{name}" for name in import_module("timm").list_models()]
+    for kind, name, known in (
+        ("architecture", architecture, list(library.MODEL_ARCHITECTURES_MAPPING)),
+        ("encoder", encoder, encoders),
+    ):
+        if name not in known:
+            raise ValueError(f"{kind} '{name}' is unknown to model 'smp'; {nearest(name, known)}")
+    return Padded(library.create_model(architecture, encoder, encoder_weights=None, classes=classes))

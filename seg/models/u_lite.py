@@ -1,0 +1,66 @@
+"""U-Lite of the study bdd100k_lite, section IV.D: (N, 3, H, W) -> (N, classes, H, W), sides of at least 8.
+
+A step of the encoder is two 3x3 convolutions and a 2x2 max pooling. A step of the decoder is a 2x2 transposed
+convolution of stride 2 that halves the channels, the features of the same size before pooling concatenated before it,
+and two 3x3 convolutions. Batch norm and ReLU follow every 3x3 convolution, a 1x1 convolution classifies. Sides that are
+no multiple of 8 come out at their own size: a transposed convolution ends at the size of the features that it is
+concatenated with. 870,473 parameters with 41 classes.
+
+The study prints no table or figure of U-Lite, only three steps each way, max pooling, upsampling, batch norm and ReLU
+(and exchanges the words encoder and decoder there). It calls it a simplified U-Net, so that two convolutions a step,
+skips and the kind of upsampling are those of its section II.C on U-Net. Ours: the widths; padded convolutions, without
+which the output would be smaller than the image; no bias in front of batch norm, which takes it out again.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seg.models._xavier import xavier
+
+#         step1 step2 step3, and back
+WIDTHS = (32, 64, 128)
+
+
+class ULite(nn.Module):
+    """Encoder, decoder with concatenated skips, 1x1 classifier."""
+
+    def __init__(self, classes: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        back = widths[::-1]
+        below = (back[0], *back[:-1])
+        self.encoder = nn.ModuleList(_double(a, b) for a, b in zip((3, *widths), widths, strict=False))
+        self.pool = nn.MaxPool2d(2)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(width, width // 2, 2, stride=2) for width in below)
+        self.decoder = nn.ModuleList(_double(skip + a // 2, skip) for a, skip in zip(below, back, strict=True))
+        self.classifier = nn.Conv2d(widths[0], classes, 1)
+        xavier(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes, H, W) of images (N, 3, H, W). Raises ValueError for a side below 8."""
+        if min(images.shape[-2:]) < 8:
+            raise ValueError(f"images of {tuple(images.shape[-2:])}: U-Lite halves three times; give sides >= 8")
+        skips = []
+        x = images
+        for step in self.encoder:
+            skips.append(step(x))
+            x = self.pool(skips[-1])
+        for up, step, skip in zip(self.up, self.decoder, reversed(skips), strict=True):
+            x = step(torch.cat([skip, up(x, output_size=list(skip.shape[-2:]))], dim=1))
+        return self.classifier(x)
+
+
+def _double(channels: int, width: int) -> nn.Sequential:
+    """Two 3x3 convolutions, each with batch norm and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    )
+
+
+def build(classes: int) -> nn.Module:
+    """U-Lite with our widths."""
+    return ULite(classes, WIDTHS)

@@ -1,0 +1,77 @@
+"""The one form of weights files: safetensors of a backbone's state, with what it is as metadata."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from seg.files import canonical_json, written_whole
+
+_KEY = "seg"  # one key, because safetensors does not keep the order of several
+_NAMED = 5  # faults that a message names; a wrong file has hundreds
+_COUNTER = "num_batches_tracked"  # counts training steps; files of before it existed go without
+
+
+def write_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write a backbone's state and its metadata, whole or not at all; the same content gives the same bytes.
+
+    Args:
+        path: file to write.
+        state: tensors by the names of `backbone.state_dict()`.
+        about: name, source and digest or recipe, licence; JSON values.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    with written_whole(path) as (part,):
+        # Not save_file: it reports a full disk as no OSError.
+        part.write_bytes(save(tensors, metadata={_KEY: canonical_json(about)}))
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State and metadata of a weights file.
+
+    Raises:
+        ValueError: the file is damaged or none of ours.
+        FileNotFoundError: there is no such file.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: weights are missing; seg.weights.fetch or seg.weights.pretrain writes them")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[_KEY])
+            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118  # no mapping
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"{path}: no weights file of ours or damaged ({error}); delete it and run again") from None
+
+
+def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:
+    """Put a file's weights into `model.backbone`; what the file has beyond it, such as layers cut off, is ignored.
+
+    Returns:
+        The file's metadata, for the record of the training.
+
+    Raises:
+        ValueError: the model has no backbone, the file does not fit it, or is damaged.
+        FileNotFoundError: there is no such file.
+    """
+    backbone = getattr(model, "backbone", None)
+    if not isinstance(backbone, nn.Module):
+        raise ValueError(f"{path}: {type(model).__name__} has no backbone to put weights into; set `weights: null`")
+    given, about = read_weights(path)
+    state = backbone.state_dict()
+    expected = {name: tensor for name, tensor in state.items() if name in given or not name.endswith(_COUNTER)}
+    faults = [f"{name} is missing" for name in expected if name not in given]
+    faults += [
+        f"{name} is {tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    if faults:
+        more = [f"and {len(faults) - _NAMED} more"] if len(faults) > _NAMED else []
+        told = "; ".join([*faults[:_NAMED], *more])
+        raise ValueError(f"{path}: not the weights of this backbone, {len(given)} tensors: {told}")
+    backbone.load_state_dict(state | {name: given[name] for name in expected})
+    return about

@@ -1,0 +1,85 @@
+"""Training from a backbone's weights: where it starts, what a frozen one does, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from trainings import command, varied
+
+from seg.models import build_model
+from seg.recipe import Model, Recipe
+from seg.training.checkpoint import load_checkpoint
+from seg.weights.load import write_weights
+
+OPTIONS = {"backbone": "resnet34"}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backbone of recognisable numbers, with a layer that the network does not have."""
+    torch.manual_seed(5)
+    network = build_model("resnet_fcn", 3, OPTIONS)
+    state = {name: value.clone() for name, value in backbone(network).state_dict().items()}
+    path = tmp_path_factory.mktemp("weights") / "resnet34_shapes.safetensors"
+    write_weights(path, state | {"fc.weight": torch.zeros(10, 512)}, {"name": "resnet34_shapes"})
+    return path
+
+
+@pytest.fixture
+def recipe(tiny_recipe: Recipe) -> Recipe:
+    model = Model(name="resnet_fcn", options=OPTIONS)
+    return varied(tiny_recipe, model=model, weights="resnet34_shapes", epochs=1, lr=1e-6)
+
+
+def backbone(network: nn.Module) -> nn.Module:
+    return network.get_submodule("backbone")
+
+
+def trained(folder: Path, recipe: Recipe, packs: Any, weights: Path) -> dict[str, Tensor]:
+    done = command(folder, recipe, packs, "--weights", str(weights))
+    assert done.returncode == 0, done.stderr
+    return backbone(load_checkpoint(folder / "model.safetensors").model).state_dict()
+
+
+@pytest.mark.slow
+def test_a_fine_tuned_backbone_starts_from_the_weights(
+    tmp_path: Path, recipe: Recipe, packs: Any, weights: Path
+) -> None:
+    after, start = trained(tmp_path, recipe, packs, weights), load_file(weights)
+    for name in ("conv1.weight", "layer4.2.conv2.weight"):
+        assert not torch.equal(after[name], start[name])
+        torch.testing.assert_close(after[name], start[name], atol=1e-4, rtol=0)  # 3 steps of 1e-6
+    said = json.loads((tmp_path / "training.json").read_text())
+    assert said["weights"]["name"] == "resnet34_shapes"
+    assert said["trainable_parameters"] == said["parameters"]
+
+
+@pytest.mark.slow
+def test_a_frozen_backbone_stays_to_the_last_bit(tmp_path: Path, recipe: Recipe, packs: Any, weights: Path) -> None:
+    after, start = trained(tmp_path, varied(recipe, frozen=True, lr=0.01), packs, weights), load_file(weights)
+    assert all(torch.equal(value, start[name]) for name, value in after.items())  # batch norm's statistics too
+    said = json.loads((tmp_path / "training.json").read_text())
+    assert said["parameters"] - said["trainable_parameters"] == 21_284_672  # torchvision's ResNet-34 without its fc
+
+
+@pytest.mark.parametrize(("named", "given"), [("resnet34_shapes", False), (None, True)])
+def test_weights_and_recipe_belong_together(
+    tmp_path: Path, tiny_recipe: Recipe, packs: Any, weights: Path, named: str | None, given: bool
+) -> None:
+    done = command(tmp_path, varied(tiny_recipe, weights=named), packs, *(["--weights", str(weights)] if given else []))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the recipe starts from ")
+    assert not list(tmp_path.glob("model*"))
+
+
+def test_a_network_without_a_backbone_takes_no_weights(
+    tmp_path: Path, tiny_recipe: Recipe, packs: Any, weights: Path
+) -> None:
+    done = command(tmp_path, varied(tiny_recipe, weights="resnet34_shapes"), packs, "--weights", str(weights))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "backbone" in done.stderr
