@@ -59,7 +59,16 @@ def test_a_study_of_the_users_own_runs_to_the_page(clone: Clone) -> None:
     for split, names in {"train": range(16), "val": range(16, 20), "test": range(20, 24)}.items():
         (root / f"{split}.txt").write_text("".join(f"{k:03}\n" for k in names))
 
-    pretext = {"backbone": "resnet34", "images": 512, "size": 32, "epochs": 2, "batch": 32, "lr": 0.002, "seed": 7}
+    pretext = {
+        "backbone": "resnet34",
+        "images": 512,
+        "size": 32,
+        "epochs": 2,
+        "batch": 32,
+        "lr": 0.002,
+        "seed": 7,
+        "threads": 1,
+    }
     clone.set("weights.resnet34_shapes.pretext", pretext)
     clone.set("datasets.cracks", {"layout": "folder", "size": [48, 64], "score": "test"})
     transfer = {"model": {"name": "resnet_unet", "options": {"backbone": "resnet34"}}, "weights": "resnet34_imagenet"}
