@@ -34,7 +34,7 @@ def show(
         typer.echo(f"{use + ' images':16} {f'{pack.height} x {pack.width}':60} {pack.dataset}, split {pack.split}")
     recipe, pack = read.recipe(read.preset, study, name, read.seeds[0]), read.pack(read.preset, study, name, "score")
     row = read.datasets[pack.dataset]
-    classes = len(class_table(row.layout, Path("data/raw") / (row.files or pack.dataset)).names)
+    classes = len(class_table(row.layout, Path("data/raw", read.files(pack.dataset))).names)
     typer.echo(f"\n{recipe.model.name} for {classes} classes")
     for line in table(recipe, classes, pack.height, pack.width):
         typer.echo(line)

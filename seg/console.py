@@ -3,12 +3,26 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 
 
 def say(message: str) -> None:
     """One line for the person who watches, on standard error."""
     print(message, file=sys.stderr, flush=True)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to say of an unknown name: the known one that is like it, else all."""
+    close = get_close_matches(name, known := list(known), n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
+
+
+def nearest_of_all(name: str, known: Iterable[str]) -> str:
+    """What to say of an unknown name where the known ones are few: the one that is like it, and all."""
+    close = get_close_matches(name.lower(), known := list(known), n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}known are {', '.join(known)}"
 
 
 def run_stage(main: Callable[[], None]) -> None:

@@ -1,9 +1,10 @@
 """How a mistake in `params.yaml` is told: one line with its path in the file, what came, and the nearest known name."""
 
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel
+
+from seg.console import nearest
 
 
 def line(problem: Any, root: type[BaseModel]) -> str:
@@ -56,8 +57,3 @@ def _flat(annotation: Any) -> list[Any]:
     if hasattr(annotation, "__metadata__"):
         return _flat(parts[0])
     return [kind for part in parts for kind in _flat(part)] if parts else [annotation]
-
-
-def nearest(name: str, known: Any) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, create_model, model_validator
 
-from seg.console import run_stage
+from seg.console import nearest, run_stage
 from seg.data.layouts import LAYOUTS
-from seg.mistakes import line, nearest
+from seg.mistakes import line
 from seg.recipe import Count, Frozen, Positive, Recipe
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -170,6 +170,10 @@ class Params(Frozen):
         """The data set that a study runs on under a preset."""
         own = self.studies[study].dataset
         return self.presets[preset].datasets.get(own, own)
+
+    def files(self, dataset: str) -> str:
+        """The data set whose files are packed: another's for the sake of a second size, else its own."""
+        return self.datasets[dataset].files or dataset
 
     def recipe(self, preset: str, study: str, variant: str, seed: int) -> Recipe:
         """The recipe of one training."""

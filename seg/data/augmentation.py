@@ -8,6 +8,7 @@ how much is drawn here, how it looks is told in `seg.data.snow`.
 """
 
 import math
+from functools import cache
 
 import cv2
 import numpy as np
@@ -163,11 +164,7 @@ def warp(images: np.ndarray, labels: np.ndarray, matrices: np.ndarray) -> tuple[
     """
     warped_images, warped_labels = np.empty_like(images), np.empty_like(labels)
     height, width = labels.shape[1:]
-    identity, *mirrors = (
-        tuple(affine_matrix(height, width, flip=flip, vertical_flip=vertical).ravel().tolist())
-        for flip, vertical in ((False, False), (True, False), (False, True), (True, True))
-    )
-    codes = dict(zip(mirrors, (1, 0, -1), strict=True))  # OpenCV's
+    identity, codes = _mirrors(height, width)
     # OpenCV samples four channels twice as fast as three, to the same bits; the way there and back costs a tenth.
     padded, sampled = np.empty((2, height, width, 4), np.uint8)
     samples = zip(images, labels, matrices, warped_images, warped_labels, strict=True)
@@ -184,6 +181,16 @@ def warp(images: np.ndarray, labels: np.ndarray, matrices: np.ndarray) -> tuple[
             cv2.cvtColor(sampled, cv2.COLOR_RGBA2RGB, warped_image)
             _sample(label, matrix, warped_label, cv2.INTER_NEAREST, IGNORE)
     return warped_images, warped_labels
+
+
+@cache
+def _mirrors(height: int, width: int) -> tuple[tuple[float, ...], dict[tuple[float, ...], int]]:
+    """The identity's values, and OpenCV's codes of mirror images by those of their matrices."""
+    identity, *mirrors = (
+        tuple(affine_matrix(height, width, flip=flip, vertical_flip=vertical).ravel().tolist())
+        for flip, vertical in ((False, False), (True, False), (False, True), (True, True))
+    )
+    return identity, dict(zip(mirrors, (1, 0, -1), strict=True))
 
 
 def _sample(source: np.ndarray, matrix: np.ndarray, target: np.ndarray, interpolation: int, outside: int) -> None:

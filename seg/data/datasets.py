@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
+from seg.console import nearest_of_all
 from seg.data.login import Login
 from seg.data.origin import Dataset, Source
 from seg.fetch import Archive
@@ -202,6 +202,4 @@ def dataset(name: str) -> Dataset:
     """Row of the table. Raises ValueError for an unknown name, with the nearest known one."""
     if name in DATASETS:
         return DATASETS[name]
-    nearest = get_close_matches(name.lower(), DATASETS, n=1)
-    hint = f"did you mean '{nearest[0]}'? " if nearest else ""
-    raise ValueError(f"data set '{name}' is unknown; {hint}known are {', '.join(DATASETS)}")
+    raise ValueError(f"data set '{name}' is unknown; {nearest_of_all(name, DATASETS)}")

@@ -7,11 +7,12 @@ takes is read from the signature of its `build` without importing it, and so wit
 
 import ast
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from seg.console import nearest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,11 +47,6 @@ def check_model(name: str, options: Mapping[str, Option]) -> None:
         if not _accepts(known[option], value):
             expected = ast.unparse(known[option]).removeprefix("Literal")
             raise ValueError(f"option '{option}' of model '{name}': got {value!r}, expected {expected}")
-
-
-def nearest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
 
 
 @cache

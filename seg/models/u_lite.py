@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.models._xavier import xavier
+from seg.models.unet import double
 
 #         step1 step2 step3, and back
 WIDTHS = (32, 64, 128)
@@ -28,10 +29,10 @@ class ULite(nn.Module):
         super().__init__()
         back = widths[::-1]
         below = (back[0], *back[:-1])
-        self.encoder = nn.ModuleList(_double(a, b) for a, b in zip((3, *widths), widths, strict=False))
+        self.encoder = nn.ModuleList(double(a, b) for a, b in zip((3, *widths), widths, strict=False))
         self.pool = nn.MaxPool2d(2)
         self.up = nn.ModuleList(nn.ConvTranspose2d(width, width // 2, 2, stride=2) for width in below)
-        self.decoder = nn.ModuleList(_double(skip + a // 2, skip) for a, skip in zip(below, back, strict=True))
+        self.decoder = nn.ModuleList(double(skip + a // 2, skip) for a, skip in zip(below, back, strict=True))
         self.classifier = nn.Conv2d(widths[0], classes, 1)
         xavier(self)
 
@@ -47,18 +48,6 @@ class ULite(nn.Module):
         for up, step, skip in zip(self.up, self.decoder, reversed(skips), strict=True):
             x = step(torch.cat([skip, up(x, output_size=list(skip.shape[-2:]))], dim=1))
         return self.classifier(x)
-
-
-def _double(channels: int, width: int) -> nn.Sequential:
-    """Two 3x3 convolutions, each with batch norm and ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(width, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-    )
 
 
 def build(classes: int) -> nn.Module:

@@ -48,7 +48,7 @@ def fetch_weights(row: PublishedWeights, archives: Path, out: Path, patience: Pa
     about = {
         "name": row.name,
         "source": row.archive.urls[0],
-        "sha256": sha256(path),
+        "sha256": row.archive.sha256 or sha256(path),  # verified above
         "licence": row.licence,
         "citation": row.citation,
         "accuracy": row.accuracy,

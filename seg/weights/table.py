@@ -1,8 +1,8 @@
 """The one table of published weights: where each comes from, under which licence, and what it is known by."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from seg.console import nearest_of_all
 from seg.fetch import Archive
 
 
@@ -82,6 +82,4 @@ def published(name: str) -> PublishedWeights:
     """Row of the table. Raises ValueError for an unknown name, with the nearest known one."""
     if name in WEIGHTS:
         return WEIGHTS[name]
-    nearest = get_close_matches(name.lower(), WEIGHTS, n=1)
-    hint = f"did you mean '{nearest[0]}'? " if nearest else ""
-    raise ValueError(f"weights '{name}' are unknown; {hint}known are {', '.join(WEIGHTS)}")
+    raise ValueError(f"weights '{name}' are unknown; {nearest_of_all(name, WEIGHTS)}")

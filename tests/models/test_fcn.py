@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from references import perturbed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,16 +22,6 @@ VARIANTS = [
     {"dropout": True},
     {"order": "relu_bn", "dropout": True},
 ]
-
-
-def perturbed(model: nn.Module) -> nn.Module:
-    """The model with batch norms that have seen something, so that their place shows."""
-    generator = torch.Generator().manual_seed(1)
-    for name, tensor in model.state_dict().items():
-        if tensor.ndim == 1 and tensor.is_floating_point():
-            noise = torch.rand(tensor.shape, generator=generator)
-            tensor.copy_(noise + 0.5 if name.endswith(("weight", "var")) else noise - 0.5)
-    return model
 
 
 def reference(depth: int = 5, activation: str = "relu", order: str = "bn_relu", dropout: bool = False) -> nn.Sequential:

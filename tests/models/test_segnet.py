@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
+from references import perturbed
 from torch import Tensor, nn
 
 from seg.models import build_model
@@ -18,16 +19,6 @@ SIZES = [(32, 64), (33, 65), (50, 39), (45, 46), (2, 3), (1, 1)]
 
 def images(height: int, width: int, count: int = 2) -> Tensor:
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(2))
-
-
-def perturbed(model: nn.Module) -> nn.Module:
-    """The model with batch norms that have seen something, so that their place shows."""
-    generator = torch.Generator().manual_seed(1)
-    for name, tensor in model.state_dict().items():
-        if tensor.ndim == 1 and tensor.is_floating_point():
-            noise = torch.rand(tensor.shape, generator=generator)
-            tensor.copy_(noise + 0.5 if name.endswith(("weight", "var")) else noise - 0.5)
-    return model
 
 
 class Table(nn.Module):

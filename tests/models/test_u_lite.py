@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from references import copy, joined
 from torch import Tensor, nn
 
 from seg.models.u_lite import build
@@ -41,22 +42,11 @@ def double(inputs: int, width: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def joined(skip: Tensor, up: nn.ConvTranspose2d, below: Tensor) -> Tensor:
-    """cat[skip, up]; where the side is odd, no pixel lies under the last row or column: it is the bias alone."""
-    raised = up(below)
-    whole = up.bias.view(1, -1, 1, 1).expand(len(raised), -1, *skip.shape[-2:]).clone()
-    whole[..., : raised.shape[2], : raised.shape[3]] = raised
-    return torch.cat([skip, whole], dim=1)
-
-
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
     """Ours and the layers with the same random weights, batch norm's and biases among them, and images."""
     torch.manual_seed(0)
     ours, layers = build(CLASSES), Layers()
-    for tensor in ours.state_dict().values():
-        if tensor.ndim == 1:
-            tensor.uniform_(0.5, 1.5)
-    layers.load_state_dict(dict(zip(layers.state_dict(), ours.state_dict().values(), strict=True)))
+    copy(ours, layers)
     return ours, layers, torch.randn(2, 3, *size)
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from references import copy, joined
 from torch import Tensor, nn
 
 from seg.models.unet import build
@@ -82,27 +83,12 @@ def conv(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def joined(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:
-    """cat[skip, deconv]; where the side is odd, no pixel lies under the last row or column: it is the bias alone."""
-    up = deconv(below)
-    whole = deconv.bias.view(1, -1, 1, 1).expand(len(up), -1, *skip.shape[-2:]).clone()
-    whole[..., : up.shape[2], : up.shape[3]] = up
-    return torch.cat([skip, whole], dim=1)
-
-
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
     """Ours and the table with the same random weights, batch norm's and biases among them, and images."""
     torch.manual_seed(0)
     ours, table = build(19), Table3(19)
     copy(ours, table)
     return ours, table, torch.randn(2, 3, *size)
-
-
-def copy(ours: nn.Module, table: nn.Module) -> None:
-    for tensor in ours.state_dict().values():
-        if tensor.ndim == 1:
-            tensor.uniform_(0.5, 1.5)
-    table.load_state_dict(dict(zip(table.state_dict(), ours.state_dict().values(), strict=True)))
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -57,12 +57,16 @@ TABLE = "results/{preset}/{study}/"
 RUN = f"{TABLE}{{variant}}/seed{{seed}}/"
 
 
+def json_of(preset, pack):
+    """The `.json` of a pack."""
+    return f"{PACK}{pack.split}.json".format(preset=preset, **pack._asdict())
+
+
 def pack_json(split):
     """An input function: the `.json` of the pack that a variant uses for a split; it holds the pixels' digests."""
 
     def path(wildcards):
-        pack = PARAMS.pack(wildcards.preset, wildcards.study, wildcards.variant, split)
-        return f"{PACK}{pack.split}.json".format(preset=wildcards.preset, **pack._asdict())
+        return json_of(wildcards.preset, PARAMS.pack(wildcards.preset, wildcards.study, wildcards.variant, split))
 
     return path
 
@@ -79,9 +83,12 @@ def pack_pixels(split):
 
 def missing_data():
     """A line for every data set whose packs are to be made and that only a person can get."""
-    packs = {(split, pack_json(split)(variant)) for variant in all_variants() for split in ("train", "val", "score")}
-    needed = {Path(path).parent.name.rpartition("-")[0] for _, path in packs if not Path(path).exists()}
-    names = sorted({files_of(name) for name in needed})
+    packs = {
+        PARAMS.pack(variant.preset, variant.study, variant.variant, split)
+        for variant in all_variants()
+        for split in ("train", "val", "score")
+    }
+    names = sorted({PARAMS.files(pack.dataset) for pack in packs if not Path(json_of(PARAMS.preset, pack)).exists()})
     fetched = [name for name in names if origin(name) == "downloaded"]
     own = [Path("data/raw", name) for name in names if origin(name) == "folder"]
     return missing(fetched, Path("data/archives"), Path("data/raw")) + [
@@ -113,14 +120,9 @@ def recipe(wildcards):
     return PARAMS.recipe(wildcards.preset, wildcards.study, wildcards.variant, int(wildcards.seed))
 
 
-def files_of(dataset):
-    """The data set whose files are packed: another's for the sake of a second size, else its own."""
-    return PARAMS.datasets[dataset].files or dataset
-
-
 def raw(wildcards):
     """The manifest of the files that a pack is made from."""
-    return f"data/raw/{files_of(wildcards.dataset)}/manifest.json"
+    return f"data/raw/{PARAMS.files(wildcards.dataset)}/manifest.json"
 
 
 def own_files(wildcards):
@@ -163,7 +165,7 @@ def origin(dataset):
 
 def datasets(kind):
     """A wildcard pattern: the folders in data/raw that come to their files in one way."""
-    names = [name for name in PARAMS.datasets if files_of(name) == name and origin(name) == kind]
+    names = [name for name in PARAMS.datasets if PARAMS.files(name) == name and origin(name) == kind]
     return "|".join(names) or "(?!)"
 
 
@@ -179,9 +181,9 @@ def statistics_paths(wildcards):
     return {pack.dataset: f"{PACK}statistics.json".format(preset=wildcards.preset, **pack._asdict()) for pack in packs}
 
 
-def start_notes(study, variant):
+def start_notes(preset, study, variant):
     """What the table says of a backbone that does not start at random."""
-    start = PARAMS.recipe(PARAMS.preset, study, variant, PARAMS.seeds[0])
+    start = PARAMS.recipe(preset, study, variant, PARAMS.seeds[0])
     if not start.weights:
         return []
     return [f"The backbone starts from {start.weights}{' and stays as it is' if start.frozen else ''}."]
@@ -192,11 +194,11 @@ def our_notes(study, variant):
     return [f"{key}: ours, the source gives none" for key in PARAMS.ours(study, variant)]
 
 
-def study_notes(study):
+def study_notes(preset, study):
     """JSON of what the table has to say of the study and of each variant, and which values are not the source's."""
     rows = PARAMS.studies[study].variants
     notes = {study: PARAMS.studies[study].notes} | {
-        variant: [*rows[variant].notes, *start_notes(study, variant), *our_notes(study, variant)]
+        variant: [*rows[variant].notes, *start_notes(preset, study, variant), *our_notes(study, variant)]
         for variant in PARAMS.variants(study)
     }
     return canonical_json(notes)

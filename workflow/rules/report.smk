@@ -29,7 +29,7 @@ rule tabulate_study:
             for variant in PARAMS.variants(wildcards.study)
         ],
         seeds=PARAMS.seeds,
-        notes=lambda wildcards: study_notes(wildcards.study),
+        notes=lambda wildcards: study_notes(wildcards.preset, wildcards.study),
         code=code_digest("seg.report.table"),
     message:
         "Tabulate {wildcards.study}"

@@ -1,0 +1,30 @@
+"""What references of several networks share: weights that show their place, and skips of odd sides."""
+
+import torch
+from torch import Tensor, nn
+
+
+def perturbed(model: nn.Module) -> nn.Module:
+    """The model with batch norms that have seen something, so that their place shows."""
+    generator = torch.Generator().manual_seed(1)
+    for name, tensor in model.state_dict().items():
+        if tensor.ndim == 1 and tensor.is_floating_point():
+            noise = torch.rand(tensor.shape, generator=generator)
+            tensor.copy_(noise + 0.5 if name.endswith(("weight", "var")) else noise - 0.5)
+    return model
+
+
+def copy(ours: nn.Module, table: nn.Module) -> None:
+    """Give both the same random weights, batch norm's and biases among them; their layers are in the same order."""
+    for tensor in ours.state_dict().values():
+        if tensor.ndim == 1:
+            tensor.uniform_(0.5, 1.5)
+    table.load_state_dict(dict(zip(table.state_dict(), ours.state_dict().values(), strict=True)))
+
+
+def joined(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:
+    """cat[skip, deconv]; where the side is odd, no pixel lies under the last row or column: it is the bias alone."""
+    up = deconv(below)
+    whole = deconv.bias.view(1, -1, 1, 1).expand(len(up), -1, *skip.shape[-2:]).clone()
+    whole[..., : up.shape[2], : up.shape[3]] = up
+    return torch.cat([skip, whole], dim=1)
