@@ -14,6 +14,7 @@ from seg.data.loader import Pack
 from seg.models import build_model
 from seg.recipe import Augmentation, Model, Recipe, Schedule
 from seg.training.progress import Progress
+from seg.training.state import Course
 from seg.training.trainer import Trainer
 
 BATCH = 4
@@ -45,7 +46,7 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
 
         return compare(
             f"training step, {name} {side}x{side}, batch {BATCH}",
-            lambda: trainer.train_epoch(0, progress),
+            lambda: trainer.train_epoch(Course(), progress, lambda: None),
             {"plain fp32 loop": (plain, 1.9)},
             unit="images/s",
             amount=len(pack),

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and what a file's content is known by."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -52,6 +53,28 @@ def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder, made where it is missing, for this process alone; however the process ends, it is free again.
+
+    Raises:
+        ValueError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise ValueError(f"{folder}: another process writes here; wait for it or stop it, then run again") from None
+    except OSError:  # a network's file system that locks no folders
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

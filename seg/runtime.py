@@ -11,10 +11,13 @@ from typing import Any
 import torch
 
 from seg import __version__
+from seg.gpus import take
 
 
 def choose_device(name: str = "auto") -> torch.device:
     """The device called `name`; `auto` takes cuda, else mps, else cpu.
+
+    `cuda` without a number is a GPU that no other process of ours has, for as long as this one runs.
 
     Raises:
         ValueError: torch does not see such a device.
@@ -25,7 +28,12 @@ def choose_device(name: str = "auto") -> torch.device:
     if not available.get(name.split(":")[0], False):
         seen = ", ".join(kind for kind, there in available.items() if there)
         raise ValueError(f"--device {name}: torch sees no such device here; it sees {seen}")
-    return torch.device(name)
+    return _gpu(take()[0]) if name == "cuda" else torch.device(name)
+
+
+def _gpu(index: int) -> torch.device:
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

@@ -41,7 +41,11 @@ def test_the_best_device_there_is_is_taken(monkeypatch: pytest.MonkeyPatch) -> N
     seen = {"cuda": True, "mps": True}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen["cuda"])
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: seen["mps"])
-    assert runtime.choose_device().type == "cuda"
+    monkeypatch.setattr(runtime, "take", lambda: [2])
+    chosen: list[int] = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert runtime.choose_device() == torch.device("cuda", 2)
+    assert chosen == [2]
     assert runtime.choose_device("cuda:1") == torch.device("cuda", 1)
     assert runtime.choose_device("cpu").type == "cpu"
     seen["cuda"] = False

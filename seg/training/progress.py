@@ -9,10 +9,10 @@ _LINE_EVERY = 30  # seconds between two lines within an epoch
 
 
 class Progress:
-    """Loss, images a second and time left of a training of `epochs` over `samples` images each."""
+    """Loss, images a second and time left of a training of `epochs`, with so many images still to come."""
 
-    def __init__(self, epochs: int, samples: int) -> None:
-        self.epochs, self.samples = epochs, samples
+    def __init__(self, epochs: int, images: int) -> None:
+        self.epochs, self.images = epochs, images
         self.start = self.said = time.monotonic()
         self.seen = 0
 
@@ -31,11 +31,8 @@ class Progress:
 
     def _say(self, line: str) -> None:
         self.said = time.monotonic()
-        spent = self.said - self.start
-        left = spent * (self.epochs * self.samples / self.seen - 1)
-        say(f"{line} {self.seen / spent:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left")
-
-    @property
-    def images_per_second(self) -> float:
-        """Over the whole training, validations included."""
-        return self.seen / (time.monotonic() - self.start)
+        if self.seen:  # none where a training goes on with a validation
+            spent = self.said - self.start
+            left = spent * (self.images / self.seen - 1)
+            line += f" {self.seen / spent:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left"
+        say(line)

@@ -3,6 +3,7 @@
 import argparse
 import copy
 import csv
+import hashlib
 import io
 import shutil
 import time
@@ -17,13 +18,15 @@ from torch.utils.tensorboard import SummaryWriter
 from seg.console import run_stage, say
 from seg.data.loader import Pack
 from seg.digest import code_digest
-from seg.files import canonical_json, written_whole
+from seg.files import canonical_json, held, sha256, written_whole
 from seg.recipe import Recipe, recipe_from_json
 from seg.runtime import choose_device, commit, machine, peak_memory, set_up, versions
 from seg.training.checkpoint import save_checkpoint
 from seg.training.progress import Progress
-from seg.training.trainer import Trainer
+from seg.training.state import Course, States
+from seg.training.trainer import Trainer, part
 
+SAVE_EVERY = 180.0  # seconds
 COLUMNS = ("epoch", "lr", "train_loss", "val_loss", "val_pixel_accuracy", "val_miou")
 
 
@@ -45,8 +48,11 @@ def train(
     device: torch.device,
     workers: int,
     code: str,
+    save_every: float = SAVE_EVERY,
 ) -> None:
     """Train a network by its recipe and write checkpoint, history, cost and TensorBoard events.
+
+    A training that did not end goes on where it stood, and comes to the same bits.
 
     Args:
         recipe: everything that decides the result.
@@ -57,9 +63,11 @@ def train(
         device: to train on.
         workers: threads that prepare batches ahead.
         code: digest of the code, for the record.
+        save_every: seconds between two states within an epoch; after an epoch there always is one.
 
     Raises:
-        ValueError: packs, weights and recipe do not fit together, or the loss is no longer finite.
+        ValueError: packs, weights and recipe do not fit together, the loss is no longer finite, or another process
+            trains into the same folder.
     """
     started, clock = datetime.now(UTC), time.monotonic()
     if (recipe.weights is None) != (weights is None):
@@ -69,69 +77,120 @@ def train(
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have other classes; take packs of one data set")
     trainer = Trainer(recipe, *packs, device, workers, weights)
-    progress = Progress(recipe.epochs, len(packs[0]))
-    history, best = _fit(trainer, progress, outputs.events)
-    about = {
-        "classes": packs[0].classes,
-        "palette": packs[0].about["palette"],
-        "precision": trainer.precision,
-        "weights": trainer.weights,
-        "versions": versions(),
-        "code": code,
-    }
-    parameters = list(trainer.model.parameters())
-    cost = about | {
-        "parameters": sum(parameter.numel() for parameter in parameters),
-        "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-        "epochs": len(history),
-        "best_epoch": best,
-        "device": str(device),
-        "machine": machine(device),
-        "commit": commit(),
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": time.monotonic() - clock,
-        "images_per_second": progress.images_per_second,
-        "peak_memory_bytes": peak_memory(device),
-        "recipe": recipe.model_dump(mode="json"),
-    }
-    with written_whole(outputs.model, outputs.history, outputs.cost) as (model_part, history_part, cost_part):
-        save_checkpoint(model_part, trainer.model, recipe, about)
-        history_part.write_text(_csv(history), encoding="utf-8")
-        cost_part.write_text(canonical_json(cost) + "\n", encoding="utf-8")
+    with held(outputs.model.parent):
+        inputs = [sha256(path) for path in (train_pack, val_pack, weights) if path]
+        states = States(outputs.model.parent, _digest(trainer, inputs, code))
+        course = _fit(trainer, states, outputs.events, clock, save_every)
+        about = {
+            "classes": packs[0].classes,
+            "palette": packs[0].about["palette"],
+            "precision": trainer.precision,
+            "weights": trainer.weights,
+            "versions": versions(),
+            "code": code,
+        }
+        parameters = list(trainer.model.parameters())
+        cost = about | {
+            "parameters": sum(parameter.numel() for parameter in parameters),
+            "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+            "epochs": course.epoch,
+            "best_epoch": course.best,
+            "device": str(device),
+            "machine": machine(device),
+            "commit": commit(),
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": course.seconds,
+            "images_per_second": course.epoch * len(packs[0]) / course.seconds,
+            "peak_memory_bytes": peak_memory(device),
+            "recipe": recipe.model_dump(mode="json"),
+        }
+        with written_whole(outputs.model, outputs.history, outputs.cost) as (model_part, history_part, cost_part):
+            save_checkpoint(model_part, trainer.model, recipe, about)
+            history_part.write_text(_csv(course.history), encoding="utf-8")
+            cost_part.write_text(canonical_json(cost) + "\n", encoding="utf-8")
+        states.clear()
 
 
-def _fit(trainer: Trainer, progress: Progress, events: Path) -> tuple[list[dict[str, Any]], int]:
-    """Run all epochs, or fewer with early stopping, after which the model has its best weights.
+def _digest(trainer: Trainer, inputs: list[str], code: str) -> str:
+    """Of all that decides the bits of a training, 16 hexadecimal digits."""
+    content = [trainer.recipe.json_line(), *inputs, trainer.precision, trainer.device.type, torch.__version__, code]
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
-    Returns:
-        History, an epoch a row, and the epoch with the lowest validation loss.
+
+def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_every: float) -> Course:
+    """Run the epochs that are left, or fewer with early stopping, after which the model has its best weights.
+
+    Args:
+        trainer: whose model is trained.
+        states: to go on from, and to save to.
+        events: folder of TensorBoard events, written anew.
+        clock: `time.monotonic()` when this process began to spend time on it.
+        save_every: seconds between two states within an epoch.
     """
-    recipe = trainer.recipe
-    history: list[dict[str, Any]] = []
-    best, best_loss, waited = 0, float("inf"), 0
-    best_state: dict[str, Tensor] = {}
+    recipe, samples = trainer.recipe, len(trainer.train_loader.pack)
+    course, best_state = _resumed(trainer, states)
+    progress = Progress(recipe.epochs, recipe.epochs * samples - _seen(trainer, course))
+    before, saved = course.seconds, time.monotonic()
+
+    def save() -> None:
+        nonlocal saved
+        course.seconds = before + time.monotonic() - clock
+        states.save(trainer.tensors() | {f"best.{name}": tensor for name, tensor in best_state.items()}, course)
+        saved = time.monotonic()
+
+    def save_if_due() -> None:
+        if time.monotonic() - saved >= save_every:
+            save()
+
     shutil.rmtree(events, ignore_errors=True)
     with SummaryWriter(str(events)) as writer:
-        for epoch in range(recipe.epochs):
-            loss, lr = trainer.train_epoch(epoch, progress)
-            row: dict[str, Any] = {"epoch": epoch + 1, "lr": lr, "train_loss": loss}
-            if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
+        for row in course.history:
+            _record(writer, row)
+        while course.epoch < recipe.epochs and not _stopped_early(recipe, course):
+            trainer.train_epoch(course, progress, save_if_due)
+            row = {"epoch": course.epoch + 1, "lr": course.lr, "train_loss": course.loss / samples}
+            if row["epoch"] % recipe.validate_every == 0 or row["epoch"] == recipe.epochs:
                 row |= trainer.validate()
-                waited += 1
-                if row["val_loss"] < best_loss:
-                    best, best_loss, waited = epoch + 1, row["val_loss"], 0
+                course.waited += 1
+                if course.best_loss is None or row["val_loss"] < course.best_loss:
+                    course.best, course.best_loss, course.waited = row["epoch"], row["val_loss"], 0
                     if recipe.early_stopping:
                         best_state = copy.deepcopy(trainer.model.state_dict())
-            history.append(row)
+            course.history.append(row)
+            course.epoch, course.step, course.loss = row["epoch"], 0, 0.0
+            save()
             progress.epoch(row)
-            for name in row.keys() & set(COLUMNS[1:]):
-                writer.add_scalar(name, row[name], epoch + 1)
-            if recipe.early_stopping and waited >= recipe.early_stopping.patience:
-                say(f"stopped early: no lower validation loss than in epoch {best}")
-                break
+            _record(writer, row)
+    if course.epoch < recipe.epochs:
+        say(f"stopped early: no lower validation loss than in epoch {course.best}")
     if best_state:
         trainer.model.load_state_dict(best_state)
-    return history, best
+    return course
+
+
+def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor]]:
+    """Where a training that did not end stood, and its best weights so far; else the start."""
+    if not (found := states.load()):
+        return Course(), {}
+    tensors, course = found
+    trainer.restore(tensors)
+    say(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
+    return course, part(tensors, "best")
+
+
+def _seen(trainer: Trainer, course: Course) -> int:
+    """Images of the epochs and steps that lie behind."""
+    samples = len(trainer.train_loader.pack)
+    return course.epoch * samples + min(course.step * trainer.recipe.batch * trainer.recipe.accumulate, samples)
+
+
+def _stopped_early(recipe: Recipe, course: Course) -> bool:
+    return recipe.early_stopping is not None and course.waited >= recipe.early_stopping.patience
+
+
+def _record(writer: SummaryWriter, row: dict[str, Any]) -> None:
+    for name in row.keys() & set(COLUMNS[1:]):
+        writer.add_scalar(name, row[name], row["epoch"])
 
 
 def _csv(history: list[dict[str, Any]]) -> str:
@@ -156,6 +215,7 @@ def main() -> None:
     parser.add_argument("--events", type=Path, required=True, help="folder of TensorBoard events to write")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps, cpu; by default what is there")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead")
+    parser.add_argument("--save-every", type=float, default=SAVE_EVERY, help="seconds between states within an epoch")
     parser.add_argument("--code", help="digest of the code, for the record")
     arguments = parser.parse_args()
     recipe = recipe_from_json(arguments.recipe)
@@ -168,6 +228,7 @@ def main() -> None:
         choose_device(arguments.device),
         arguments.workers,
         arguments.code or code_digest("seg.training.train", f"seg.models.{recipe.model.name}"),
+        arguments.save_every,
     )
 
 

@@ -1,6 +1,7 @@
 """A network in training: what a step, an epoch and a validation are, for all networks, losses and data."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from seg.runtime import autocast, resolve_precision
 from seg.training.losses import make_loss
 from seg.training.optimisation import learning_rate, make_optimizer
 from seg.training.progress import Progress
+from seg.training.state import Course
 from seg.weights.load import load_backbone
 
 _CHECK_EVERY = 50  # steps between two looks at the loss on a GPU, each of which waits for it
@@ -71,30 +73,64 @@ class Trainer:
         self.steps = -(-len(train) // (recipe.batch * recipe.accumulate))
         self._unseen: list[_Step] = []
 
-    def train_epoch(self, epoch: int, progress: Progress) -> tuple[float, float]:
-        """One pass over the training pack; the mean loss a sample and the epoch's last learning rate."""
-        recipe = self.recipe
-        torch.manual_seed(recipe.seed + 1_000_003 * (epoch + 1))  # dropout: as after a restart at this epoch
+    def train_epoch(self, course: Course, progress: Progress, looked: Callable[[], None]) -> None:
+        """The pass over the training pack that `course` is in, from the step where it stands.
+
+        `course` counts the steps, their losses and the learning rate; it is true, and `looked` is called, whenever the
+        loss has been looked at: after every step on a CPU, every so many on a GPU.
+        """
+        recipe, epoch = self.recipe, course.epoch
+        if not course.step:
+            torch.manual_seed(recipe.seed + 1_000_003 * (epoch + 1))  # for dropout
         order = epoch_order(len(self.train_loader.pack), recipe.seed, epoch)
+        left = order[course.step * recipe.batch * recipe.accumulate :]
         batches = self.train_loader.batches(
-            order, recipe.batch, augmentation=recipe.augmentation, seed=recipe.seed, epoch=epoch
+            left, recipe.batch, augmentation=recipe.augmentation, seed=recipe.seed, epoch=epoch
         )
         self.model.train()
         if recipe.frozen:
             self.model.get_submodule("backbone").eval()
-        total, lr = 0.0, recipe.lr
-        for step, group in enumerate(_grouped(batches, recipe.accumulate)):
-            lr = learning_rate(
+        for step, group in enumerate(_grouped(batches, recipe.accumulate), start=course.step):
+            course.lr = learning_rate(
                 recipe.schedule, recipe.lr, epoch=epoch, step=step, steps=self.steps, epochs=recipe.epochs
             )
             for parameters in self.optimizer.param_groups:
-                parameters["lr"] = lr
+                parameters["lr"] = course.lr
             loss = self._step(group)
             samples = np.concatenate([batch.samples for batch in group])
-            self._unseen.append(_Step(epoch, step, lr, samples, loss))
+            self._unseen.append(_Step(epoch, step, course.lr, samples, loss))
             if self.device.type == "cpu" or len(self._unseen) >= _CHECK_EVERY or step == self.steps - 1:
-                total += self._look(progress)
-        return total / len(order), lr
+                course.loss += self._look(progress)
+                course.step = step + 1
+                looked()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next steps depend on: the model's state, the optimiser's, and torch's random generators'."""
+        generators = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            generators["cuda"] = torch.cuda.get_rng_state(self.device)
+        optimizer: dict[int, dict[str, Tensor]] = self.optimizer.state_dict()["state"]
+        return (
+            {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+            | {f"optimizer.{i}.{name}": tensor for i, state in optimizer.items() for name, tensor in state.items()}
+            | {f"random.{name}": state for name, state in generators.items()}
+        )
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go back to what `tensors()` was."""
+        self.model.load_state_dict(part(tensors, "model"))
+        parameters = self.optimizer.param_groups[0]["params"]
+        states: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for name, tensor in part(tensors, "optimizer").items():
+            i, _, key = name.partition(".")
+            # A moment lies in memory as its parameter does (channels-last): the fused optimisers walk both at once.
+            like = parameters[int(i)]
+            states[int(i)][key] = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": dict(states)})
+        generators = part(tensors, "random")
+        torch.set_rng_state(generators["cpu"])
+        if "cuda" in generators:
+            torch.cuda.set_rng_state(generators["cuda"], self.device)
 
     def _step(self, group: list[Batch]) -> Tensor:
         """Forward, backward and update over batches that count as one; their loss, on the device.
@@ -158,6 +194,13 @@ class Trainer:
             "val_pixel_accuracy": float(pixel_accuracy(matrix)),
             "val_miou": float(mean_iou(matrix)),
         }
+
+
+def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors named `<prefix>.<name>`, by name."""
+    return {
+        name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")
+    }
 
 
 def _grouped(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:

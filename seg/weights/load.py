@@ -1,17 +1,14 @@
 """The one form of weights files: safetensors of a backbone's state, with what it is as metadata."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from seg.files import canonical_json, written_whole
+from seg.files import written_whole
+from seg.tensors import read_tensors, write_tensors
 
-_KEY = "seg"  # one key, because safetensors does not keep the order of several
 _NAMED = 5  # faults that a message names; a wrong file has hundreds
 _COUNTER = "num_batches_tracked"  # counts training steps; files of before it existed go without
 
@@ -24,10 +21,8 @@ def write_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, A
         state: tensors by the names of `backbone.state_dict()`.
         about: name, source and digest or recipe, licence; JSON values.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with written_whole(path) as (part,):
-        # Not save_file: it reports a full disk as no OSError.
-        part.write_bytes(save(tensors, metadata={_KEY: canonical_json(about)}))
+        write_tensors(part, state, about)
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -40,11 +35,9 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.exists():
         raise FileNotFoundError(f"{path}: weights are missing; seg.weights.fetch or seg.weights.pretrain writes them")
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118  # no mapping
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(f"{path}: no weights file of ours or damaged ({error}); delete it and run again") from None
+        return read_tensors(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: weights file is {error}; delete it and run again") from None
 
 
 def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 import csv
 import json
+import os
+import random
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,8 +30,8 @@ def fit(folder: Path, recipe: Recipe, packs: Any, workers: int = 0) -> Outputs:
     return outputs(folder)
 
 
-def command(folder: Path, recipe: Recipe, packs: Any, *more: str) -> subprocess.CompletedProcess[str]:
-    """Train as a rule of the workflow does."""
+def arguments(folder: Path, recipe: Recipe, packs: Any) -> list[str]:
+    """What a rule of the workflow gives to a training."""
     flags = {
         "recipe": recipe.json_line(),
         "train-pack": packs[0],
@@ -36,9 +40,81 @@ def command(folder: Path, recipe: Recipe, packs: Any, *more: str) -> subprocess.
         "code": "0123",
     }
     flags |= dict(zip(Outputs._fields, outputs(folder), strict=True))
-    arguments = [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
-    line = [sys.executable, "-m", "seg.training.train", *arguments, *more]
+    return [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
+
+
+def command(folder: Path, recipe: Recipe, packs: Any, *more: str) -> subprocess.CompletedProcess[str]:
+    """Train as a rule of the workflow does."""
+    line = [sys.executable, "-m", "seg.training.train", *arguments(folder, recipe, packs), *more]
     return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+class Kill(NamedTuple):
+    """A training that was killed and run again: its bits, what both processes said, and when it was hit."""
+
+    bits: tuple[bytes, bytes]
+    said: str
+    before_the_end: bool
+    while_saving: bool
+
+
+# Imports torch once and forks a process for each training, which is told by a line of JSON: [arguments, log].
+_FORKS = """
+import json, os, sys
+from seg.console import run_stage
+from seg.training.train import main
+for line in sys.stdin:
+    arguments, log = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+        sys.argv = ["train", *arguments]
+        try:
+            run_stage(main)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+def killed_at_random(folder: Path, recipe: Recipe, packs: Any, trainings: int) -> list[Kill]:
+    """Train into folders of their own, each time killed at a random moment, every third while it saves; run again."""
+    draw = random.Random(5)
+    folder.mkdir()
+    kills = []
+    with subprocess.Popen(
+        [sys.executable, "-c", _FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin
+        assert server.stdout
+        for number in range(trainings):
+            run, log = folder / str(number), folder / f"{number}.log"
+            line = json.dumps([[*arguments(run, recipe, packs), "--save-every", "0"], str(log)]) + "\n"
+            server.stdin.write(line)
+            server.stdin.flush()
+            child = int(server.stdout.readline())
+            _wait_for(run, draw.randrange(3 * recipe.epochs), saving=number % 3 == 0)
+            time.sleep(0 if number % 3 == 0 else draw.uniform(0, 0.2))
+            os.kill(child, signal.SIGKILL)  # no one else's: the server has not waited for it
+            status = int(server.stdout.readline())
+            saving = any(run.glob(".resume-*.part"))
+            server.stdin.write(line)
+            server.stdin.flush()
+            server.stdout.readline()
+            assert server.stdout.readline() == "0\n", log.read_text()
+            kills.append(Kill(bits(outputs(run)), log.read_text(), status == signal.SIGKILL, saving))
+        server.stdin.close()
+    return kills
+
+
+def _wait_for(run: Path, states: int, saving: bool) -> None:
+    """Until the state of so many steps is there, and then until the next is being written or the training is over."""
+    model = outputs(run).model
+    pattern = f".resume-*-{states + 1:06}.safetensors.part" if saving else f"resume-*-{states:06}.safetensors"
+    while not (states == 0 and not saving) and not any(run.glob(pattern)) and not model.exists():
+        time.sleep(0.0005)
 
 
 def varied(recipe: Recipe, **update: Any) -> Recipe:

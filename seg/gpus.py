@@ -1,0 +1,63 @@
+"""A GPU of its own for every process: Snakemake counts how many may run at once, a lock says which one each has.
+
+The locks are files in the system's temporary folder, one a GPU, and last as long as the process: however it ends, the
+system lets go of them.
+"""
+
+import fcntl
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from seg.console import say
+
+_ASK_EVERY = 1.0  # seconds
+_HELD: dict[int, int] = {}  # index of a GPU -> the open file whose lock this process keeps
+
+
+def visible() -> list[str]:
+    """UUIDs of the GPUs that this process may use, in torch's order.
+
+    The driver has heeded CUDA_VISIBLE_DEVICES, by which people and schedulers choose; a UUID is the same under any.
+    """
+    return [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
+
+
+def take(count: int = 1) -> list[int]:
+    """Indices, in torch's order, of GPUs that no other process of ours has; waits for them. They are kept to the end.
+
+    Raises:
+        ValueError: more are wanted than there are.
+    """
+    names = visible()
+    if count > len(names):
+        raise ValueError(f"{count} GPUs are wanted, this process may use {len(names)}; lower `gpus` or run elsewhere")
+    waiting = False
+    while len(_HELD) < count:
+        for index, name in enumerate(names):
+            if index not in _HELD and len(_HELD) < count and (handle := _locked(name)) is not None:
+                _HELD[index] = handle
+        if len(_HELD) < count:
+            for index in list(_HELD):  # all or none, or two that want all would wait for each other for ever
+                os.close(_HELD.pop(index))
+            if not waiting:
+                say(f"waiting for {count} of {len(names)} GPUs: other trainings have them")
+            waiting = True
+            time.sleep(_ASK_EVERY)
+    return sorted(_HELD)[:count]
+
+
+def _locked(name: str) -> int | None:
+    """A file whose lock this process now has, or None where another one has it."""
+    path = Path(tempfile.gettempdir(), f"seg-gpu-{name}.lock")
+    # Read-only suffices for a lock, and so another user's file does; a link laid there is not followed.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | (0 if path.exists() else os.O_CREAT), 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle

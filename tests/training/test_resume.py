@@ -1,0 +1,242 @@
+"""A training that is killed goes on where it stood and ends with the bits of one that never was."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from trainings import bits, command, fit, killed_at_random, outputs, varied
+
+from seg.files import held
+from seg.recipe import Augmentation, EarlyStopping, Model, Recipe, Rotation, Schedule
+from seg.tensors import read_tensors, write_tensors
+from seg.training import trainer
+from seg.training.train import Outputs, train
+
+VARIED = {
+    "adam": {"augmentation": Augmentation(flip=0.5, rotation=Rotation(p=0.5, degrees=10.0))},
+    "momentum": {"optimizer": "sgd", "lr": 0.05, "schedule": Schedule(name="cosine"), "weight_decay": 1e-4},
+    "accumulated": {"batch": 2, "accumulate": 2, "optimizer": "adamw", "clip_norm": 1.0},
+    "dropout": {"model": Model(name="fcn", options={"dropout": True}), "lr": 0.02},
+    "stopping": {"early_stopping": EarlyStopping(patience=1), "lr": 0.05, "epochs": 6},
+    "dice": {"loss": "dice", "validate_every": 2, "precision": "bf16"},
+}
+
+
+@pytest.fixture(scope="module")
+def small(tiny_recipe: Recipe) -> Recipe:
+    """Of the smallest network."""
+    return varied(tiny_recipe, model=Model(name="u_lite"))
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL within this process: nothing of ours catches it."""
+
+
+def stopped(folder: Path, recipe: Recipe, packs: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> Outputs:
+    """Train into a folder, stopped before the step after so many; a state is saved after every step."""
+    left = steps
+    step = trainer.Trainer._step
+
+    def counted(self: trainer.Trainer, group: Any) -> torch.Tensor:
+        nonlocal left
+        if not left:
+            raise Killed
+        left -= 1
+        return step(self, group)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "_step", counted)
+        with pytest.raises(Killed):
+            run(folder, recipe, packs)
+    return outputs(folder)
+
+
+def run(folder: Path, recipe: Recipe, packs: Any) -> Outputs:
+    train(recipe, packs[0], packs[1], None, outputs(folder), torch.device("cpu"), 0, "0123", save_every=0.0)
+    return outputs(folder)
+
+
+def states(folder: Path) -> list[Path]:
+    return sorted(folder.glob("resume-*.safetensors"))
+
+
+@pytest.mark.parametrize("changes", VARIED.values(), ids=VARIED)
+@pytest.mark.parametrize("steps", [1, 3, 5])
+def test_the_bits_are_those_of_the_undisturbed_run(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: Any, steps: int
+) -> None:
+    recipe = varied(small, **changes)
+    stopped(tmp_path / "killed", recipe, packs, steps, monkeypatch)
+    torch.rand(7)  # what the process drew meanwhile does not matter
+    assert bits(run(tmp_path / "killed", recipe, packs)) == bits(fit(tmp_path / "whole", recipe, packs))
+
+
+def test_it_goes_on_at_the_step_where_it_stood(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stopped(tmp_path, small, packs, 4, monkeypatch)  # of 3 an epoch
+    capfd.readouterr()
+    run(tmp_path, small, packs)
+    said = capfd.readouterr().err
+    assert "resumed at epoch 2, after step 1 of 3\n" in said
+    assert re.findall(r"epoch (\d)/2 loss", said) == ["2"]
+
+
+def test_a_kill_in_the_validation_trains_nothing_twice(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def killed(_: trainer.Trainer) -> dict[str, float]:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "validate", killed)
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", small, packs)
+    whole = fit(tmp_path / "whole", small, packs)
+    capfd.readouterr()
+    assert bits(run(tmp_path / "killed", small, packs)) == bits(whole)
+    assert "resumed at epoch 1, after step 3 of 3\nepoch 1/2 loss" in capfd.readouterr().err
+
+
+def test_best_weights_from_before_the_kill_are_restored(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = varied(small, **VARIED["stopping"])
+    whole = fit(tmp_path / "whole", recipe, packs)
+    last = len(whole.history.read_text().splitlines()) - 1
+    stopped(tmp_path / "killed", recipe, packs, 3 * last - 1, monkeypatch)
+    assert any(name.startswith("best.") for name in load_file(states(tmp_path / "killed")[-1]))
+    assert bits(run(tmp_path / "killed", recipe, packs)) == bits(whole)
+
+
+def test_two_states_are_kept_and_none_when_all_is_done(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(tmp_path, small, packs, 5, monkeypatch)
+    assert len(states(tmp_path)) == 2
+    stopped(tmp_path, varied(small, seed=1), packs, 2, monkeypatch)
+    assert len(states(tmp_path)) == 4
+    out = run(tmp_path, small, packs)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in out}
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"lr": 0.004}, {"epochs": 3}, {"precision": "bf16"}])
+def test_another_recipe_does_not_go_on_from_it(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: Any
+) -> None:
+    stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
+    recipe = varied(small, **other)
+    assert bits(run(tmp_path / "killed", recipe, packs)) == bits(fit(tmp_path / "whole", recipe, packs))
+
+
+def test_other_data_does_not_go_on_from_it(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
+    swapped = (packs.val, packs.train)
+    assert bits(run(tmp_path / "killed", small, swapped)) == bits(fit(tmp_path / "whole", small, swapped))
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped"])
+def test_a_damaged_state_is_set_aside_and_the_one_before_it_used(
+    small: Recipe,
+    packs: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    damage: str,
+) -> None:
+    stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
+    last = states(tmp_path / "killed")[-1]
+    content = bytearray(last.read_bytes())
+    content[-100] ^= 1  # a bit that no format would miss
+    last.write_bytes({"empty": b"", "cut": bytes(content[:-7]), "flipped": bytes(content)}[damage])
+    capfd.readouterr()
+    out = run(tmp_path / "killed", small, packs)
+    said = capfd.readouterr().err
+    assert re.search(rf"{last.name}: .*damaged.*; set aside as {last.name}\.damaged\n", said)
+    assert "resumed at epoch 2, after step 0 of 3\n" in said
+    assert bits(out) == bits(fit(tmp_path / "whole", small, packs))
+
+
+def test_where_all_states_are_damaged_it_starts_anew(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
+    for state in states(tmp_path / "killed"):
+        state.write_bytes(b"")
+    assert bits(run(tmp_path / "killed", small, packs)) == bits(fit(tmp_path / "whole", small, packs))
+
+
+@pytest.mark.parametrize("small_disk", ["24m"], indirect=True)  # room for two states, not for three
+def test_a_full_disk_during_a_save_keeps_the_states_before(
+    small: Recipe, packs: Any, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(tmp_path / "killed", small, packs, 2, monkeypatch)
+    shutil.copytree(tmp_path / "killed", small_disk / "run")
+    kept = [state.read_bytes() for state in states(small_disk / "run")]
+    done = command(small_disk / "run", small, packs, "--events", str(tmp_path / "events"), "--save-every", "0")
+    assert done.returncode == 2, done.stderr
+    assert "No space left on device; make room" in done.stderr.splitlines()[-1]
+    assert [state.read_bytes() for state in states(small_disk / "run")] == kept
+    whole = fit(tmp_path / "whole", small, packs)
+    shutil.copytree(small_disk / "run", tmp_path / "roomy")
+    assert bits(run(tmp_path / "roomy", small, packs)) == bits(whole)
+
+
+def test_two_trainings_do_not_write_into_one_folder(small: Recipe, packs: Any, tmp_path: Path) -> None:
+    with held(tmp_path / "run"):
+        done = command(tmp_path / "run", small, packs)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"error: {tmp_path / 'run'}: another process writes here; wait for it or stop it, then run again"
+    )
+    assert command(tmp_path / "run", small, packs).returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_line(small: Recipe, packs: Any, tmp_path: Path) -> None:
+    (tmp_path / "results").touch()  # root may write anywhere, but not into a file
+    done = command(tmp_path / "results" / "run", small, packs)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_twenty_trainings_killed_at_random_moments(small: Recipe, packs: Any, tmp_path: Path) -> None:
+    """Real processes and SIGKILL; a third are hit while a state is being written."""
+    recipe = varied(small, epochs=4)
+    whole = bits(fit(tmp_path / "whole", recipe, packs))
+    kills = killed_at_random(tmp_path / "killed", recipe, packs, trainings=20)
+    assert len(kills) == 20
+    assert all(kill.bits == whole for kill in kills)
+    assert sum(kill.while_saving for kill in kills) >= 5
+    assert sum(kill.before_the_end for kill in kills) >= 15
+    for kill in kills:  # over both processes
+        epochs = re.findall(r"epoch (\d)/4 loss", kill.said)
+        assert epochs == sorted(set(epochs)), kill.said
+
+
+def test_tensors_are_read_as_they_were(tmp_path: Path) -> None:
+    tensors = {
+        "channels last": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
+        "half": torch.randn(3).bfloat16(),
+        "count": torch.tensor(2**40),
+        "none": torch.zeros(0, 3),
+        "truth": torch.tensor([True, False]),
+        "part": torch.arange(10, dtype=torch.uint8)[1::3],
+        "wide": torch.randn(2, dtype=torch.float64).t(),
+    }
+    write_tensors(tmp_path / "a", tensors, {"what": "é", "loss": 0.1})
+    read, about = read_tensors(tmp_path / "a")
+    assert about == {"what": "é", "loss": 0.1}
+    assert read.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert (read[name].dtype, read[name].shape) == (tensor.dtype, tensor.shape)
+        assert torch.equal(read[name], tensor)
+    write_tensors(tmp_path / "b", dict(reversed(tensors.items())), {"loss": 0.1, "what": "é"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
