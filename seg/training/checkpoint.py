@@ -41,7 +41,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         state, about = read_tensors(path)
     except ValueError as error:
-        raise ValueError(f"{path}: checkpoint is {error}; delete it and train again") from None
+        raise ValueError(f"{path}: checkpoint is {error}; delete its folder and train again") from None
     try:
         recipe = Recipe.model_validate(about["recipe"])
         model = build_model(recipe.model.name, len(about["classes"]), recipe.model.options)

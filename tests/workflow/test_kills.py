@@ -1,0 +1,91 @@
+"""What a power cut, a full shelf or a careless hand does to a run: it goes on, or says in a line what is wrong."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clones import Clone, environment
+
+pytestmark = pytest.mark.workflow
+
+RUN = "results/demo/cityscapes_fcn/baseline/seed0"
+OUTPUTS = ("model.safetensors", "history.csv", "metrics.json", "confusion.npy")
+LOG = "logs/demo/cityscapes_fcn/baseline.seed0.train.log"
+
+
+def bits(clone: Clone) -> list[bytes]:
+    return [(clone.path / RUN / name).read_bytes() for name in OUTPUTS]
+
+
+def killed(clone: Clone, log: str, pattern: str) -> None:
+    """Start Snakemake, and when a log says this, kill it and all that it started."""
+    command = ["snakemake", "--cores", "4", "--resources", "gpu=1", "--", f"{RUN}/metrics.json"]
+    file = clone.path / log
+    file.unlink(missing_ok=True)
+    with subprocess.Popen(command, cwd=clone.path, env=environment(), start_new_session=True) as run:
+        for _ in range(4000):
+            if file.exists() and re.search(pattern, file.read_text()):
+                break
+            assert run.poll() is None, "it ended before it was killed"
+            time.sleep(0.02)
+        os.killpg(run.pid, signal.SIGKILL)
+
+
+def test_a_run_killed_with_all_that_it_started_ends_with_the_same_bits(clone: Clone) -> None:
+    clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 0.23})  # 8 epochs
+    killed(clone, LOG, r"epoch 2/8 loss")
+    assert "--unlock" in clone.snakemake(code=1)
+    clone.snakemake("--unlock")
+    killed(clone, LOG, r"epoch [45]/8 loss")
+    said = (clone.path / LOG).read_text()
+    assert re.search(r"resumed at epoch [3-5], after step 0 of 2", said), said
+    clone.snakemake("--unlock")
+    clone.snakemake()
+    assert "resumed at epoch " in (clone.path / LOG).read_text()
+    assert "epoch 1/8" not in (clone.path / LOG).read_text()
+    disturbed = bits(clone)
+    assert not list((clone.path / RUN).glob("resume-*"))
+    clone.snakemake("--forcerun", "train_variant", "--", f"{RUN}/metrics.json")
+    assert bits(clone) == disturbed
+
+
+def test_a_damaged_checkpoint_is_told_and_trained_again(clone: Clone) -> None:
+    before = bits(clone)
+    model = clone.path / RUN / "model.safetensors"
+    model.write_bytes(before[0][:-1000])
+    output = clone.snakemake(code=1)
+    assert f"error: {RUN}/model.safetensors: checkpoint is " in output
+    assert "damaged" in output
+    assert "delete its folder and train again" in output
+    assert bits(clone)[1:] == before[1:]
+    shutil.rmtree(model.parent)
+    clone.snakemake()
+    assert bits(clone) == before
+
+
+@pytest.fixture
+def read_only(clone: Clone) -> Iterator[Path]:
+    """The baseline's folder on a shelf that takes nothing; root may lay one there, and CI is root."""
+    folder = clone.path / RUN
+    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def test_a_read_only_results_folder_is_told_and_nothing_is_lost(clone: Clone, read_only: Path) -> None:
+    before = bits(clone)
+    clone.set("studies.cityscapes_fcn.variants.baseline.lr", 0.006)
+    output = clone.snakemake(code=1)
+    assert "Write-protected output files for rule train_variant" in output
+    assert f"{RUN}/model.safetensors" in output
+    assert bits(clone) == before
+    subprocess.run(["umount", str(read_only)], check=True)
+    clone.snakemake()
+    assert bits(clone) != before
