@@ -75,6 +75,7 @@ def _recipe(name: str) -> Recipe:
         compile=False,
         deterministic=False,
         threads=torch.get_num_threads(),
+        gpus=1,
         seed=0,
     )
 

@@ -177,7 +177,14 @@ class Recipe(Frozen):
     compile: bool
     deterministic: bool
     threads: Count
+    gpus: Count
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @model_validator(mode="after")
+    def _shared(self) -> "Recipe":
+        if self.batch % self.gpus:
+            raise ValueError(f"gpus {self.gpus} cannot share a batch of {self.batch}; give a multiple of gpus")
+        return self
 
     def json_line(self) -> str:
         """The recipe as one canonical line, for a command, a file's metadata and a digest."""

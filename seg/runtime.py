@@ -14,24 +14,35 @@ from seg import __version__
 from seg.gpus import take
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """The device called `name`; `auto` takes cuda, else mps, else cpu.
-
-    `cuda` without a number is a GPU that no other process of ours has, for as long as this one runs.
+def kind_of(name: str) -> str:
+    """The device called `name`; for `auto` cuda, else mps, else cpu.
 
     Raises:
         ValueError: torch does not see such a device.
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
-    if not available.get(name.split(":")[0], False):
+        return next(kind for kind, there in available.items() if there)
+    if not available.get(name.partition(":")[0], False):
         seen = ", ".join(kind for kind, there in available.items() if there)
         raise ValueError(f"--device {name}: torch sees no such device here; it sees {seen}")
-    return _gpu(take()[0]) if name == "cuda" else torch.device(name)
+    return name
 
 
-def _gpu(index: int) -> torch.device:
+def choose_device(name: str = "auto") -> torch.device:
+    """The device called `name`, see `kind_of`.
+
+    `cuda` without a number is a GPU that no other process of ours has, for as long as this one runs.
+
+    Raises:
+        ValueError: torch does not see such a device.
+    """
+    kind = kind_of(name)
+    return gpu(take()[0]) if kind == "cuda" else torch.device(kind)
+
+
+def gpu(index: int) -> torch.device:
+    """A GPU by its number, from now on the one that torch means where none is named."""
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 

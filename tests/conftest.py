@@ -117,6 +117,7 @@ def tiny_recipe() -> Recipe:
         compile=False,
         deterministic=True,
         threads=1,
+        gpus=1,
         seed=0,
     )
 

@@ -2,6 +2,9 @@
 
 All work on pixels as rows, (N*H*W, C): a view of channels-last logits, several times faster on a CPU than the softmax
 over the second axis, and deterministic on a GPU.
+
+`total` sums what is counted over the processes of a training, each of which has a share of the batch, so that every
+loss is that of the whole batch; by default there is one.
 """
 
 from collections.abc import Callable
@@ -14,26 +17,32 @@ from torch import Tensor
 from seg.data.layouts import IGNORE
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Total = Callable[[Tensor], Tensor]
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def alone(values: Tensor) -> Tensor:
+    """The sum over a single process."""
+    return values
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, total: Total = alone) -> Tensor:
     """Mean over the labelled pixels of -log softmax of the true class; 0 where no pixel is labelled."""
-    total = F.cross_entropy(_pixels(logits), labels.flatten(), ignore_index=IGNORE, reduction="sum")
-    return total / (labels != IGNORE).sum().clamp(min=1)
+    loss = F.cross_entropy(_pixels(logits), labels.flatten(), ignore_index=IGNORE, reduction="sum")
+    return total(loss) / total((labels != IGNORE).sum()).clamp(min=1)
 
 
-def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, total: Total = alone) -> Tensor:
     """Mean of -log softmax of the true class weighted by that class' weight (C,); 0 where no pixel is labelled.
 
     The mean is over the weights of the labelled pixels, as torch's.
     """
     classes = labels.flatten()
-    total = F.cross_entropy(_pixels(logits), classes, weights, ignore_index=IGNORE, reduction="sum")
+    loss = F.cross_entropy(_pixels(logits), classes, weights, ignore_index=IGNORE, reduction="sum")
     share = torch.cat([weights, weights.new_zeros(IGNORE + 1 - len(weights))])
-    return total / share[classes.long()].sum().clamp(min=torch.finfo(weights.dtype).tiny)
+    return total(loss) / total(share[classes.long()].sum()).clamp(min=torch.finfo(weights.dtype).tiny)
 
 
-def dice(logits: Tensor, labels: Tensor) -> Tensor:
+def dice(logits: Tensor, labels: Tensor, total: Total = alone) -> Tensor:
     """1 - 2TP / (2TP + FP + FN) with soft counts over the batch, mean over the classes that occur in the labels.
 
     Chen et al., equation 7; the soft counts (softmax in place of the decision) and the mean over present classes are
@@ -43,22 +52,23 @@ def dice(logits: Tensor, labels: Tensor) -> Tensor:
     probabilities = _pixels(logits).softmax(1) * labelled
     classes = labels.flatten().long().unsqueeze(1).where(labelled, 0)
     truth = torch.zeros_like(probabilities).scatter_(1, classes, labelled.to(probabilities.dtype))
-    pixels = truth.sum(0)
+    pixels = total(truth.sum(0))
     present = pixels > 0
-    ratio = 2 * (probabilities * truth).sum(0) / (probabilities.sum(0) + pixels).where(present, 1)
+    ratio = 2 * total((probabilities * truth).sum(0)) / (total(probabilities.sum(0)) + pixels).where(present, 1)
     return ((1 - ratio) * present).sum() / present.sum().clamp(min=1)
 
 
 def _pixels(logits: Tensor) -> Tensor:
-    """Logits (N*H*W, C) float32."""
-    return logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1]).float()
+    """Logits (N*H*W, C) in float32 at least."""
+    rows = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
+    return rows.to(torch.promote_types(rows.dtype, torch.float32))
 
 
-def make_loss(name: str, weights: Tensor) -> Loss:
+def make_loss(name: str, weights: Tensor, total: Total = alone) -> Loss:
     """The recipe's loss; `weights` (C,) float32 of the classes are used by the weighted one only."""
     losses: dict[str, Loss] = {
-        "cross_entropy": cross_entropy,
-        "weighted_cross_entropy": partial(weighted_cross_entropy, weights=weights),
-        "dice": dice,
+        "cross_entropy": partial(cross_entropy, total=total),
+        "weighted_cross_entropy": partial(weighted_cross_entropy, weights=weights, total=total),
+        "dice": partial(dice, total=total),
     }
     return losses[name]

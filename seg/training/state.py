@@ -59,28 +59,35 @@ class States:
         """Write a state whole or not at all, then delete what is older than the one before it."""
         files = self._files()
         number = self._number(files[-1]) + 1 if files else 1
-        path = self.folder / f"resume-{self.digest}-{number:06}.safetensors"
-        with written_whole(path) as (part,):
+        with written_whole(self._file(number)) as (part,):
             write_tensors(part, tensors, asdict(course))
         for file in files[: 1 - _KEPT]:
             file.unlink()
 
-    def load(self) -> tuple[dict[str, Tensor], Course] | None:
-        """The last state that is whole; a damaged one is set aside under `<name>.damaged`, and said so."""
+    def latest(self) -> int:
+        """Number of the last state that is whole, 0 for none; a damaged one is set aside as `<name>.damaged`."""
         for file in reversed(self._files()):
             try:
-                tensors, content = read_tensors(file)
+                read_tensors(file)
             except ValueError as error:
                 file.replace(file.with_name(f"{file.name}.damaged"))
                 say(f"{file}: {error}; set aside as {file.name}.damaged")
             else:
-                return tensors, Course(**content)
-        return None
+                return self._number(file)
+        return 0
+
+    def read(self, number: int) -> tuple[dict[str, Tensor], Course]:
+        """A state by its number."""
+        tensors, content = read_tensors(self._file(number))
+        return tensors, Course(**content)
 
     def clear(self) -> None:
         """Delete the states of this training and of any other in the folder: the outputs are there."""
         for file in self.folder.glob("resume-*.safetensors*"):
             file.unlink()
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"resume-{self.digest}-{number:06}.safetensors"
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob(f"resume-{self.digest}-*.safetensors"), key=self._number)

@@ -7,6 +7,8 @@ import hashlib
 import io
 import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +22,9 @@ from seg.data.loader import Pack
 from seg.digest import code_digest
 from seg.files import canonical_json, held, sha256, written_whole
 from seg.recipe import Recipe, recipe_from_json
-from seg.runtime import choose_device, commit, machine, peak_memory, set_up, versions
+from seg.runtime import commit, machine, peak_memory, set_up, versions
 from seg.training.checkpoint import save_checkpoint
+from seg.training.parallel import first, joined, of_first, own_device, processes
 from seg.training.progress import Progress
 from seg.training.state import Course, States
 from seg.training.trainer import Trainer, part
@@ -70,6 +73,9 @@ def train(
             trains into the same folder.
     """
     started, clock = datetime.now(UTC), time.monotonic()
+    if recipe.gpus != processes():
+        start = f"torchrun --standalone --nproc-per-node {recipe.gpus}"
+        raise ValueError(f"the recipe is for {recipe.gpus} GPUs, this is one of {processes()} processes; use {start}")
     if (recipe.weights is None) != (weights is None):
         raise ValueError(f"the recipe starts from {recipe.weights or 'no weights'}, --weights is {weights}; give both")
     set_up(recipe.threads, recipe.deterministic, device)
@@ -77,10 +83,12 @@ def train(
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have other classes; take packs of one data set")
     trainer = Trainer(recipe, *packs, device, workers, weights)
-    with held(outputs.model.parent):
+    with held(outputs.model.parent) if first() else nullcontext():
         inputs = [sha256(path) for path in (train_pack, val_pack, weights) if path]
         states = States(outputs.model.parent, _digest(trainer, inputs, code))
         course = _fit(trainer, states, outputs.events, clock, save_every)
+        if not first():
+            return
         about = {
             "classes": packs[0].classes,
             "palette": packs[0].about["palette"],
@@ -134,18 +142,19 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
 
     def save() -> None:
         nonlocal saved
+        tensors = trainer.tensors() | {f"best.{name}": tensor for name, tensor in best_state.items()}
         course.seconds = before + time.monotonic() - clock
-        states.save(trainer.tensors() | {f"best.{name}": tensor for name, tensor in best_state.items()}, course)
+        if first():
+            states.save(tensors, course)
         saved = time.monotonic()
 
     def save_if_due() -> None:
-        if time.monotonic() - saved >= save_every:
+        if of_first([time.monotonic() - saved >= save_every])[0]:
             save()
 
-    shutil.rmtree(events, ignore_errors=True)
-    with SummaryWriter(str(events)) as writer:
+    with _writer(events) as record:
         for row in course.history:
-            _record(writer, row)
+            record(row)
         while course.epoch < recipe.epochs and not _stopped_early(recipe, course):
             trainer.train_epoch(course, progress, save_if_due)
             row = {"epoch": course.epoch + 1, "lr": course.lr, "train_loss": course.loss / samples}
@@ -160,7 +169,7 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
             course.epoch, course.step, course.loss = row["epoch"], 0, 0.0
             save()
             progress.epoch(row)
-            _record(writer, row)
+            record(row)
     if course.epoch < recipe.epochs:
         say(f"stopped early: no lower validation loss than in epoch {course.best}")
     if best_state:
@@ -168,11 +177,28 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
     return course
 
 
+@contextmanager
+def _writer(events: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What writes a row of the history into a new folder of TensorBoard events; only the first process does."""
+    if not first():
+        yield lambda _: None
+        return
+    shutil.rmtree(events, ignore_errors=True)
+    with SummaryWriter(str(events)) as writer:
+
+        def record(row: dict[str, Any]) -> None:
+            for name in row.keys() & set(COLUMNS[1:]):
+                writer.add_scalar(name, row[name], row["epoch"])
+
+        yield record
+
+
 def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor]]:
     """Where a training that did not end stood, and its best weights so far; else the start."""
-    if not (found := states.load()):
+    number = of_first([states.latest() if first() else 0])[0]
+    if not number:
         return Course(), {}
-    tensors, course = found
+    tensors, course = states.read(number)
     trainer.restore(tensors)
     say(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
     return course, part(tensors, "best")
@@ -186,11 +212,6 @@ def _seen(trainer: Trainer, course: Course) -> int:
 
 def _stopped_early(recipe: Recipe, course: Course) -> bool:
     return recipe.early_stopping is not None and course.waited >= recipe.early_stopping.patience
-
-
-def _record(writer: SummaryWriter, row: dict[str, Any]) -> None:
-    for name in row.keys() & set(COLUMNS[1:]):
-        writer.add_scalar(name, row[name], row["epoch"])
 
 
 def _csv(history: list[dict[str, Any]]) -> str:
@@ -219,17 +240,18 @@ def main() -> None:
     parser.add_argument("--code", help="digest of the code, for the record")
     arguments = parser.parse_args()
     recipe = recipe_from_json(arguments.recipe)
-    train(
-        recipe,
-        arguments.train_pack,
-        arguments.val_pack,
-        arguments.weights,
-        Outputs(arguments.model, arguments.history, arguments.cost, arguments.events),
-        choose_device(arguments.device),
-        arguments.workers,
-        arguments.code or code_digest("seg.training.train", f"seg.models.{recipe.model.name}"),
-        arguments.save_every,
-    )
+    with joined():
+        train(
+            recipe,
+            arguments.train_pack,
+            arguments.val_pack,
+            arguments.weights,
+            Outputs(arguments.model, arguments.history, arguments.cost, arguments.events),
+            own_device(arguments.device),
+            arguments.workers,
+            arguments.code or code_digest("seg.training.train", f"seg.models.{recipe.model.name}"),
+            arguments.save_every,
+        )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from seg.recipe import Recipe
 from seg.runtime import autocast, resolve_precision
 from seg.training.losses import make_loss
 from seg.training.optimisation import learning_rate, make_optimizer
+from seg.training.parallel import everywhere, of_all, processes, rank, replicated
 from seg.training.progress import Progress
 from seg.training.state import Course
 from seg.weights.load import load_backbone
@@ -65,11 +66,13 @@ class Trainer:
         if recipe.frozen:
             model.get_submodule("backbone").requires_grad_(False)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
-        self.forward = torch.compile(self.model) if recipe.compile else self.model
+        forward = replicated(self.model, device)
+        self.forward = torch.compile(forward) if recipe.compile else forward
         self.optimizer = make_optimizer(self.model, recipe)
         pixels = np.array(train.about["id_pixels"], np.int64)[train.about["scored"]]
         class_weights = torch.from_numpy(inverse_weights(pixels)).float().to(device)
-        self.loss = make_loss(recipe.loss, class_weights)
+        self.loss = make_loss(recipe.loss, class_weights, everywhere)
+        self.validation_loss = make_loss(recipe.loss, class_weights)
         self.steps = -(-len(train) // (recipe.batch * recipe.accumulate))
         self._unseen: list[_Step] = []
 
@@ -81,11 +84,16 @@ class Trainer:
         """
         recipe, epoch = self.recipe, course.epoch
         if not course.step:
-            torch.manual_seed(recipe.seed + 1_000_003 * (epoch + 1))  # for dropout
+            torch.manual_seed(recipe.seed + 1_000_003 * (epoch + 1) + 999_983 * rank())  # for dropout
         order = epoch_order(len(self.train_loader.pack), recipe.seed, epoch)
-        left = order[course.step * recipe.batch * recipe.accumulate :]
+        size = recipe.batch * recipe.accumulate
+        left = order[course.step * size :]
         batches = self.train_loader.batches(
-            left, recipe.batch, augmentation=recipe.augmentation, seed=recipe.seed, epoch=epoch
+            share(left, recipe.batch, rank(), processes()),
+            recipe.batch // processes(),
+            augmentation=recipe.augmentation,
+            seed=recipe.seed,
+            epoch=epoch,
         )
         self.model.train()
         if recipe.frozen:
@@ -97,7 +105,7 @@ class Trainer:
             for parameters in self.optimizer.param_groups:
                 parameters["lr"] = course.lr
             loss = self._step(group)
-            samples = np.concatenate([batch.samples for batch in group])
+            samples = order[step * size : (step + 1) * size]
             self._unseen.append(_Step(epoch, step, course.lr, samples, loss))
             if self.device.type == "cpu" or len(self._unseen) >= _CHECK_EVERY or step == self.steps - 1:
                 course.loss += self._look(progress)
@@ -106,9 +114,10 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next steps depend on: the model's state, the optimiser's, and torch's random generators'."""
-        generators = {"cpu": torch.get_rng_state()}
+        generators = {f"cpu.{i}": state for i, state in enumerate(of_all(torch.get_rng_state()))}
         if self.device.type == "cuda":
-            generators["cuda"] = torch.cuda.get_rng_state(self.device)
+            states = of_all(torch.cuda.get_rng_state(self.device))
+            generators |= {f"cuda.{i}": state for i, state in enumerate(states)}
         optimizer: dict[int, dict[str, Tensor]] = self.optimizer.state_dict()["state"]
         return (
             {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -128,16 +137,16 @@ class Trainer:
             states[int(i)][key] = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": dict(states)})
         generators = part(tensors, "random")
-        torch.set_rng_state(generators["cpu"])
-        if "cuda" in generators:
-            torch.cuda.set_rng_state(generators["cuda"], self.device)
+        torch.set_rng_state(generators[f"cpu.{rank()}"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(generators[f"cuda.{rank()}"], self.device)
 
     def _step(self, group: list[Batch]) -> Tensor:
         """Forward, backward and update over batches that count as one; their loss, on the device.
 
         Batches weigh by their labelled pixels: for cross entropy the gradient is that of one large batch.
         """
-        labelled = [(batch.labels != IGNORE).sum() for batch in group]
+        labelled = [everywhere((batch.labels != IGNORE).sum()) for batch in group]
         everything = torch.stack(labelled).sum().clamp(min=1)
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
@@ -180,20 +189,40 @@ class Trainer:
         self.model.eval()
         pack = self.validation_loader.pack
         matrix = np.zeros((self.classes, self.classes), np.int64)
-        total, pixels = 0.0, 0
-        for batch in self.validation_loader.batches(np.arange(len(pack)), self.recipe.batch):
+        sums = torch.zeros(2, dtype=torch.float64)  # of losses, and of labelled pixels
+        mine = np.arange(rank(), len(pack), processes())
+        for batch in self.validation_loader.batches(mine, self.recipe.batch):
             with autocast(self.device, self.precision):
                 logits = self.model(scaled(batch.images, self.recipe.scaling))
             labelled = int((batch.labels != IGNORE).sum())
-            total += float(self.loss(logits, batch.labels)) * labelled
-            pixels += labelled
+            loss = float(self.validation_loss(logits, batch.labels)) * labelled
+            sums += torch.tensor([loss, labelled], dtype=torch.float64)
             predicted = predict_labels(logits, (pack.height, pack.width)).cpu().numpy()
             matrix += confusion_matrix(batch.labels.cpu().numpy(), predicted, self.classes)
+        total, pixels = everywhere(sums).tolist()
+        matrix = everywhere(torch.from_numpy(matrix)).numpy()
         return {
             "val_loss": total / max(pixels, 1),
             "val_pixel_accuracy": float(pixel_accuracy(matrix)),
             "val_miou": float(mean_iou(matrix)),
         }
+
+
+def share(samples: np.ndarray, batch: int, rank: int, processes: int) -> np.ndarray:
+    """A process' positions out of all (N,): of every batch each so manyth.
+
+    Raises:
+        ValueError: the last batch is too small for each to have one.
+    """
+    if processes == 1:
+        return samples
+    if 0 < len(samples) % batch < processes:
+        raise ValueError(
+            f"{len(samples)} images in batches of {batch} leave {len(samples) % batch} to the last batch, fewer than "
+            f"the {processes} GPUs; take another batch or fewer gpus"
+        )
+    starts = range(0, len(samples), batch)
+    return np.concatenate([samples[start : start + batch][rank::processes] for start in starts] or [samples])
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

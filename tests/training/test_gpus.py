@@ -32,7 +32,7 @@ def gpu(index):
 
 gpus.visible = lambda: [f"feigned-{index}" for index in range(4)]
 torch.cuda.is_available = lambda: True
-runtime._gpu = gpu
+runtime.gpu = gpu
 for line in sys.stdin:
     arguments, log = json.loads(line)
     child = os.fork()

@@ -171,3 +171,13 @@ def test_lint_and_report(clone: Clone) -> None:
     report = (clone.path / "report.html").read_text()
     assert "samples.png" in report
     assert "table.csv" in report
+
+
+def test_a_variant_may_ask_for_several_gpus(clone: Clone) -> None:
+    clone.set("studies.cityscapes_fcn.variants.baseline.gpus", 2)
+    model = "results/demo/cityscapes_fcn/baseline/seed0/model.safetensors"
+    output = clone.snakemake("--resources", "gpu=2", "--", model)
+    assert "torchrun --standalone --nproc-per-node 2 --local-ranks-filter 0 -m seg.training.train" in output
+    log = (clone.path / "logs/demo/cityscapes_fcn/baseline.seed0.train.log").read_text()
+    assert log.count("epoch 1/1 loss") == 1
+    assert json.loads(clone.result("baseline/seed0/training.json").read_text())["recipe"]["gpus"] == 2

@@ -131,6 +131,11 @@ def own_files(wildcards):
     return sorted(str(file) for file in files if file.is_file() and file.name != "manifest.json")
 
 
+def launcher(gpus):
+    """What runs a training: `torchrun`, a process a GPU of which the first one speaks, where there are several."""
+    return f"torchrun --standalone --nproc-per-node {gpus} --local-ranks-filter 0" if gpus > 1 else "python"
+
+
 def weights(wildcards):
     """The file that a training's backbone starts from, or none."""
     name = recipe(wildcards).weights

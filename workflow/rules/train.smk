@@ -61,10 +61,11 @@ rule train_variant:
         "logs/{preset}/{study}/{variant}.seed{seed}.train.tsv"
     conda:
         "../envs/seg.yaml"
-    threads: lambda wildcards: recipe(wildcards).threads
+    threads: lambda wildcards: recipe(wildcards).threads * recipe(wildcards).gpus
     resources:
-        gpu=1,
+        gpu=lambda wildcards: recipe(wildcards).gpus,
     params:
+        launch=lambda wildcards: launcher(recipe(wildcards).gpus),
         recipe=lambda wildcards: recipe(wildcards).json_line(),
         weights=lambda wildcards, input: f"--weights {input.weights}" if input.get("weights") else "",
         events=f"{RUN}tensorboard",
@@ -72,7 +73,7 @@ rule train_variant:
     message:
         "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
-        "python -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train} --val-pack {input.val}"
+        "{params.launch} -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train} --val-pack {input.val}"
         " {params.weights} --model {output.model} --history {output.history} --cost {output.cost} --events {params.events}"
         " --code {params.code} 2>&1 | tee {log}"
 
