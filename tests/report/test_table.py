@@ -14,7 +14,7 @@ from seg.report import table
 from seg.report.rows import best, csv_text, read_rows
 from seg.report.wording import duration, signed, size
 
-OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "curves": "curves.png"}
+OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "curves": "curves.png"}
 
 
 def make_table(
