@@ -7,8 +7,9 @@ seed this is the bootstrap over images alone. What is drawn depends on nothing b
 the same images with the same seeds are resampled alike, which is what pairs them in `seg.evaluation.pairs`.
 
 It is taken for granted that the images are independent of each other, as neighbouring frames of one drive are not: of
-those the intervals are too narrow. So they are for few seeds, whose variance comes out too small by (n - 1) / n. Those
-of a single seed say nothing of what another seed would give.
+those the intervals are too narrow. So they are of few seeds: where seeds are all that differs, and normal, a 95%
+interval over 2, 3, 5, 10 or 20 of them holds the true mean in 51, 75, 84, 90 or 93% of cases (simulated). The intervals
+of a single seed say nothing of what another would give.
 """
 
 from collections.abc import Callable, Iterable, Sequence
