@@ -3,8 +3,9 @@
 A row holds the difference in mIoU of `variant` minus `other`, means over the seeds. `low` and `high` are the ends of
 the 95% interval of this pair by itself, for who asks of this pair alone; `joint_low` and `joint_high` those with which
 all intervals of the study hold at once. `distinguishable` says that 0 is not among the latter. Variants are paired by
-image and by seed. Where they are scored at different sizes, the images are still the same: the difference is then of
-each at its own size.
+image, and by seed, which gives them the same order of images: where that makes nothing alike, pairing costs precision
+but is not wrong. Where they are scored at different sizes, the images are still the same: the difference is then of each
+at its own size.
 """
 
 from collections.abc import Mapping, Sequence

@@ -53,7 +53,8 @@ def read_variants(directories: dict[str, Path], seeds: Sequence[int], split: str
         for run in runs
         if (run.metrics.split, run.metrics.images, run.metrics.classes) != wanted
     ]
-    if wrong or (wrong := [line for run in runs if (line := _other_images(run, runs[0]))]):
+    wrong = wrong or [line for run in runs if (line := _other_images(run, runs[0]))]
+    if wrong:
         raise ValueError("\n".join(wrong))
     each = len(seeds)
     return [Variant(name, tuple(runs[i * each : (i + 1) * each])) for i, name in enumerate(directories)]
