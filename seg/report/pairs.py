@@ -4,8 +4,8 @@ A row holds the difference in mIoU of `variant` minus `other`, means over the se
 the 95% interval of this pair by itself, for who asks of this pair alone; `joint_low` and `joint_high` those with which
 all intervals of the study hold at once. `distinguishable` says that 0 is not among the latter. Variants are paired by
 image, and by seed, which gives them the same order of images: where that makes nothing alike, pairing costs precision
-but is not wrong. Where they are scored at different sizes, the images are still the same: the difference is then of each
-at its own size.
+but is not wrong. Where they are scored at different sizes, the images are still the same: the difference is then of
+each at its own size.
 """
 
 from collections.abc import Mapping, Sequence
