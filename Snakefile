@@ -4,7 +4,7 @@
 # data/packs/<preset>/<dataset>-<height>x<width>/<split>.*      pack, count classes
 # data/weights/<name>.safetensors                               download or pretrain     workflow/rules/train.smk
 # results/<preset>/<study>/<variant>/seed<seed>/*               train, evaluate
-# results/<preset>/<study>/{table.csv,table.md,curves.png,...}  tabulate a study         workflow/rules/report.smk
+# results/<preset>/<study>/{table.csv,pairs.csv,curves.png,...} tabulate a study         workflow/rules/report.smk
 # results/<preset>/{comparison.csv,index.html}                  report of all studies
 from snakemake.utils import min_version
 

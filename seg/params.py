@@ -13,7 +13,16 @@ from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 
 import yaml
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from seg.console import nearest, run_stage
 from seg.data.layouts import LAYOUTS
@@ -26,6 +35,16 @@ Scale = Annotated[float, Field(gt=0, le=1)]
 Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML has lists only
 Size = Scale | Sides
 Split = Literal["train", "val", "test"]
+
+
+def _distinct(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"got {seeds}; name each seed once")
+    return seeds
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[list[Seed], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_distinct)]
 
 
 class Scenes(Frozen):
@@ -155,7 +174,7 @@ class Params(Frozen):
     """The whole of `params.yaml`."""
 
     preset: Identifier
-    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+    seeds: Seeds
     presets: dict[Identifier, Preset]
     datasets: dict[Identifier, DatasetRow]
     weights: dict[Identifier, WeightsRow] = {}

@@ -116,6 +116,7 @@ WRONG = [
     ("preset", 3, "preset: got 3; input should be a valid string"),
     ("seeds", [-1], "seeds.0: got -1; input should be greater than or equal to 0"),
     ("seeds", 0, "seeds: got 0; input should be a valid list"),
+    ("seeds", [0, 1, 0], "seeds: got [0, 1, 0]; name each seed once"),
     ("study", {}, "study: unknown; did you mean studies?"),
 ]
 

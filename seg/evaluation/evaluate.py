@@ -99,6 +99,7 @@ def evaluate(
     result = {
         "split": data.about["split"],
         "images": len(data),
+        "names": data.about["names"],
         "classes": data.classes,
         **summary(matrices, data.classes),
     }

@@ -16,7 +16,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Colour = tuple[Count, Count, Count]
-Bounds = tuple[float, float]
 Item = TypeVar("Item")
 Content = TypeVar("Content")
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,20 +40,21 @@ class Metrics(_Content):
 
     split: str
     images: Count
+    names: tuple[str, ...]
     classes: tuple[str, ...]
     pixel_accuracy: Share
     mean_accuracy: Share
     miou: Share
     frequency_weighted_iou: Share
     iou: dict[str, Share | None]
-    intervals: dict[str, Bounds | None]
-    iou_intervals: dict[str, Bounds | None]
     commonest: Commonest
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if set(self.iou) != set(self.classes):
             raise ValueError("'iou' and 'classes' name different classes")
+        if len(set(self.names)) != self.images:
+            raise ValueError("'names' and 'images' differ in number, or a name comes twice")
         return self
 
 

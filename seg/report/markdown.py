@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterable, Sequence
 
 from seg.report.rows import METRICS, Row, Score, class_columns, difference, number, split_notes
-from seg.report.wording import NONE, Footnotes, count, digits, duration, footnotes, introduction, signed, spread
+from seg.report.wording import (
+    NONE,
+    Footnotes,
+    comparison,
+    count,
+    digits,
+    duration,
+    footnotes,
+    introduction,
+    near_best,
+    signed,
+    spread,
+)
 
 _HEADLINE = ("pixel_accuracy", "miou")
 
@@ -16,7 +28,7 @@ def markdown_text(rows: Sequence[Row]) -> str:
     readings = split_notes(rows[0]["study_notes"])
     if readings:
         parts.append("\n".join(f"- {_plain(text)}" for text in readings))
-    parts.append(_overall(rows, notes))
+    parts += [_overall(rows, notes), *filter(None, [comparison(rows)])]
     classes = class_columns(rows[0])
     if classes:
         parts += ["## The study's own classes", "IoU, ours / published.", _classes(rows, classes, notes)]
@@ -39,7 +51,8 @@ def _overall(rows: Sequence[Row], notes: Footnotes) -> str:
         cells = [_plain(row["variant"]) + _mark(notes, row, "variant")]
         for column in _HEADLINE:
             published = digits(row[f"{column}_published"]) + _mark(notes, row, column)
-            cells += [digits(row[column]), spread(row, column), published, signed(difference(row, column))]
+            ours = near_best(row, column) + digits(row[column])
+            cells += [ours, ", ".join(spread(row, column)), published, signed(difference(row, column))]
         cells += [count(number(row["parameters"]) or 0), duration(number(row["training_seconds"]) or 0)]
         lines.append(cells)
     return _table(heads, lines)

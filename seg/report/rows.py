@@ -2,17 +2,20 @@
 
 A column of scores, such as `miou` or `iou[car]`, has four beside it: `_std`, `_low`, `_high` and `_published`. A score
 is a fraction, or `ABSENT` for a class that occurs neither in the truth nor in the prediction, or `None`: there is none.
+`against_best` says where a variant stands beside the one with the highest mIoU: it is the `BEST`, `BEHIND` it, or so
+near that the data cannot tell the two apart: `INDISTINCT`.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from seg.report.inputs import read_csv
 
 ABSENT = "absent"
+BEST, BEHIND, INDISTINCT = "best", "behind", "indistinct"
 BESIDE = ("std", "low", "high", "published")
 METRICS = {
     "pixel_accuracy": "Pixel accuracy",
@@ -33,6 +36,7 @@ _TEXTS = frozenset(
         "commonest_class",
         "published_notes",
         "ours",
+        "against_best",
     )
 )
 _NUMBERS = ("images", "commonest_pixel_accuracy", "commonest_miou", "parameters", "training_seconds")
@@ -81,10 +85,10 @@ def split_notes(text: Score) -> list[str]:
     return [note for note in str(text or "").split(NOTES_BETWEEN) if note]
 
 
-def csv_text(rows: Sequence[Row]) -> str:
-    """Rows as CSV, unrounded: a float reads back as the very same one."""
+def csv_text(rows: Sequence[Mapping[str, Score]], columns: Sequence[str] = ()) -> str:
+    """Rows as CSV, unrounded: a float reads back as the very same one. `columns` are needed where there is no row."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -1,17 +1,17 @@
 """A study's table: every variant's scores over its seeds with the published figure beside ours.
 
     python -m seg.report.table --study NAME --title TEXT --score SPLIT --classes "building,car" --published FILE
-        --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --csv F --markdown F --curves F
+        --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --csv F --markdown F --pairs F --curves F
 
-`table.csv` has a row a variant. A score is the mean over the seeds. Its uncertainty is, for several seeds, the sample
-standard deviation (n - 1) in `_std`, which holds what initialisation and order do; for a single seed, the bootstrap
-interval over images in `_low` and `_high`, which holds what the choice of images does. The two answer different
-questions and are not mixed: the other's columns stay blank. A class that occurs neither in the truth nor in the
-prediction reads `absent` and enters no mean; a blank says that the data set has no such class or the source no figure.
+`table.csv` has a row a variant. A score is the mean over the seeds. `_std`, blank for a single seed, is their sample
+standard deviation (n - 1): what initialisation and order do. `_low` and `_high` are the ends of the 95% bootstrap
+interval of the mean, over images and seeds: what the choice of both does, or for a single seed that of the images. A
+class that occurs neither in the truth nor in the prediction reads `absent` and enters no mean; a blank says that the
+data set has no such class or the source no figure. `pairs.csv` has a row a pair of variants, see `seg.report.pairs`.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
@@ -21,9 +21,11 @@ from pydantic import TypeAdapter, ValidationError
 from seg.console import run_stage
 from seg.files import written_whole
 from seg.report.figures import draw_curves
-from seg.report.inputs import Bounds, Run, named_paths, read_all, read_run
+from seg.report.inputs import Run, named_paths, read_all, read_run
 from seg.report.markdown import markdown_text
+from seg.report.pairs import against_best, compare_variants, pairs_text
 from seg.report.published import Published, read_published
+from seg.report.resamples import Bounds, resample_variant
 from seg.report.rows import ABSENT, BESIDE, METRICS, NOTES_BETWEEN, Row, csv_text, mean_score
 
 
@@ -51,23 +53,37 @@ def read_variants(directories: dict[str, Path], seeds: Sequence[int], split: str
         for run in runs
         if (run.metrics.split, run.metrics.images, run.metrics.classes) != wanted
     ]
+    wrong = wrong or [line for run in runs if (line := _other_images(run, runs[0]))]
     if wrong:
         raise ValueError("\n".join(wrong))
     each = len(seeds)
     return [Variant(name, tuple(runs[i * each : (i + 1) * each])) for i, name in enumerate(directories)]
 
 
+def _other_images(run: Run, first: Run) -> str | None:
+    """What to say of a run that was scored on images of other names: they cannot be paired."""
+    path, expected = run.directory / "metrics.json", first.directory / "metrics.json"
+    odd = sorted(set(run.metrics.names) ^ set(first.metrics.names))
+    more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+    return f"{path}: not the images of {expected}: {odd[0]}{more} in one alone; evaluate it again" if odd else None
+
+
 def build_row(
-    variant: Variant, classes: Sequence[str], published: dict[tuple[str, str], Published], notes: Sequence[str]
+    variant: Variant,
+    intervals: Mapping[str, Bounds | None],
+    classes: Sequence[str],
+    published: Mapping[tuple[str, str], Published],
+    notes: Sequence[str],
 ) -> Row:
     """The variant's line of the table, all columns but the study's own."""
     metrics = [run.metrics for run in variant.runs]
     first = metrics[0]
     scores: Row = {}
     for name in METRICS:
-        scores |= _scores(name, [getattr(each, name) for each in metrics], first.intervals.get(name))
-    for name in classes:
-        scores |= _scores(f"iou[{name}]", *_class_scores(name, variant.runs))
+        scores |= _scores(name, [getattr(each, name) for each in metrics], intervals[name])
+    for name in classes:  # none where the data set has no such class
+        values = [each.iou[name] for each in metrics if name in each.iou]
+        scores |= _scores(f"iou[{name}]", values, intervals.get(f"iou[{name}]"))
     figures = {
         column: figure for (owner, column), figure in published.items() if owner == variant.name and column in scores
     }
@@ -111,17 +127,10 @@ def _costs(runs: Sequence[Run]) -> Row:
 def _scores(column: str, values: Sequence[float | None], interval: Bounds | None) -> Row:
     """Mean and spread of one score over the seeds in which it is not absent, the published figure left open."""
     present = [value for value in values if value is not None]
-    low, high = interval if interval and len(values) == 1 else (None, None)
+    low, high = interval or (None, None)
     std = stdev(present) if len(present) > 1 else None
     beside = (f"{column}_{part}" for part in BESIDE)
     return {column: mean_score(values)} | dict(zip(beside, (std, low, high, None), strict=True))
-
-
-def _class_scores(name: str, runs: Sequence[Run]) -> tuple[list[float | None], Bounds | None]:
-    """IoU of a class by seed and its interval in the first; nothing where the data set has no such class."""
-    if name not in runs[0].metrics.classes:
-        return [], None
-    return [run.metrics.iou[name] for run in runs], runs[0].metrics.iou_intervals.get(name)
 
 
 def parse_notes(text: str, names: Sequence[str]) -> dict[str, list[str]]:
@@ -137,7 +146,7 @@ def parse_notes(text: str, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Read a study's results, write its table and its loss curves: all three or none."""
+    """Read a study's results, write its table, its pairs and its loss curves: all or none."""
     parser = argparse.ArgumentParser(description="A study's table and loss curves.")
     parser.add_argument("--study", required=True)
     parser.add_argument("--title", required=True)
@@ -147,7 +156,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", required=True, metavar="NAME=DIRECTORY")
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
     parser.add_argument("--notes", default="{}", help="JSON: variant or study -> list of texts on what is ours")
-    for output in ("csv", "markdown", "curves"):
+    for output in ("csv", "markdown", "pairs", "curves"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     given = parser.parse_args()
 
@@ -156,12 +165,24 @@ def main() -> None:
     classes = [name.strip() for name in given.classes.split(",") if name.strip()]
     variants = read_variants(directories, given.seeds, given.score)
     figures = read_published(given.published, given.study)
+    names = variants[0].runs[0].metrics.names
+    drawn = read_all(lambda variant: resample_variant(variant.runs, names), variants)
+    scores = {each.name: fmean(run.metrics.miou for run in each.runs) for each in variants}
+    found = compare_variants(given.study, scores, [each.miou for each in drawn])
+    standing = against_best(scores, found)
     heading: Row = {"study": given.study, "title": given.title}
     readings: Row = {"study_notes": NOTES_BETWEEN.join(notes.get(given.study, ()))}
-    rows = [heading | build_row(each, classes, figures, notes.get(each.name, ())) | readings for each in variants]
-    with written_whole(given.csv, given.markdown, given.curves) as (table, markdown, curves):
+    rows = [
+        heading
+        | build_row(each, resamples.intervals, classes, figures, notes.get(each.name, ()))
+        | {"against_best": standing[each.name]}
+        | readings
+        for each, resamples in zip(variants, drawn, strict=True)
+    ]
+    with written_whole(given.csv, given.markdown, given.pairs, given.curves) as (table, markdown, pairs, curves):
         table.write_text(csv_text(rows), encoding="utf-8")
         markdown.write_text(markdown_text(rows), encoding="utf-8")
+        pairs.write_text(pairs_text(found), encoding="utf-8")
         draw_curves({variant.name: variant.runs for variant in variants}, curves)
 
 

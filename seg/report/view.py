@@ -1,17 +1,27 @@
 """What the page shows, worked out of files into plain values: the template only lays them out."""
 
-import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from seg.report.inputs import Run, Statistics, read_all, read_png, read_run, read_statistics
+from seg.report.pairs import pairs_view, read_pairs
 from seg.report.rows import METRICS, Row, best, class_columns, difference, mean_score, number, read_rows, split_notes
-from seg.report.wording import Footnotes, count, digits, duration, footnotes, introduction, signed, size, spread
+from seg.report.view_runs import View, cost, recipes
+from seg.report.wording import (
+    Footnotes,
+    comparison,
+    count,
+    digits,
+    duration,
+    footnotes,
+    introduction,
+    near_best,
+    signed,
+    spread,
+)
 
 _AGAINST_PUBLISHED = ("pixel_accuracy", "miou")
-View = dict[str, Any]
 
 
 def read_study(name: str, directory: Path) -> View:
@@ -30,6 +40,7 @@ def read_study(name: str, directory: Path) -> View:
         "introduction": introduction(rows),
         "readings": split_notes(rows[0]["study_notes"]),
         "rows": rows,
+        "pairs": read_pairs(directory / "pairs.csv", list(runs)),
         "runs": runs,
         "curves": curves,
         "samples": [
@@ -50,12 +61,14 @@ def study_view(study: View, statistics: Sequence[View]) -> View:
         "notes": notes.notes,
         "glance": _glance(rows),
         "overall": _overall(rows, notes),
+        "comparison": comparison(rows),
+        "pairs": pairs_view(rows, study["pairs"]),
         "commonest": list(dict.fromkeys(_commonest(row) for row in rows)),
         "own_classes": _own_classes(rows, notes),
         "classes": _classes(runs, classes),
         "colours": colours,
-        "costs": [_cost(variant, run) for variant, each in runs.items() for run in each],
-        "recipes": _recipes(runs),
+        "costs": [cost(variant, run) for variant, each in runs.items() for run in each],
+        "recipes": recipes(runs),
     }
 
 
@@ -89,25 +102,6 @@ def statistics_view(name: str, path: Path) -> View:
     }
 
 
-def environments(studies: Sequence[View]) -> list[View]:
-    """Each machine, set of versions and commit that runs came from, with the runs where there are several."""
-    found: dict[str, View] = {}
-    for study in studies:
-        for variant, runs in study["runs"].items():
-            for run in runs:
-                training = run.training
-                facts = {
-                    "Processor": f"{training.machine.cpu}, {training.machine.cores} cores",
-                    "Accelerator": training.machine.gpu or "none",
-                    "System": training.machine.system,
-                    "Commit": training.commit or "none: not a git repository",
-                    "Versions": ", ".join(f"{name} {version}" for name, version in sorted(training.versions.items())),
-                }
-                environment = found.setdefault(json.dumps(facts), {"facts": facts, "runs": []})
-                environment["runs"].append(f"{study['name']}/{variant} seed {run.seed}")
-    return list(found.values())
-
-
 def _inlined(path: Path) -> str:
     return "data:image/png;base64," + b64encode(read_png(path, "run the stage that makes it again")).decode()
 
@@ -124,6 +118,7 @@ def _glance(rows: Sequence[Row]) -> View:
     return {
         "variants": len(rows),
         "best": ours["variant"],
+        "near": [row["variant"] for row in rows if near_best(row, "miou")],
         "miou": digits(ours["miou"]),
         "spread": spread(ours, "miou"),
         "published_best": theirs["variant"] if published is not None else None,
@@ -160,7 +155,7 @@ def _own_classes(rows: Sequence[Row], notes: Footnotes) -> list[View]:
 
 def _cell(row: Row, column: str, highest: float | None, notes: Footnotes) -> View:
     return {
-        "ours": digits(row[column]),
+        "ours": near_best(row, column) + digits(row[column]),
         "spread": spread(row, column),
         "best": highest is not None and row[column] == highest,
         "published": digits(row[f"{column}_published"]),
@@ -197,48 +192,3 @@ def _classes(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[
         ]
         lines.append({"name": name, "cells": cells})
     return lines
-
-
-def _cost(variant: str, run: Run) -> View:
-    training, evaluation = run.training, run.evaluation
-    return {
-        "variant": variant,
-        "seed": run.seed,
-        "epochs": training.epochs,
-        "best_epoch": training.best_epoch,
-        "on": f"{training.device}, {training.precision}",
-        "seconds": duration(training.seconds),
-        "speed": f"{training.images_per_second:,.1f}",
-        "memory": size(training.peak_memory_bytes),
-        "evaluation_speed": f"{evaluation.images_per_second:,.1f}",
-        "evaluation_memory": size(evaluation.peak_memory_bytes),
-    }
-
-
-def _recipes(runs: Mapping[str, Sequence[Run]]) -> list[View]:
-    """Each variant's recipe, flat; what differs from the first variant's is marked."""
-    flat = {variant: _flat(each[0].training.recipe) for variant, each in runs.items()}
-    first = next(iter(flat.values()))
-    return [
-        {
-            "variant": variant,
-            "parameters": count(runs[variant][0].training.parameters),
-            "trainable": count(runs[variant][0].training.trainable_parameters),
-            "settings": [
-                (key, value, first.get(key) != value) for key, value in flat[variant].items() if key != "seed"
-            ],
-            "runs": [(run.seed, run.training.started, run.training.commit, run.training.code) for run in runs[variant]],
-        }
-        for variant in runs
-    ]
-
-
-def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """Nested settings as one level: `schedule.name` -> `step`."""
-    settings: dict[str, str] = {}
-    for key, value in content.items():
-        if isinstance(value, dict) and value:
-            settings |= _flat(value, f"{above}{key}.")
-        else:
-            settings[above + key] = value if isinstance(value, str) else json.dumps(value)
-    return settings

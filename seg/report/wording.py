@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seg.report.rows import Row, Score, number, split_notes
+from seg.report.rows import INDISTINCT, Row, Score, number, split_notes
 
 NONE = "–"
+NEAR = "≈"
+_FEW = 10  # seeds below which a 95% interval over them holds the truth in less than 90%: seg.evaluation.intervals
 
 
 class Footnote(NamedTuple):
@@ -30,12 +32,16 @@ def digits(value: Score) -> str:
     return value if isinstance(value, str) else f"{value:.4f}"
 
 
-def spread(row: Row, column: str) -> str:
-    """The sample standard deviation over seeds, or the 95% interval of a single seed, or nothing."""
+def spread(row: Row, column: str) -> list[str]:
+    """The sample standard deviation over several seeds and the 95% interval, what there is of both."""
     std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
-    if std is not None:
-        return f"± {std:.4f}"
-    return "" if low is None or high is None else f"{low:.4f}–{high:.4f}"
+    deviation = [] if std is None else [f"± {std:.4f}"]
+    return deviation if low is None or high is None else [*deviation, f"{low:.4f}–{high:.4f}"]
+
+
+def near_best(row: Row, column: str) -> str:
+    """The mark of an mIoU that the data cannot tell from the best one."""
+    return f"{NEAR} " if column == "miou" and row["against_best"] == INDISTINCT else ""
 
 
 def signed(value: float | None) -> str:
@@ -94,7 +100,8 @@ def introduction(rows: Sequence[Row]) -> str:
     first = rows[0]
     seeds = str(first["seeds"]).split()
     ours = (
-        f"Ours are means over seeds {', '.join(seeds)} with their standard deviation"
+        f"Ours are means over seeds {', '.join(seeds)} with their standard deviation and 95% intervals from resampling "
+        f"images and seeds{', which so few seeds make too narrow' if len(seeds) < _FEW else ''}"
         if len(seeds) > 1
         else f"Ours are of seed {seeds[0]} with 95% intervals from resampling the images"
     )
@@ -103,3 +110,16 @@ def introduction(rows: Sequence[Row]) -> str:
         f"published figures are of the source's {', '.join(splits)} split" if splits else "no figure is published"
     )
     return f"Scored on {count(number(first['images']) or 0)} images of {first['split']}. {ours}; {published}."
+
+
+def comparison(rows: Sequence[Row]) -> str:
+    """What the mark of an mIoU near the best one says; nothing where there is one variant."""
+    pairs = len(rows) * (len(rows) - 1) // 2
+    if not pairs:
+        return ""
+    drawn = "images and seeds" if len(str(rows[0]["seeds"]).split()) > 1 else "images"
+    together = f", wide enough for all {pairs} pairs at once" if pairs > 1 else ""
+    return (
+        f"{NEAR} marks an mIoU that the data cannot tell from the best one: 0 lies in the 95% interval of their "
+        f"difference, from resampling the {drawn} of both alike{together}."
+    )

@@ -122,6 +122,7 @@ def test_metrics_are_those_of_the_predictions(out: Files, judged: tuple[np.ndarr
             recall.append((guess[truth == k] == k).mean())
             share.append((truth == k).mean() * iou[name])
     assert (metrics["split"], metrics["images"], metrics["classes"]) == ("train", 12, classes)
+    assert metrics["names"] == Pack(packs.train).about["names"]
     assert metrics["iou"] == iou
     assert metrics["pixel_accuracy"] == (truth == guess).mean()
     assert metrics["miou"] == pytest.approx(np.mean([value for value in iou.values() if value is not None]), rel=1e-12)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seg.evaluation.intervals import RESAMPLES, bootstrap_intervals
+from seg.evaluation.intervals import RESAMPLES, bootstrap_intervals, interval, resample
 from seg.evaluation.metrics import METRICS, class_iou, mean_iou, pixel_accuracy
 
 ALL = {**METRICS, "iou": class_iou}
@@ -107,3 +107,63 @@ def test_every_resample_is_taken() -> None:
 
     bootstrap_intervals(np.ones((3, 2, 2), np.int64), {"count": count})
     assert sum(seen) == RESAMPLES
+
+
+def test_seeds_and_images_are_what_a_loop_draws() -> None:
+    """The same draws, resample by resample, image by image and seed by seed, to the last bit."""
+    confusions = [matrices(12, seed=k) for k in range(3)]
+    images = np.random.Generator(np.random.Philox(5)).multinomial(12, [1 / 12] * 12, RESAMPLES)
+    seeds = np.random.Generator(np.random.Philox(5).jumped()).multinomial(3, [1 / 3] * 3, RESAMPLES)
+    expected = []
+    for image_draw, seed_draw in zip(images[:300], seeds, strict=False):
+        total = 0.0
+        for confusion, times in zip(confusions, seed_draw, strict=True):
+            drawn = sum(int(often) * matrix for often, matrix in zip(image_draw, confusion, strict=True))
+            total += float(mean_iou(drawn)) * times
+        expected.append(total / 3)
+    assert resample(confusions, {"miou": mean_iou}, seed=5)["miou"][:300].tolist() == expected
+
+
+def test_seeds_by_hand() -> None:
+    """One image, half and all of it right: the mean of two drawn seeds is 1/2, 3/4 or 1, with weights 1:2:1."""
+    half, whole = np.array([[[5, 5], [0, 0]]]), np.array([[[10, 0], [0, 0]]])
+    values = resample([half, whole], {"accuracy": pixel_accuracy})["accuracy"]
+    found, counts = np.unique(values, return_counts=True)
+    assert found.tolist() == [0.5, 0.75, 1]
+    assert counts / RESAMPLES == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
+    assert interval(values).tolist() == [0.5, 1]
+
+
+def test_seeds_that_are_alike_add_no_doubt() -> None:
+    confusion = matrices(25)
+    expected = bootstrap_intervals(confusion, ALL)
+    drawn = resample([confusion] * 3, ALL)
+    for name in ALL:
+        assert interval(drawn[name]) == pytest.approx(expected[name], rel=1e-12)
+
+
+def test_seeds_that_differ_widen_the_interval() -> None:
+    """The mean of three seeds has the bootstrap variance of (0, 1, 2) / 10 about 1/10, (2 / 3) / 3 / 100."""
+    right = np.array([[500, 600, 700]]).T
+    confusions = [np.tile([[each, 1000 - each], [0, 0]], (20, 1, 1)) for each in right.ravel()]
+    values = resample(confusions, {"accuracy": pixel_accuracy})["accuracy"]
+    assert values.mean() == pytest.approx(0.6, abs=0.004)
+    assert values.std() == pytest.approx((2 / 9) ** 0.5 / 10, rel=0.04)
+
+
+def test_a_class_absent_from_a_resample_enters_no_mean() -> None:
+    """One image has class 0 alone, all right; the other class 1 alone, half of it taken for class 0."""
+    confusion = np.array([[[50, 0], [0, 0]], [[0, 0], [5, 5]]])
+    values = resample([confusion], {"miou": mean_iou})["miou"]
+    first, both, second = 1, (50 / 55 + 5 / 10) / 2, (0 + 5 / 10) / 2
+    assert np.unique(values) == pytest.approx(sorted([first, both, second]), rel=1e-12)
+
+
+def test_a_class_absent_in_a_seed_is_the_mean_of_the_others() -> None:
+    """Class 1 is in no truth; one seed predicts it, the other does not."""
+    never, once = np.array([[[10, 0], [0, 0]]]), np.array([[[9, 1], [0, 0]]])
+    iou = resample([never, once], {"iou": class_iou})["iou"]
+    absent = np.isnan(iou[:, 1])
+    assert absent.mean() == pytest.approx(0.25, abs=0.03)
+    assert set(iou[absent, 0]) == {1}
+    assert set(iou[~absent, 1]) == {0}

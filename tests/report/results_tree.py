@@ -11,6 +11,7 @@ from PIL import Image
 HOSTILE = "<script>alert(1)</script>"
 CLASSES = ("road", "building", "person", "train", HOSTILE)
 PALETTE = ((128, 64, 128), (70, 70, 70), (220, 20, 60), (0, 80, 100), (250, 170, 30))
+IMAGES = 24
 # mIoU by variant and seed; the other scores follow from it
 MIOU = {"baseline": (0.30, 0.34), "unet": (0.52, 0.50), "dice": (0.20, 0.20)}
 PUBLISHED = """\
@@ -41,6 +42,20 @@ def write_picture(path: Path) -> None:
     Image.fromarray(pixels).save(path)
 
 
+def confusion(miou: float, classes: Sequence[str] = CLASSES) -> np.ndarray:
+    """One matrix an image (N, C, C) int64 with this mIoU in all: of every class 1000 right or wrong, `train` in none.
+
+    What is not right is taken for the next class. Every second image is harder, and the others as much easier.
+    """
+    there = [i for i, name in enumerate(classes) if name != "train"]
+    matrices = np.zeros((IMAGES, len(classes), len(classes)), np.int64)
+    easier = 20 * (-1) ** np.arange(IMAGES)
+    for i, following in zip(there, [*there[1:], there[0]], strict=True):
+        matrices[:, i, i] = round(1000 * miou) + 2 * easier
+        matrices[:, i, following] = 500 - round(500 * miou) - easier
+    return matrices
+
+
 def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, loss: str = "cross_entropy") -> None:
     """What training and evaluation leave of one seed. Every class has the mIoU, road 0.1 more, person 0.1 less."""
     seed = int(directory.name.removeprefix("seed"))
@@ -53,12 +68,11 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
     }
     metrics = {
         "split": "val",
-        "images": 24,
+        "images": IMAGES,
+        "names": [f"scene_{i:03}" for i in range(IMAGES)],
         "classes": list(classes),
         **overall,
         "iou": iou,
-        "intervals": {name: [value - 0.02, value + 0.02] for name, value in overall.items()},
-        "iou_intervals": {name: value and [value - 0.05, value + 0.05] for name, value in iou.items()},
         "commonest": {"class": "road", "pixel_accuracy": 0.41, "miou": 0.0825},
     }
     training = {
@@ -82,6 +96,7 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
     history = "epoch,lr,train_loss,val_loss,val_pixel_accuracy,val_miou\n1,0.005,2.5,,,\n2,0.005,1.6,1.9,0.5,0.1\n"
     history += "3,0.005,1.2,,,\n4,0.005,1.0,1.4,0.6,0.2\n"
     write(directory / "metrics.json", metrics)
+    np.save(directory / "confusion.npy", confusion(miou, classes))
     write(directory / "training.json", training)
     write(directory / "evaluation.json", evaluation | {"device": "cpu", "precision": "bf16"})
     write(directory / "history.csv", history)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from results_tree import HOSTILE, write, write_picture
-from test_table import make_table
+from test_table import make_table, near
 
 from seg.report import figures, page
+from seg.report.inputs import read_statistics
 
 # Elements that HTML never closes
 VOID = {"meta", "link", "img", "br", "wbr"}
@@ -65,6 +66,10 @@ def plain(text: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
 
+def without_intervals(text: str) -> str:
+    return re.sub(r"0\.\d{4}–0\.\d{4} ", "", plain(text))
+
+
 def row_of(text: str, section: str, head: str) -> str:
     """The line of the first table below `section` that starts with `head`."""
     rows = re.findall(r"<tr.*?</tr>", text[text.index(f'id="{section}"') :], re.S)
@@ -110,14 +115,42 @@ def test_the_same_input_gives_the_same_bytes(ready, monkeypatch):
 def test_ours_stands_beside_published_with_marks_and_the_best_in_bold(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
     baseline = row_of(text, "study-1-table", "baseline")
-    assert plain(baseline).startswith(
+    assert "0.3200 ± 0.0283 0.2900–0.3500 0.2210" in plain(baseline)
+    assert without_intervals(baseline).startswith(
         "baseline 0.7200 ± 0.0283 0.7527 ▼ −0.0327 0.3200 ± 0.0283 0.2210 ▲ +0.0990 0.3700 ± 0.0283 0.5200 ± 0.0283"
     )
     assert "best" not in baseline
     unet = row_of(text, "study-1-table", "unet")
-    assert plain(unet).startswith("unet 2 0.9100 ± 0.0141 – – 0.5100 ± 0.0141 0.5100 = 0.0000")
+    assert without_intervals(unet).startswith("unet 2 0.9100 ± 0.0141 – – 0.5100 ± 0.0141 0.5100 = 0.0000")
     assert unet.count(" best") == 4
     assert plain(row_of(text, "study-1-table", "“road” everywhere")) == "“road” everywhere 0.4100 0.0825"
+
+
+def test_what_the_data_cannot_tell_from_the_best_is_marked(results, monkeypatch):
+    near(results)
+    make_table(results, monkeypatch)
+    figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
+    text = make_page(results, monkeypatch)
+    assert " ≈ 0.5000 ± 0.0141" in plain(row_of(text, "study-1-table", "dice"))
+    assert "≈" not in row_of(text, "study-1-table", "baseline") + row_of(text, "study-1-table", "unet")
+    assert "Streets 3 unet ≈ dice 0.5100" in plain(row_of(text, "glance", "Streets"))
+    assert "All pairs of variants 2 of 3 told apart" in plain(text)
+    pairs = plain(text[text.index("All pairs of variants") :])
+    # From the best down: dice before baseline in the columns, and no line for the last.
+    assert re.search(r"mIoU above dice baseline unet ≈ 0\.0100 ± 0\.0\d{3} 0\.1900 ± 0\.0\d{3} dice 0\.1800 ±", pairs)
+
+
+def test_pairs_of_other_variants_are_refused(ready, monkeypatch):
+    path = ready / "streets/pairs.csv"
+    whole = path.read_text()
+    for damaged, message in (
+        ("".join(whole.splitlines(keepends=True)[:-1]), "its pairs are not those of baseline, unet, dice"),
+        (whole.replace("True", "perhaps"), "Input should be a valid boolean"),
+        ("study,variant\nstreets,unet\n", "lacks the columns other, difference, low, high"),
+    ):
+        write(path, damaged)
+        with pytest.raises(ValueError, match=rf"pairs\.csv: {message}.*; make the study's table again$"):
+            make_page(ready, monkeypatch)
 
 
 def test_an_impossible_figure_is_marked_and_compared_with_nothing(ready, monkeypatch):

@@ -2,19 +2,24 @@
 
 import csv
 import json
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_tree import CLASSES, HOSTILE, MIOU, NOTES, write, write_run
+from results_tree import CLASSES, HOSTILE, MIOU, NOTES, confusion, write, write_run
 
+from seg.evaluation.intervals import bootstrap_intervals
+from seg.evaluation.metrics import class_iou, mean_iou
 from seg.report import table
 from seg.report.rows import best, csv_text, read_rows
 from seg.report.wording import duration, signed, size
 
-OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "curves": "curves.png"}
+OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "curves": "curves.png"}
 
 
 def make_table(
@@ -25,12 +30,13 @@ def make_table(
     notes: str | None = None,
     classes: str = f"building,person,train,bicycle,{HOSTILE}",
     score: str = "val",
+    variants: Sequence[str] = tuple(MIOU),
 ) -> Path:
     """Run the stage as a rule does; the study's directory."""
     study = results / "streets"
     arguments = ["--study", "streets", "--title", "Streets", "--score", score, "--classes", classes]
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
-    arguments += ["--variants", *(f"{name}={study / name}" for name in MIOU), "--seeds", *seeds.split()]
+    arguments += ["--variants", *(f"{name}={study / name}" for name in variants), "--seeds", *seeds.split()]
     for option, name in OUTPUTS.items():
         arguments += [f"--{option}", str(study / name)]
     monkeypatch.setattr(sys, "argv", ["table", *arguments])
@@ -50,7 +56,8 @@ def test_scores_are_means_over_seeds_with_the_sample_standard_deviation(results,
     assert row["seeds"] == "0 1"
     assert float(row["miou"]) == pytest.approx(0.32)
     assert float(row["miou_std"]) == pytest.approx(0.04 / 2**0.5)  # sqrt((0.02^2 + 0.02^2) / (2 - 1))
-    assert row["miou_low"] == row["miou_high"] == ""
+    # Half of the resamples draw a seed twice, a quarter each: the images add little to 0.30 and 0.34.
+    assert (float(row["miou_low"]), float(row["miou_high"])) == pytest.approx((0.30, 0.34), abs=0.015)
     assert float(row["pixel_accuracy"]) == pytest.approx(0.72)
     assert float(row["iou[person]"]) == pytest.approx(0.22)
     assert float(row["training_seconds"]) == 65.0
@@ -61,11 +68,16 @@ def test_scores_are_means_over_seeds_with_the_sample_standard_deviation(results,
 
 def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
     study = make_table(results, monkeypatch, seeds="1")
-    assert "| baseline | 0.7400 | 0.7200–0.7600 | 0.7527 |" in (study / "table.md").read_text()
     row = rows_of(study)["baseline"]
     assert (row["miou"], row["miou_std"]) == ("0.34", "")
-    assert (float(row["miou_low"]), float(row["miou_high"])) == pytest.approx((0.32, 0.36))
-    assert float(row["iou[building]_low"]) == pytest.approx(0.29)
+    expected = bootstrap_intervals(confusion(0.34), {"miou": mean_iou, "iou": class_iou})
+    assert [float(row["miou_low"]), float(row["miou_high"])] == expected["miou"].tolist()
+    assert float(row["iou[building]_low"]) == expected["iou"][0, CLASSES.index("building")]
+    assert (row["iou[train]_low"], row["iou[bicycle]_low"]) == ("", "")
+    ends = "–".join(f"{end:.4f}" for end in expected["miou"])
+    text = (study / "table.md").read_text()
+    assert f"| 0.3400 | {ends} | 0.2210 |" in text
+    assert "Ours are of seed 1 with 95% intervals from resampling the images;" in text
 
 
 def test_published_figures_stand_beside_ours(results, monkeypatch):
@@ -101,7 +113,10 @@ def test_a_class_absent_in_one_seed_is_the_mean_of_the_others(results, monkeypat
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     text = (make_table(results, monkeypatch) / "table.md").read_text()
     assert text.startswith("# Streets\n\nScored on 24 images of val.")
+    assert "resampling images and seeds, which so few seeds make too narrow; published" in text
     assert "\n\n- Its \\<i\\>stride\\</i\\> is our reading.\n\n| Variant |" in text
+    assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1
+    text = re.sub(r", 0\.\d{4}–0\.\d{4} \|", " |", text)
     assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text
     assert "| unet [2] | 0.9100 | ± 0.0141 | – |  | 0.5100 | ± 0.0141 | 0.5100 | = 0.0000 |" in text
     assert "| dice [3] [2] |" in text
@@ -145,6 +160,98 @@ def test_all_that_is_missing_or_damaged_is_said_at_once(results, monkeypatch):
     assert "dice/seed0/history.csv: epoch 1 has a loss that is not finite" in lines[2]
     assert "dice/seed1/evaluation.json: Invalid JSON" in lines[3]
     assert not (study / "table.csv").exists()
+
+
+def test_confusion_matrices_that_cannot_be_used_are_named(results, monkeypatch):
+    study = results / "streets"
+    (study / "baseline/seed0/confusion.npy").unlink()
+    np.save(study / "baseline/seed1/confusion.npy", confusion(0.3)[1:])
+    np.save(study / "unet/seed0/confusion.npy", confusion(0.3).astype(float))
+    (study / "dice/seed1/confusion.npy").write_bytes((study / "dice/seed0/confusion.npy").read_bytes()[:200])
+    with pytest.raises(ValueError, match="missing") as caught:
+        make_table(results, monkeypatch)
+    lines = str(caught.value).splitlines()
+    assert [line.split("streets/")[1].split(": ")[0] for line in lines] == [
+        f"{run}/confusion.npy" for run in ("baseline/seed0", "baseline/seed1", "unet/seed0", "dice/seed1")
+    ]
+    assert "got int64 (23, 5, 5), expected int64 (24, 5, 5)" in lines[1]
+    assert "got float64 (24, 5, 5), expected int64" in lines[2]
+    assert all(line.endswith("; evaluate this seed again") for line in lines)
+    assert not (study / "table.csv").exists()
+
+
+def pairs_of(study: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with (study / "pairs.csv").open(newline="") as file:
+        return {(row["variant"], row["other"]): row for row in csv.DictReader(file)}
+
+
+def near(results: Path) -> None:
+    """`dice` as good as `unet` but for the seeds: 0.52 and 0.50 against 0.49 and 0.51."""
+    for seed, miou in enumerate((0.49, 0.51)):
+        write_run(results / "streets" / "dice" / f"seed{seed}", miou, loss="dice")
+
+
+def test_every_pair_has_its_difference_and_whether_it_can_be_told_from_none(results, monkeypatch):
+    near(results)
+    study = make_table(results, monkeypatch)
+    pairs = pairs_of(study)
+    assert list(pairs) == [("baseline", "unet"), ("baseline", "dice"), ("unet", "dice")]
+    assert [float(pair["difference"]) for pair in pairs.values()] == pytest.approx([-0.19, -0.18, 0.01])
+    assert [pair["distinguishable"] for pair in pairs.values()] == ["True", "True", "False"]
+    for pair in pairs.values():
+        low, high, joint_low, joint_high = (float(pair[end]) for end in ("low", "high", "joint_low", "joint_high"))
+        assert min(low, joint_low) < float(pair["difference"]) < max(high, joint_high)
+        assert joint_high - joint_low > high - low - 1e-12
+    # 0.03, 0.01 or -0.01 by the seeds drawn; what the images do is common to both
+    assert float(pairs["unet", "dice"]["low"]) == pytest.approx(-0.01, abs=0.001)
+    assert float(pairs["unet", "dice"]["high"]) == pytest.approx(0.03, abs=0.001)
+
+
+def test_the_table_marks_what_the_data_cannot_tell_from_the_best(results, monkeypatch):
+    near(results)
+    study = make_table(results, monkeypatch)
+    standing = {name: row["against_best"] for name, row in rows_of(study).items()}
+    assert standing == {"baseline": "behind", "unet": "best", "dice": "indistinct"}
+    text = (study / "table.md").read_text()
+    assert "| ≈ 0.5000 | ± 0.0141" in text
+    assert text.count("≈") == 2
+    assert "from resampling the images and seeds of both alike, wide enough for all 3 pairs at once." in text
+    one_seed = (
+        make_table(results, monkeypatch, seeds="0", notes="{}", variants=["unet", "dice"]) / "table.md"
+    ).read_text()
+    assert "from resampling the images of both alike." in one_seed
+    assert one_seed.count("≈") == 1  # by its images dice is behind, with 0.49 against 0.52
+
+
+def test_one_variant_is_compared_with_nothing(results, monkeypatch):
+    study = make_table(results, monkeypatch, variants=["unet"], notes="{}")
+    assert (study / "pairs.csv").read_text().startswith("study,variant,other,difference,")
+    assert pairs_of(study) == {}
+    assert rows_of(study)["unet"]["against_best"] == ""
+    assert "≈" not in (study / "table.md").read_text()
+
+
+def test_images_are_paired_by_name_and_not_by_position(results, monkeypatch):
+    expected = {name: (make_table(results, monkeypatch) / name).read_bytes() for name in ("table.csv", "pairs.csv")}
+    directory = results / "streets/unet/seed1"
+    order = np.random.default_rng(0).permutation(24)
+    metrics = json.loads((directory / "metrics.json").read_text())
+    write(directory / "metrics.json", metrics | {"names": [metrics["names"][i] for i in order]})
+    np.save(directory / "confusion.npy", np.load(directory / "confusion.npy")[order])
+    assert expected == {name: (make_table(results, monkeypatch) / name).read_bytes() for name in expected}
+
+
+def test_variants_scored_on_other_images_are_not_paired(results, monkeypatch):
+    path = results / "streets/unet/seed1/metrics.json"
+    metrics = json.loads(path.read_text())
+    write(path, metrics | {"names": ["another", *metrics["names"][1:]]})
+    with pytest.raises(ValueError, match="evaluate it again") as caught:
+        make_table(results, monkeypatch)
+    first = results / "streets/baseline/seed0/metrics.json"
+    assert str(caught.value) == f"{path}: not the images of {first}: another and 1 more in one alone; evaluate it again"
+    write(path, metrics | {"names": metrics["names"][:-1]})
+    with pytest.raises(ValueError, match="'names' and 'images' differ in number, or a name comes twice"):
+        make_table(results, monkeypatch)
 
 
 def test_nan_in_metrics_is_refused(results, monkeypatch):

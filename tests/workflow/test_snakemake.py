@@ -55,6 +55,22 @@ def test_a_number_of_a_variant_reruns_it_alone(clone: Clone) -> None:
     assert clone.scheduled() == []
 
 
+def test_another_seed_trains_that_seed_and_compares_in_pairs(clone: Clone) -> None:
+    for name in VARIANTS[1:4] + VARIANTS[5:]:
+        clone.set(f"studies.cityscapes_fcn.variants.{name}.enabled", False)
+    clone.set("seeds", [0, 1])
+    steps = [
+        f"{verb} cityscapes_fcn/{name} with seed 1" for name in ("baseline", "dice") for verb in ("Train", "Evaluate")
+    ]
+    assert clone.scheduled() == sorted([*steps, "Tabulate cityscapes_fcn", "Report preset demo"])
+    clone.snakemake()
+    assert "Ours are means over seeds 0, 1 with their standard deviation" in clone.result("table.md").read_text()
+    _, row = clone.result("pairs.csv").read_text().splitlines()
+    assert row.startswith("cityscapes_fcn,baseline,dice,")
+    assert "All pairs of variants" in (clone.path / "results/demo/index.html").read_text()
+    assert clone.scheduled() == []
+
+
 def test_a_default_of_the_study_reruns_who_uses_it(clone: Clone) -> None:
     clone.set("studies.cityscapes_fcn.defaults.loss", "dice")
     assert clone.scheduled() == rerun(*(name for name in VARIANTS if name != "dice"))

@@ -4,6 +4,7 @@
 rule tabulate_study:
     input:
         metrics=runs("metrics.json"),
+        confusion=runs("confusion.npy"),
         evaluation=runs("evaluation.json"),
         training=runs("training.json"),
         history=runs("history.csv"),
@@ -11,6 +12,7 @@ rule tabulate_study:
     output:
         csv=report(f"{TABLE}table.csv", caption="../report/table.rst", category="{study}", labels={"figure": "table"}),
         markdown=f"{TABLE}table.md",
+        pairs=f"{TABLE}pairs.csv",
         curves=report(
             f"{TABLE}curves.png", caption="../report/curves.rst", category="{study}", labels={"figure": "losses"}
         ),
@@ -37,12 +39,12 @@ rule tabulate_study:
         "python -m seg.report.table --study {wildcards.study} --title {params.title:q} --score {params.score}"
         " --classes {params.classes:q} --published {input.published} --variants {params.variants}"
         " --seeds {params.seeds} --notes {params.notes:q} --csv {output.csv} --markdown {output.markdown}"
-        " --curves {output.curves} 2>&1 | tee {log}"
+        " --pairs {output.pairs} --curves {output.curves} 2>&1 | tee {log}"
 
 
 rule report_preset:
     input:
-        tables=expand(f"{TABLE}table.csv", study=STUDIES, allow_missing=True),
+        tables=expand(f"{TABLE}{{table}}.csv", table=["table", "pairs"], study=STUDIES, allow_missing=True),
         statistics=lambda wildcards: list(statistics_paths(wildcards).values()),
         look=["seg/report/index.html.j2", "seg/report/page.css"],
     output:
