@@ -31,6 +31,7 @@ rule all:
     default_target: True
     input:
         expand("results/{preset}/{name}", preset=PARAMS.preset, name=["index.html", "comparison.csv", "metrics.json"]),
+        all_runs(),
 
 
 rule data:

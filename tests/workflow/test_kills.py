@@ -20,7 +20,9 @@ LOG = "logs/demo/cityscapes_fcn/baseline.seed0.train.log"
 
 
 def bits(clone: Clone) -> list[bytes]:
-    return [(clone.path / RUN / name).read_bytes() for name in OUTPUTS]
+    """Of the outputs that are there."""
+    files = (clone.path / RUN / name for name in OUTPUTS)
+    return [file.read_bytes() for file in files if file.exists()]
 
 
 def killed(clone: Clone, log: str, pattern: str) -> None:
@@ -63,7 +65,7 @@ def test_a_damaged_checkpoint_is_told_and_trained_again(clone: Clone) -> None:
     assert f"error: {RUN}/model.safetensors: checkpoint is " in output
     assert "damaged" in output
     assert "delete its folder and train again" in output
-    assert bits(clone)[1:] == before[1:]
+    assert bits(clone)[:2] == [model.read_bytes(), before[1]]
     shutil.rmtree(model.parent)
     clone.snakemake()
     assert bits(clone) == before
@@ -83,8 +85,8 @@ def test_a_read_only_results_folder_is_told_and_nothing_is_lost(clone: Clone, re
     before = bits(clone)
     clone.set("studies.cityscapes_fcn.variants.baseline.lr", 0.006)
     output = clone.snakemake(code=1)
-    assert "Write-protected output files for rule train_variant" in output
-    assert f"{RUN}/model.safetensors" in output
+    assert "Write-protected output files for rule " in output
+    assert f"        {RUN}/" in output
     assert bits(clone) == before
     subprocess.run(["umount", str(read_only)], check=True)
     clone.snakemake()

@@ -162,6 +162,14 @@ def runs(name):
     return files
 
 
+def all_runs():
+    """Every file of every training and evaluation under the chosen preset: one that was lost is made again."""
+    names = ["model.safetensors", "history.csv", "training.json"]
+    names += ["metrics.json", "confusion.npy", "samples.png", "evaluation.json"]
+    studies = [Wildcards(fromdict={"preset": PARAMS.preset, "study": study}) for study in STUDIES]
+    return [file for study in studies for name in names for file in runs(name)(study)]
+
+
 def origin(dataset):
     """How a data set comes to its files: `rendered`, `downloaded` or the user's own `folder`."""
     row = PARAMS.datasets[dataset]
