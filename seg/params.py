@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, create_model, model_validator
 
+from seg.cluster import Cluster
 from seg.console import nearest, run_stage
 from seg.data.layouts import LAYOUTS
 from seg.mistakes import line
@@ -157,6 +158,7 @@ class Params(Frozen):
     preset: Identifier
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     presets: dict[Identifier, Preset]
+    cluster: Cluster
     datasets: dict[Identifier, DatasetRow]
     weights: dict[Identifier, WeightsRow] = {}
     defaults: Settings
@@ -281,6 +283,8 @@ def _dead_ends(content: Mapping[str, Any]) -> Iterator[str]:
     for key, preset in presets.items():
         of = f"presets.{key}.epochs_of"
         names += [(f"{of}.{run}", run, runs) for run in _mapping(_mapping(preset).get("epochs_of"))]
+    of = "cluster.training_of"
+    names += [(f"{of}.{run}", run, runs) for run in _mapping(_mapping(content.get("cluster")).get("training_of"))]
     for path, name, known in names:
         if isinstance(name, str) and name not in known:
             yield f"{path}: '{name}' is unknown; {nearest(name, known)}"
