@@ -30,6 +30,7 @@ def write_clone(path: Path) -> Clone:
     clone.set("datasets.streets.scenes", {"train": 8, "val": 4, "seed": 7})
     clone.set("presets.demo.epochs", 0.03)
     clone.set("presets.demo.epochs_of", {})
+    clone.set("cluster.training_of", {})
     clone.set("defaults.precision", "fp32")
     clone.set("defaults.threads", 1)
     for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@example.org commit -qm start"):
