@@ -40,6 +40,10 @@ rule data:
         [weights(variant) for variant in all_variants()],
 
 
-localrules:
+localrules:  # on a cluster these run where Snakemake does: seconds long, or in want of the network
     all,
     data,
+    download_dataset,
+    fetch_weights,
+    tabulate_study,
+    report_preset,

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from seg.cluster import Cluster
 from seg.console import nearest, run_stage
 from seg.data.layouts import LAYOUTS
 from seg.mistakes import line
@@ -176,6 +177,7 @@ class Params(Frozen):
     preset: Identifier
     seeds: Seeds
     presets: dict[Identifier, Preset]
+    cluster: Cluster
     datasets: dict[Identifier, DatasetRow]
     weights: dict[Identifier, WeightsRow] = {}
     defaults: Settings
@@ -300,6 +302,8 @@ def _dead_ends(content: Mapping[str, Any]) -> Iterator[str]:
     for key, preset in presets.items():
         of = f"presets.{key}.epochs_of"
         names += [(f"{of}.{run}", run, runs) for run in _mapping(_mapping(preset).get("epochs_of"))]
+    of = "cluster.training_of"
+    names += [(f"{of}.{run}", run, runs) for run in _mapping(_mapping(content.get("cluster")).get("training_of"))]
     for path, name, known in names:
         if isinstance(name, str) and name not in known:
             yield f"{path}: '{name}' is unknown; {nearest(name, known)}"

@@ -111,6 +111,20 @@ WRONG = [
     ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),
+    ("cluster.data.memory", 0, "cluster.data.memory: got 0; input should be greater than or equal to 1"),
+    ("cluster.training.minutes", 1.5, "cluster.training.minutes: got 1.5; input should be a valid integer"),
+    ("cluster.training.partion", "gpu", "cluster.training.partion: unknown; did you mean partition?"),
+    ("cluster.data.gpu_model", "a100", "cluster.data.gpu_model: unknown; known are partition, memory, minutes"),
+    (
+        "cluster.training.gpu_model",
+        "a100 or h100",
+        "cluster.training.gpu_model: got 'a100 or h100'; string should match pattern '^[A-Za-z0-9_.]+$'",
+    ),
+    (
+        "cluster.training_of",
+        {f"{STUDY}/unett": {"memory": 1, "minutes": 1}},
+        f"cluster.training_of.{STUDY}/unett: '{STUDY}/unett' is unknown; did you mean {STUDY}/unet?",
+    ),
     ("preset", "dmo", "preset: 'dmo' is unknown; did you mean demo?"),
     ("preset", "xyzzy", "preset: 'xyzzy' is unknown; known are demo, camvid, paper"),
     ("preset", 3, "preset: got 3; input should be a valid string"),
@@ -167,7 +181,7 @@ def test_a_null_in_the_defaults_is_told_once_where_it_stands(content: dict[str, 
     assert complaints(content) == ["defaults.optimizer: got null; give a value or take the line out"]
 
 
-@pytest.mark.parametrize("section", ["presets", "datasets", "defaults", "studies"])
+@pytest.mark.parametrize("section", ["presets", "cluster", "datasets", "defaults", "studies"])
 @pytest.mark.parametrize("value", [None, [], 3, "text"])
 def test_a_section_of_another_kind_is_refused(content: dict[str, Any], section: str, value: object) -> None:
     content[section] = value

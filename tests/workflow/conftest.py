@@ -10,10 +10,8 @@ from clones import Clone
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The finished clone; not to be changed."""
-    path = tmp_path_factory.mktemp("workflow") / "clone"
+def write_clone(path: Path) -> Clone:
+    """Write the clone that has not run yet."""
     files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -32,10 +30,24 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone.set("datasets.streets.scenes", {"train": 8, "val": 4, "seed": 7})
     clone.set("presets.demo.epochs", 0.03)
     clone.set("presets.demo.epochs_of", {})
+    clone.set("cluster.training_of", {})
     clone.set("defaults.precision", "fp32")
     clone.set("defaults.threads", 1)
     for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@example.org commit -qm start"):
         clone.run("git", *command.split())
+    return clone
+
+
+@pytest.fixture
+def new_clone(tmp_path: Path) -> Clone:
+    """The clone that has not run yet."""
+    return write_clone(tmp_path / "clone")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The finished clone; not to be changed."""
+    clone = write_clone(tmp_path_factory.mktemp("workflow") / "clone")
     clone.snakemake()
     return clone
 

@@ -89,6 +89,12 @@ def test_a_published_figure_retrains_nothing(clone: Clone) -> None:
     assert "0.2211" in clone.result("table.csv").read_text()
 
 
+def test_what_a_cluster_is_asked_for_reruns_nothing(clone: Clone) -> None:
+    more = {"partition": "large", "gpu_model": "a100", "memory": 64000, "minutes": 3000}
+    clone.set("cluster", {"training": more, "data": {"memory": 64000, "minutes": 3000}})
+    assert clone.scheduled() == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "stale"),
     [

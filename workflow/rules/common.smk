@@ -1,7 +1,11 @@
 """What the rules share: validated parameters, the digests of the code, where files lie."""
 
+import base64
+import json
+import os
 import shlex
 import sys
+import zlib
 from pathlib import Path
 
 import yaml
@@ -28,7 +32,15 @@ def typed(value):
     return yaml.safe_load(value) if isinstance(value, str) else value
 
 
-update_config(config, typed(workflow.config_settings.overwrite_config))
+# A job on a cluster reads the rules again when it starts. What the run began with is handed on to it, so that editing
+# `params.yaml` while it waits changes nothing; packed, because the system bounds the length of a variable.
+FROZEN = "SEG_PARAMS"
+
+if workflow.is_main_process:
+    update_config(config, typed(workflow.config_settings.overwrite_config))
+    os.environ[FROZEN] = base64.b64encode(zlib.compress(canonical_json(config).encode())).decode()
+else:
+    config = json.loads(zlib.decompress(base64.b64decode(os.environ[FROZEN])))
 
 try:
     PARAMS = load_params(config)
@@ -192,6 +204,26 @@ def statistics_paths(wildcards):
     """Statistics of the training pack of every study's first variant, by data set."""
     packs = [PARAMS.pack(wildcards.preset, study, PARAMS.variants(study)[0], "train") for study in STUDIES]
     return {pack.dataset: f"{PACK}statistics.json".format(preset=wildcards.preset, **pack._asdict()) for pack in packs}
+
+
+def gpu_job(wildcards):
+    """What a training, or another job on a GPU, asks a cluster for."""
+    variant = f"{wildcards.get('study')}/{wildcards.get('variant')}"
+    return PARAMS.cluster.training_of.get(variant, PARAMS.cluster.training)
+
+
+def data_job(wildcards):
+    """What a job that makes data asks a cluster for."""
+    return PARAMS.cluster.data
+
+
+def asks(job):
+    """Resources of a rule, by the names that Slurm's executor knows; a retry asks for a multiple."""
+    return {
+        "slurm_partition": lambda wildcards: job(wildcards).partition,
+        "mem_mb": lambda wildcards, attempt: attempt * job(wildcards).memory,
+        "runtime": lambda wildcards, attempt: attempt * job(wildcards).minutes,
+    }
 
 
 def start_notes(preset, study, variant):

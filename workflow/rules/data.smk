@@ -33,6 +33,8 @@ rule synthesize_dataset:
     conda:
         "../envs/seg.yaml"
     threads: 2
+    resources:
+        **asks(data_job),
     params:
         layout=lambda wildcards: PARAMS.datasets[wildcards.dataset].layout,
         size=lambda wildcards: PARAMS.datasets[wildcards.dataset].size,
@@ -59,6 +61,8 @@ rule register_folder:
         dataset=datasets("folder"),
     conda:
         "../envs/seg.yaml"
+    resources:
+        **asks(data_job),
     params:
         code=code_digest("seg.data.manifest"),
     message:
@@ -79,6 +83,8 @@ rule pack_split:
     conda:
         "../envs/seg.yaml"
     threads: 2
+    resources:
+        **asks(data_job),
     params:
         layout=lambda wildcards: PARAMS.datasets[wildcards.dataset].layout,
         out=f"{PACK}{{split}}",
@@ -109,6 +115,8 @@ rule count_classes:
         "logs/{preset}/{dataset}-{height}x{width}.statistics.tsv"
     conda:
         "../envs/seg.yaml"
+    resources:
+        **asks(data_job),
     params:
         code=code_digest("seg.data.statistics", "seg.report.figures"),
     message:

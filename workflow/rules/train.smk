@@ -34,7 +34,9 @@ rule pretrain_backbone:
         "../envs/seg.yaml"
     threads: lambda wildcards: PARAMS.weights[wildcards.weights].pretext.threads
     resources:
+        **asks(gpu_job),
         gpu=1,
+        gpu_model=lambda wildcards: gpu_job(wildcards).gpu_model,
     params:
         task=lambda wildcards: PARAMS.weights[wildcards.weights].pretext.arguments(),
         code=code_digest("seg.weights.pretrain"),
@@ -63,7 +65,9 @@ rule train_variant:
         "../envs/seg.yaml"
     threads: lambda wildcards: recipe(wildcards).threads * recipe(wildcards).gpus
     resources:
+        **asks(gpu_job),
         gpu=lambda wildcards: recipe(wildcards).gpus,
+        gpu_model=lambda wildcards: gpu_job(wildcards).gpu_model,
     params:
         launch=lambda wildcards: launcher(recipe(wildcards).gpus),
         recipe=lambda wildcards: recipe(wildcards).json_line(),
@@ -101,7 +105,9 @@ rule evaluate_variant:
         "../envs/seg.yaml"
     threads: lambda wildcards: recipe(wildcards).threads
     resources:
+        **asks(gpu_job),
         gpu=1,
+        gpu_model=lambda wildcards: gpu_job(wildcards).gpu_model,
     params:
         code=model_digest("seg.evaluation.evaluate"),
     message:
