@@ -14,9 +14,17 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 STUDIES = 5
-RUN = "model.safetensors history.csv training.json metrics.json confusion.npy samples.png evaluation.json".split()
-TABLE = "table.csv table.md curves.png".split()
-PACKS = "val.json val.images.npy val.labels.npy train.json train.images.npy train.labels.npy".split()
+RUN = [
+    "model.safetensors",
+    "history.csv",
+    "training.json",
+    "metrics.json",
+    "confusion.npy",
+    "samples.png",
+    "evaluation.json",
+]
+TABLE = ["table.csv", "table.md", "curves.png"]
+PACKS = ["val.json", "val.images.npy", "val.labels.npy", "train.json", "train.images.npy", "train.labels.npy"]
 
 
 def finished(folder: Path, variants: int) -> None:

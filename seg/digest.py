@@ -18,6 +18,7 @@ _WITHOUT_EFFECT = frozenset(
 )
 
 
+@cache
 def code_digest(*modules: str) -> str:
     """SHA-256 (16 hexadecimal digits) over `modules` and all that they import from `seg`, however far.
 

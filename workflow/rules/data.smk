@@ -67,7 +67,26 @@ rule register_folder:
         "python -m seg.data.manifest --name {wildcards.dataset} --out {output} 2>&1 | tee {log}"
 
 
-rule pack_split:
+rule keep_manifest:
+    input:
+        "data/raw/{dataset}/manifest.json",
+    output:
+        "data/manifests/{dataset}.json",
+    log:
+        "logs/data/{dataset}.manifest.log",
+    benchmark:
+        "logs/data/{dataset}.manifest.tsv"
+    conda:
+        "../envs/seg.yaml"
+    message:
+        "Keep the manifest of {wildcards.dataset}"
+    shell:
+        "cp {input} {output} 2> {log}"
+
+
+# A checkpoint, because what comes after one is looked at anew when it has run: a pack that was not there and is made
+# again with the same content retrains nothing.
+checkpoint pack_split:
     input:
         raw,
     output:

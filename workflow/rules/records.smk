@@ -1,0 +1,67 @@
+"""What Snakemake knows of the results: a record a file in .snakemake/metadata, which DVC carries from clone to clone."""
+
+import json
+import shutil
+from base64 import urlsafe_b64decode
+
+RECORDS = Path(".snakemake/metadata")
+UNFINISHED = Path(".snakemake/incomplete")
+LOCKS = Path(".snakemake/locks")
+
+
+def records(folder):
+    """The records in a folder by the file that they are about.
+
+    Its path in base64 is the record's name, over several folders that begin with `@` where it were too long.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    names = ["".join(part.removeprefix("@") for part in path.relative_to(folder).parts) for path in files]
+    return {urlsafe_b64decode(name).decode(): path for name, path in zip(names, files, strict=True)}
+
+
+def own_copy(path):
+    """Put a copy in the place of a link. Snakemake writes records in place, and would through it into DVC's cache."""
+    part = UNFINISHED.with_name("copy.part")
+    shutil.copyfile(path, part)
+    part.replace(path)
+
+
+def sound(record):
+    """Whether a record can be read; what a lost machine or a full disk leaves may not."""
+    try:
+        return isinstance(json.loads(record.read_bytes()), dict)
+    except ValueError:
+        return False
+
+
+def set_aside(file, record):
+    """Take a damaged record away, and its file for what a killed job left, so that it is made again."""
+    say(f"warning: {record}: damaged; nothing tells any more what made {file}, so it is made again")
+    mark = UNFINISHED / record.relative_to(RECORDS)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text("{}", encoding="utf-8")
+    record.unlink()
+
+
+def mend_records(known):
+    """See that every record can be read, and written without harm to DVC's cache."""
+    for file, record in known.items():
+        if record.is_symlink() or record.stat().st_nlink > 1:
+            own_copy(record)
+        if not sound(record):
+            set_aside(file, record)
+
+
+def refuse_unknown_results(known):
+    """Stop where models came without their records: no change of a recipe would ever make them stale."""
+    models = [str(path) for path in Path("results", PARAMS.preset).glob("*/*/seed*/model.safetensors")]
+    unknown = sorted(set(models) - known.keys() - records(UNFINISHED).keys())
+    if unknown:
+        others = f" and {len(unknown) - 1} others" if unknown[1:] else ""
+        say(f"error: {unknown[0]}{others}: nothing tells what made it; `dvc pull .snakemake/metadata`, or delete it")
+        sys.exit(2)
+
+
+if workflow.is_main_process and not any(LOCKS.glob("*")):  # one that runs is writing records
+    mend_records(known := records(RECORDS))
+    refuse_unknown_results(known)
