@@ -196,7 +196,7 @@ STAGES = {
 
 def forget() -> None:
     """Forget what the modules held before they were changed."""
-    for function in (code_digest, digest._module_digest, digest._imports):
+    for function in (code_digest, digest._module_digest, digest._imports, digest._tree):
         function.cache_clear()
 
 

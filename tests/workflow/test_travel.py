@@ -108,11 +108,11 @@ def test_there_and_back_and_through_history(sent: Clone, arrived: Clone, tmp_pat
     nothing_to_do(first)
     assert table(first) == table(arrived) != old
 
-    lines = first.run("seg", "diff", "HEAD~1").splitlines()
+    lines = first.run("python", "-m", "seg.cli", "diff", "HEAD~1").splitlines()
     marks = {line.split()[1]: line for line in lines[1:]}
     assert [name for name, line in marks.items() if not line.endswith("unchanged")] == ["dice"]
     assert "intervals " in marks["dice"]
-    missing = first.run("seg", "diff", "HEAD~1", "--preset", "camvid", code=2)
+    missing = first.run("python", "-m", "seg.cli", "diff", "HEAD~1", "--preset", "camvid", code=2)
     assert missing.startswith("error: results/camvid/comparison.csv: missing")
 
     for commit_id, expected in (("HEAD~1", old), ("-", table(arrived))):

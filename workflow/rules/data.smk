@@ -84,9 +84,7 @@ rule keep_manifest:
         "cp {input} {output} 2> {log}"
 
 
-# A checkpoint, because what comes after one is looked at anew when it has run: a pack that was not there and is made
-# again with the same content retrains nothing.
-checkpoint pack_split:
+rule pack_split:
     input:
         raw,
     output:
@@ -135,3 +133,6 @@ rule count_classes:
     shell:
         "(python -m seg.data.statistics --pack {input.pack} --out {output.statistics} &&"
         " python -m seg.report.figures --statistics {output.statistics} --out {output.figure}) 2>&1 | tee {log}"
+
+
+compare_anew_after(rules.pack_split, [json_of(PARAMS.preset, pack) for pack in all_packs()])

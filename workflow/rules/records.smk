@@ -1,8 +1,11 @@
 """What Snakemake knows of the results: a record a file in .snakemake/metadata, which DVC carries from clone to clone."""
 
 import json
+import os
 import shutil
 from base64 import urlsafe_b64decode
+from contextlib import suppress
+from stat import S_ISREG
 
 RECORDS = Path(".snakemake/metadata")
 UNFINISHED = Path(".snakemake/incomplete")
@@ -14,9 +17,13 @@ def records(folder):
 
     Its path in base64 is the record's name, over several folders that begin with `@` where it were too long.
     """
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    names = ["".join(part.removeprefix("@") for part in path.relative_to(folder).parts) for path in files]
-    return {urlsafe_b64decode(name).decode(): path for name, path in zip(names, files, strict=True)}
+    found = {}
+    for parent, _, names in os.walk(folder):
+        start = "".join(part.removeprefix("@") for part in Path(parent).relative_to(folder).parts)
+        for name in names:
+            with suppress(ValueError):  # not one of Snakemake's
+                found[urlsafe_b64decode(start + name).decode()] = Path(parent, name)
+    return found
 
 
 def own_copy(path):
@@ -46,7 +53,8 @@ def set_aside(file, record):
 def mend_records(known):
     """See that every record can be read, and written without harm to DVC's cache."""
     for file, record in known.items():
-        if record.is_symlink() or record.stat().st_nlink > 1:
+        kind = record.lstat()
+        if not S_ISREG(kind.st_mode) or kind.st_nlink > 1:
             own_copy(record)
         if not sound(record):
             set_aside(file, record)
