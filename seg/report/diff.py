@@ -10,7 +10,6 @@ from typing import NamedTuple
 from seg.report.inputs import read_csv
 from seg.report.rows import ABSENT, METRICS
 
-_BARS = ("low", "high", "std")
 _SCORED = ("split", "images")  # what a score was taken on; of other images it is another quantity
 
 
@@ -42,18 +41,20 @@ def read_values(path: Path, metric: str) -> Values:
     """
     if metric not in METRICS:
         raise ValueError(f"--metric {metric}: unknown; known are {', '.join(METRICS)}")
-    columns = [metric, *(f"{metric}_{part}" for part in _BARS)]
-    rows = read_csv(path, ["study", "variant", *_SCORED, *columns], "run the workflow to its report")
+    rows = read_csv(path, ["study", "variant", *_SCORED, *_columns(metric)], "run the workflow to its report")
     try:
-        return {
-            (row["study"], row["variant"]): Value(
-                *(None if row[column] in ("", ABSENT) else float(row[column]) for column in columns),
-                scored=tuple(row[name] for name in _SCORED),
-            )
-            for row in rows
-        }
+        return {(row["study"], row["variant"]): _value(row, metric) for row in rows}
     except ValueError as error:
         raise ValueError(f"{path}: {error}; run the workflow to its report") from None
+
+
+def _value(row: dict[str, str], metric: str) -> Value:
+    score, low, high, std = (None if row[column] in ("", ABSENT) else float(row[column]) for column in _columns(metric))
+    return Value(score, low, high, std, tuple(row[name] for name in _SCORED))
+
+
+def _columns(metric: str) -> list[str]:
+    return [metric, f"{metric}_low", f"{metric}_high", f"{metric}_std"]
 
 
 def earlier_values(path: Path, commit: str, metric: str) -> Values:
