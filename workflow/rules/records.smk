@@ -7,9 +7,12 @@ from base64 import urlsafe_b64decode
 from contextlib import suppress
 from stat import S_ISREG
 
+from filelock import FileLock, Timeout
+
 RECORDS = Path(".snakemake/metadata")
 UNFINISHED = Path(".snakemake/incomplete")
 LOCKS = Path(".snakemake/locks")
+RUNNING = FileLock(".snakemake/running.lock")  # the system gives it back however a run ends
 
 
 def records(folder):
@@ -70,6 +73,33 @@ def refuse_unknown_results(known):
         sys.exit(2)
 
 
-if workflow.is_main_process and not any(LOCKS.glob("*")):  # one that runs is writing records
-    mend_records(known := records(RECORDS))
-    refuse_unknown_results(known)
+def take_turn():
+    """Be the only one that runs here, and take away the locks of one that was killed.
+
+    Snakemake's own do not hold: whoever ends, even with nothing to do, deletes those of the others.
+    """
+    LOCKS.parent.mkdir(exist_ok=True)
+    try:
+        RUNNING.acquire(blocking=False)
+    except Timeout:
+        return False
+    shutil.rmtree(LOCKS, ignore_errors=True)
+    return True
+
+
+def look_after_records():
+    """Before a run, and before a dry run unless another one is writing records."""
+    if take_turn():
+        mend_records(known := records(RECORDS))
+        if "--touch" not in sys.argv:  # which says that the results are good
+            refuse_unknown_results(known)
+        if DRY:
+            RUNNING.release()
+    elif not DRY:
+        say("error: another run is at work in this folder; wait for it, or look with `snakemake -n`")
+        sys.exit(2)
+
+
+DRY = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
+if workflow.is_main_process:
+    look_after_records()
