@@ -77,9 +77,8 @@ def earlier_values(path: Path, commit: str, metric: str) -> Values:
             sys.executable, "-m", "dvc", "get", ".", str(path), "--rev", known.stdout.strip(), "--out", str(copy)
         )
         if got.returncode:
-            raise ValueError(
-                f"{commit}: {path} is in no cache or remote; `dvc push` where it was made, or make it anew"
-            )
+            reason = "; ".join(line[7:] for line in got.stderr.splitlines() if line.startswith("ERROR: "))
+            raise ValueError(f"{commit}: DVC finds no {path} ({reason}); `dvc push` it where it was made")
         return read_values(copy, metric)
 
 
