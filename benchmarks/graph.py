@@ -43,8 +43,9 @@ def finished(folder: Path, variants: int) -> None:
     for name in _files(content):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"{name}\n")
-    for command in ("git init -q", "snakemake --touch --forceall --quiet all", "dvc commit --force --quiet"):
-        subprocess.run(command.split(), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    run(folder, *"snakemake --touch --forceall --quiet -- all data".split())
+    run(folder, *"dvc commit --force --quiet".split())
 
 
 def _study(variants: int) -> dict[str, Any]:
@@ -66,14 +67,15 @@ def _files(content: dict[str, Any]) -> list[str]:
         for name in RUN
     ]
     report = [f"results/demo/{name}" for name in ("comparison.csv", "index.html", "metrics.json")]
-    return ["data/raw/streets/manifest.json", "data/weights/none", *packs, *counted, *tables, *runs, *report]
+    data = ["data/raw/streets/manifest.json", "data/manifests/streets.json", "data/weights/none"]
+    return [*data, *packs, *counted, *tables, *runs, *report]
 
 
-def seconds(folder: Path, *command: str) -> tuple[float, str]:
-    """How long a program takes, and what it says."""
+def run(folder: Path, *command: str) -> tuple[str, float]:
+    """What a program of this environment says, and how many seconds it takes."""
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    return time.perf_counter() - start, done.stdout + done.stderr
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr, time.perf_counter() - start
 
 
 def main() -> None:
@@ -88,7 +90,7 @@ def main() -> None:
         for command, expected in programs.items():
             spent = []
             for _ in range(given.rounds):
-                took, said = seconds(Path(name), *command)
+                said, took = run(Path(name), *command)
                 if expected not in said:
                     sys.exit(f"{' '.join(command)}: {said[-2000:]}")
                 spent.append(took)
