@@ -44,8 +44,8 @@ def finished(folder: Path, variants: int) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"{name}\n")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    run(folder, *"snakemake --touch --forceall --quiet -- all data".split())
-    run(folder, *"dvc commit --force --quiet".split())
+    run(folder, "snakemake", "--touch", "--forceall", "--quiet", "--", "all", "data")
+    run(folder, "dvc", "commit", "--force", "--quiet")
 
 
 def _study(variants: int) -> dict[str, Any]:
