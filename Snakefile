@@ -1,6 +1,7 @@
 # Reruns published comparisons of segmentation models and tabulates them beside the published figures.
 #
 # data/raw/<dataset>/manifest.json                              download or synthesise   workflow/rules/data.smk
+# data/manifests/<dataset>.json                                 a copy, which travels
 # data/packs/<preset>/<dataset>-<height>x<width>/<split>.*      pack, count classes
 # data/weights/<name>.safetensors                               download or pretrain     workflow/rules/train.smk
 # results/<preset>/<study>/<variant>/seed<seed>/*               train, evaluate
@@ -18,6 +19,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/records.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
@@ -37,6 +39,7 @@ rule all:
 rule data:
     input:
         [pack_json(split)(variant) for variant in all_variants() for split in ("train", "val", "score")],
+        manifests(),
         [weights(variant) for variant in all_variants()],
 
 
@@ -47,3 +50,4 @@ localrules:  # on a cluster these run where Snakemake does: seconds long, or in 
     fetch_weights,
     tabulate_study,
     report_preset,
+    keep_manifest,

@@ -1,4 +1,4 @@
-"""What a person types: `seg show`, `seg predict`, `seg doctor`."""
+"""What a person types: `seg show`, `seg diff`, `seg predict`, `seg doctor`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +37,22 @@ def show(
     classes = len(class_table(row.layout, Path("data/raw", read.files(pack.dataset))).names)
     typer.echo(f"\n{recipe.model.name} for {classes} classes")
     for line in table(recipe, classes, pack.height, pack.width):
+        typer.echo(line)
+
+
+@app.command()
+def diff(
+    commit: Annotated[str, typer.Argument(help="with a dvc.lock, such as HEAD~1 or a branch")],
+    preset: Annotated[str | None, typer.Option(help="by default the one in params.yaml")] = None,
+    metric: Annotated[str, typer.Option(help="a column of comparison.csv")] = "miou",
+) -> None:
+    """Print the comparison against another commit's, value by value with intervals."""
+    from seg.params import read_params
+    from seg.report.diff import compare, earlier_values, read_values, table
+
+    path = Path("results", preset or read_params(Path("params.yaml")).preset, "comparison.csv")
+    now = read_values(path, metric)
+    for line in table(compare(earlier_values(path, commit, metric), now), metric):
         typer.echo(line)
 
 

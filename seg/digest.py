@@ -18,6 +18,7 @@ _WITHOUT_EFFECT = frozenset(
 )
 
 
+@cache
 def code_digest(*modules: str) -> str:
     """SHA-256 (16 hexadecimal digits) over `modules` and all that they import from `seg`, however far.
 
@@ -41,19 +42,23 @@ def code_digest(*modules: str) -> str:
 
 def tree_digest(source: str) -> str:
     """SHA-256 of what `source` does: blind to comments, docstrings, layout and the Python version."""
-    return hashlib.sha256("".join(_tokens(ast.parse(source))).encode()).hexdigest()
+    return _digest(ast.parse(source))
+
+
+def _digest(tree: ast.Module) -> str:
+    return hashlib.sha256("".join(_tokens(tree)).encode()).hexdigest()
 
 
 @cache
 def _module_digest(module: str) -> str:
-    return tree_digest(_source(module))
+    return _digest(_tree(module))
 
 
 @cache
 def _imports(module: str) -> tuple[str, ...]:
     """Modules of `seg` that a module imports at any level, packages above them included."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(_source(module))):
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -69,11 +74,12 @@ def _path(module: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def _source(module: str) -> str:
+@cache
+def _tree(module: str) -> ast.Module:
     path = _path(module)
     if path is None:
         raise ValueError(f"module {module} has no file below {PACKAGE}; name one that exists")
-    return path.read_text(encoding="utf-8")
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _tokens(node: object) -> Iterator[str]:

@@ -194,10 +194,15 @@ STAGES = {
 }
 
 
+def forget() -> None:
+    """Forget what the modules held before they were changed."""
+    for function in (code_digest, digest._module_digest, digest._imports, digest._tree):
+        function.cache_clear()
+
+
 def digests() -> dict[str, str]:
     """Digests of the stages' code as it lies on the disk now."""
-    digest._module_digest.cache_clear()
-    digest._imports.cache_clear()
+    forget()
     return {name: code_digest(*modules) for name, modules in STAGES.items()}
 
 
@@ -216,8 +221,7 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         return {name for name, value in digests().items() if value != before[name]}
 
     yield change
-    digest._module_digest.cache_clear()
-    digest._imports.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize(

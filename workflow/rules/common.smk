@@ -1,11 +1,13 @@
 """What the rules share: validated parameters, the digests of the code, where files lie."""
 
 import base64
+import gc
 import json
 import os
 import shlex
 import sys
 import zlib
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -14,6 +16,7 @@ from snakemake.utils import update_config
 
 # A stage is `python -m seg.<stage>` in the repository's folder, with the interpreter that runs Snakemake.
 sys.path.insert(0, str(workflow.basedir))
+gc.set_threshold(100_000)  # a graph of jobs is no garbage; to look for some less often saves a quarter of the time
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 from seg.console import say
@@ -69,6 +72,11 @@ TABLE = "results/{preset}/{study}/"
 RUN = f"{TABLE}{{variant}}/seed{{seed}}/"
 
 
+# What a variant comes to is asked for by every input and parameter of its jobs.
+recipe_of = cache(PARAMS.recipe)
+pack_of = cache(PARAMS.pack)
+
+
 def json_of(preset, pack):
     """The `.json` of a pack."""
     return f"{PACK}{pack.split}.json".format(preset=preset, **pack._asdict())
@@ -78,7 +86,7 @@ def pack_json(split):
     """An input function: the `.json` of the pack that a variant uses for a split; it holds the pixels' digests."""
 
     def path(wildcards):
-        return json_of(wildcards.preset, PARAMS.pack(wildcards.preset, wildcards.study, wildcards.variant, split))
+        return json_of(wildcards.preset, pack_of(wildcards.preset, wildcards.study, wildcards.variant, split))
 
     return path
 
@@ -93,14 +101,33 @@ def pack_pixels(split):
     return paths
 
 
-def missing_data():
-    """A line for every data set whose packs are to be made and that only a person can get."""
-    packs = {
-        PARAMS.pack(variant.preset, variant.study, variant.variant, split)
+def all_packs():
+    """The packs of every variant under the chosen preset."""
+    return {
+        pack_of(variant.preset, variant.study, variant.variant, split)
         for variant in all_variants()
         for split in ("train", "val", "score")
     }
-    names = sorted({PARAMS.files(pack.dataset) for pack in packs if not Path(json_of(PARAMS.preset, pack)).exists()})
+
+
+def manifests():
+    """The kept manifest of every data set that the chosen preset packs."""
+    return sorted({f"data/manifests/{PARAMS.files(pack.dataset)}.json" for pack in all_packs()})
+
+
+def compare_anew_after(proxy, files):
+    """Have what follows a rule compared by content when it has run, where its files are not all there.
+
+    What was left behind and is made again the same then reruns nothing. Snakemake does so after a checkpoint; always
+    one, it would look at the whole graph twice.
+    """
+    proxy.rule.is_checkpoint = not all(Path(file).exists() for file in files)
+
+
+def missing_data():
+    """A line for every data set whose packs are to be made and that only a person can get."""
+    packs = [pack for pack in all_packs() if not Path(json_of(PARAMS.preset, pack)).exists()]
+    names = sorted({PARAMS.files(pack.dataset) for pack in packs})
     fetched = [name for name in names if origin(name) == "downloaded"]
     own = [Path("data/raw", name) for name in names if origin(name) == "folder"]
     return missing(fetched, Path("data/archives"), Path("data/raw")) + [
@@ -129,7 +156,7 @@ def all_variants():
 
 def recipe(wildcards):
     """The recipe of a training."""
-    return PARAMS.recipe(wildcards.preset, wildcards.study, wildcards.variant, int(wildcards.seed))
+    return recipe_of(wildcards.preset, wildcards.study, wildcards.variant, int(wildcards.seed))
 
 
 def raw(wildcards):
@@ -202,7 +229,7 @@ def backbones(pretrained_here):
 
 def statistics_paths(wildcards):
     """Statistics of the training pack of every study's first variant, by data set."""
-    packs = [PARAMS.pack(wildcards.preset, study, PARAMS.variants(study)[0], "train") for study in STUDIES]
+    packs = [pack_of(wildcards.preset, study, PARAMS.variants(study)[0], "train") for study in STUDIES]
     return {pack.dataset: f"{PACK}statistics.json".format(preset=wildcards.preset, **pack._asdict()) for pack in packs}
 
 
@@ -228,7 +255,7 @@ def asks(job):
 
 def start_notes(preset, study, variant):
     """What the table says of a backbone that does not start at random."""
-    start = PARAMS.recipe(preset, study, variant, PARAMS.seeds[0])
+    start = recipe_of(preset, study, variant, PARAMS.seeds[0])
     if not start.weights:
         return []
     return [f"The backbone starts from {start.weights}{' and stays as it is' if start.frozen else ''}."]

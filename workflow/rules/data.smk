@@ -71,6 +71,23 @@ rule register_folder:
         "python -m seg.data.manifest --name {wildcards.dataset} --out {output} 2>&1 | tee {log}"
 
 
+rule keep_manifest:
+    input:
+        "data/raw/{dataset}/manifest.json",
+    output:
+        "data/manifests/{dataset}.json",
+    log:
+        "logs/data/{dataset}.manifest.log",
+    benchmark:
+        "logs/data/{dataset}.manifest.tsv"
+    conda:
+        "../envs/seg.yaml"
+    message:
+        "Keep the manifest of {wildcards.dataset}"
+    shell:
+        "cp {input} {output} 2> {log}"
+
+
 rule pack_split:
     input:
         raw,
@@ -124,3 +141,6 @@ rule count_classes:
     shell:
         "(python -m seg.data.statistics --pack {input.pack} --out {output.statistics} &&"
         " python -m seg.report.figures --statistics {output.statistics} --out {output.figure}) 2>&1 | tee {log}"
+
+
+compare_anew_after(rules.pack_split, [json_of(PARAMS.preset, pack) for pack in all_packs()])

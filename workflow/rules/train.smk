@@ -46,6 +46,10 @@ rule pretrain_backbone:
         "python -m seg.weights.pretrain {params.task} --out {output} 2>&1 | tee {log}"
 
 
+for rule in (rules.fetch_weights, rules.pretrain_backbone):
+    compare_anew_after(rule, [file for variant in all_variants() for file in weights(variant)])
+
+
 rule train_variant:
     input:
         train=pack_json("train"),

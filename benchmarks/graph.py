@@ -1,0 +1,101 @@
+"""What it costs to find out that a thousand finished variants need nothing: `snakemake -n` and `dvc status`."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+STUDIES = 5
+RUN = [
+    "model.safetensors",
+    "history.csv",
+    "training.json",
+    "metrics.json",
+    "confusion.npy",
+    "samples.png",
+    "evaluation.json",
+]
+TABLE = ["table.csv", "table.md", "curves.png"]
+PACKS = ["val.json", "val.images.npy", "val.labels.npy", "train.json", "train.images.npy", "train.labels.npy"]
+
+
+def finished(folder: Path, variants: int) -> None:
+    """A copy of the project with so many variants in five studies, whose results are there, and known to both engines.
+
+    The files hold a line each; what Snakemake knows of them it writes itself (`--touch`).
+    """
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for file in listed.splitlines():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, folder / file)
+    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content["studies"] = {f"study{k}": _study(variants // STUDIES) for k in range(STUDIES)}
+    content["presets"]["demo"]["epochs_of"] = {}
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    for name in _files(content):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{name}\n")
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    run(folder, "snakemake", "--touch", "--forceall", "--quiet", "--", "all", "data")
+    run(folder, "dvc", "commit", "--force", "--quiet")
+
+
+def _study(variants: int) -> dict[str, Any]:
+    defaults = {"model": {"name": "fcn"}, "loss": "cross_entropy", "batch": 4, "epochs": 30, "train_size": 0.5}
+    rows = {f"variant{k}": {"lr": (k + 1) * 1e-5} for k in range(variants)}
+    about = {"title": "Learning rates", "source": "none", "dataset": "cityscapes", "classes": ["car"]}
+    return {**about, "defaults": defaults, "variants": rows}
+
+
+def _files(content: dict[str, Any]) -> list[str]:
+    """Every file that the workflow would have made."""
+    packs = [f"data/packs/demo/streets-{size}/{name}" for size in ("256x384", "128x192") for name in PACKS]
+    counted = [f"data/packs/demo/streets-128x192/{name}" for name in ("statistics.json", "classes.png")]
+    tables = [f"results/demo/{study}/{name}" for study in content["studies"] for name in TABLE]
+    runs = [
+        f"results/demo/{study}/{variant}/seed0/{name}"
+        for study, row in content["studies"].items()
+        for variant in row["variants"]
+        for name in RUN
+    ]
+    report = [f"results/demo/{name}" for name in ("comparison.csv", "index.html", "metrics.json")]
+    data = ["data/raw/streets/manifest.json", "data/manifests/streets.json", "data/weights/none"]
+    return [*data, *packs, *counted, *tables, *runs, *report]
+
+
+def run(folder: Path, *command: str) -> tuple[str, float]:
+    """What a program of this environment says, and how many seconds it takes."""
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr, time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the medians of several rounds; end with an error where there was something to do."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.graph", description=__doc__)
+    parser.add_argument("--variants", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    programs = {("snakemake", "-n"): "Nothing to be done", ("dvc", "status"): "up to date"}
+    with tempfile.TemporaryDirectory() as name:
+        finished(Path(name), given.variants)
+        for command, expected in programs.items():
+            spent = []
+            for _ in range(given.rounds):
+                said, took = run(Path(name), *command)
+                if expected not in said:
+                    sys.exit(f"{' '.join(command)}: {said[-2000:]}")
+                spent.append(took)
+            print(f"{' '.join(command)}, {given.variants} variants: {median(spent):.2f} s")
+
+
+if __name__ == "__main__":
+    main()

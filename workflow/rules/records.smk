@@ -1,0 +1,105 @@
+"""What Snakemake knows of the results: a record a file in .snakemake/metadata, which DVC carries from clone to clone."""
+
+import json
+import os
+import shutil
+from base64 import urlsafe_b64decode
+from contextlib import suppress
+from stat import S_ISREG
+
+from filelock import FileLock, Timeout
+
+RECORDS = Path(".snakemake/metadata")
+UNFINISHED = Path(".snakemake/incomplete")
+LOCKS = Path(".snakemake/locks")
+RUNNING = FileLock(".snakemake/running.lock")  # the system gives it back however a run ends
+
+
+def records(folder):
+    """The records in a folder by the file that they are about.
+
+    Its path in base64 is the record's name, over several folders that begin with `@` where it were too long.
+    """
+    found = {}
+    for parent, _, names in os.walk(folder):
+        start = "".join(part.removeprefix("@") for part in Path(parent).relative_to(folder).parts)
+        for name in names:
+            with suppress(ValueError):  # not one of Snakemake's
+                found[urlsafe_b64decode(start + name).decode()] = Path(parent, name)
+    return found
+
+
+def own_copy(path):
+    """Put a copy in the place of a link. Snakemake writes records in place, and would through it into DVC's cache."""
+    part = UNFINISHED.with_name("copy.part")
+    shutil.copyfile(path, part)
+    part.replace(path)
+
+
+def sound(record):
+    """Whether a record can be read; what a lost machine or a full disk leaves may not."""
+    try:
+        return isinstance(json.loads(record.read_bytes()), dict)
+    except ValueError:
+        return False
+
+
+def set_aside(file, record):
+    """Take a damaged record away, and its file for what a killed job left, so that it is made again."""
+    say(f"warning: {record}: damaged; nothing tells any more what made {file}, so it is made again")
+    mark = UNFINISHED / record.relative_to(RECORDS)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text("{}", encoding="utf-8")
+    record.unlink()
+
+
+def mend_records(known):
+    """See that every record can be read, and written without harm to DVC's cache."""
+    for file, record in known.items():
+        kind = record.lstat()
+        if not S_ISREG(kind.st_mode) or kind.st_nlink > 1:
+            own_copy(record)
+        if not sound(record):
+            set_aside(file, record)
+
+
+def refuse_unknown_results(known):
+    """Stop where models came without their records: no change of a recipe would ever make them stale."""
+    models = [str(path) for path in Path("results", PARAMS.preset).glob("*/*/seed*/model.safetensors")]
+    unknown = sorted(set(models) - known.keys() - records(UNFINISHED).keys())
+    if unknown:
+        others = f" and {len(unknown) - 1} others" if unknown[1:] else ""
+        say(f"error: {unknown[0]}{others}: nothing tells what made it; `dvc pull .snakemake/metadata`, or delete it")
+        sys.exit(2)
+
+
+def take_turn():
+    """Be the only one that runs here, and take away the locks of one that was killed.
+
+    Snakemake's own do not hold: whoever ends, even with nothing to do, deletes those of the others.
+    """
+    LOCKS.parent.mkdir(exist_ok=True)
+    try:
+        RUNNING.acquire(blocking=False)
+    except Timeout:
+        return False
+    shutil.rmtree(LOCKS, ignore_errors=True)
+    return True
+
+
+def look_after_records():
+    """Before a run, and before a dry run unless another one is writing records."""
+    if take_turn():
+        mend_records(known := records(RECORDS))
+        if "--touch" not in sys.argv:  # which says that the results are good
+            refuse_unknown_results(known)
+        if DRY:
+            RUNNING.release()
+    elif not DRY:
+        say("error: another run is at work in this folder; wait for it, or look with `snakemake -n`")
+        sys.exit(2)
+
+
+DRY = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
+if workflow.is_main_process:
+    look_after_records()
