@@ -7,7 +7,7 @@ Python versions and the digest may not.
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +46,9 @@ def tree_digest(source: str) -> str:
 
 
 def _digest(tree: ast.Module) -> str:
-    return hashlib.sha256("".join(_tokens(tree)).encode()).hexdigest()
+    tokens: list[str] = []
+    _put_tokens(tree, tokens.append)
+    return hashlib.sha256("".join(tokens).encode()).hexdigest()
 
 
 @cache
@@ -82,29 +84,29 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _tokens(node: object) -> Iterator[str]:
+def _put_tokens(node: object, put: Callable[[str], None]) -> None:
     """The tree in prefix form. Empty fields are left out: newer Pythons add some, such as `type_params`."""
     if isinstance(node, ast.Constant):
-        yield f"({type(node.value).__name__} {node.value!r})"
+        put(f"({type(node.value).__name__} {node.value!r})")
     elif isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for field, raw in sorted(ast.iter_fields(node)):
-            value = raw
-            if field == "body" and isinstance(raw, list):
-                value = _without_docstring(node, raw)
+        put(f"({type(node).__name__}")
+        for field in sorted(node._fields):
+            value = getattr(node, field, None)
+            if field == "body" and isinstance(value, list):
+                value = _without_docstring(node, value)
             elif field == "values" and isinstance(node, ast.JoinedStr):
-                value = _joined(raw)
+                value = _joined(node.values)
             if value is not None and value != [] and field not in ("ctx", "kind", "type_comment"):
-                yield f" {field}="
-                yield from _tokens(value)
-        yield ")"
+                put(f" {field}=")
+                _put_tokens(value, put)
+        put(")")
     elif isinstance(node, list):
-        yield "["
+        put("[")
         for item in node:
-            yield from _tokens(item)
-        yield "]"
+            _put_tokens(item, put)
+        put("]")
     else:
-        yield repr(node)
+        put(repr(node))
 
 
 def _without_docstring(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:
