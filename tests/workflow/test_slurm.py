@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.workflow
 STUDY = "cityscapes_fcn"
 TABLE = f"results/demo/{STUDY}/table.csv"
 TRAININGS = {f"{STUDY}/baseline": 600, f"{STUDY}/dice": 700}  # MB that each asks for
+PLUGIN = "snakemake_executor_plugin_slurm"
 # Jobs are looked at every second as long as one ends between two looks; then a user would wait longer.
 QUICK = ("--slurm-init-seconds-before-status-checks=1", "--seconds-between-status-checks=1", "--latency-wait=20")
 
@@ -28,8 +30,10 @@ QUICK = ("--slurm-init-seconds-before-status-checks=1", "--seconds-between-statu
 def slurm(tmp_path: Path) -> Iterator[Slurm]:
     """A cluster of one node. Where Slurm is not installed, CI fails and others are told."""
     absent = [program for program in PROGRAMS if not shutil.which(program)]
+    absent += [PLUGIN] if not find_spec(PLUGIN) else []
     if absent:
-        reason = f"Slurm cannot be tried here: no {', '.join(absent)}; apt-get install slurm-wlm munge"
+        mend = "apt-get install slurm-wlm munge; pip install '.[slurm]'"
+        reason = f"Slurm cannot be tried here: no {', '.join(absent)}; {mend}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
