@@ -25,6 +25,7 @@ def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int
     for part, values in zip(PIXEL_PARTS, (images, table.train_ids()[ids]), strict=True):
         np.save(folder / f"train.{part}.npy", values)
     about = {"split": "train", "images": samples, "height": height, "width": width, "classes": table.names}
+    about |= {"scored": table.scored, "id_pixels": np.bincount(ids.ravel(), minlength=len(table.ids)).tolist()}
     about |= {"palette": table.palette, "names": [f"street {i}" for i in range(samples)]}
     write_json(folder / "train.json", about)
     return folder / "train.json"

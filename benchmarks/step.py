@@ -27,13 +27,13 @@ def measure() -> list[Row]:
 
 def _measured(name: str, side: int, steps: int) -> list[Row]:
     """An epoch of `steps` steps; both read every batch from a pack and scale it."""
-    recipe = _recipe(name)
+    chosen = recipe(name)
     with TemporaryDirectory() as folder:
         pack = Pack(street_pack(Path(folder), BATCH * steps, side, side))
-        trainer = Trainer(recipe, pack, pack, torch.device("cpu"), workers=0)
-        progress = Progress(recipe.epochs, len(pack))
+        trainer = Trainer(chosen, pack, pack, torch.device("cpu"), workers=0)
+        progress = Progress(chosen.epochs, len(pack))
         network = build_model(name, len(pack.classes), {})
-        optimizer = torch.optim.Adam(network.parameters(), recipe.lr)
+        optimizer = torch.optim.Adam(network.parameters(), chosen.lr)
 
         def plain() -> None:
             for start in range(0, len(pack), BATCH):
@@ -54,9 +54,12 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
         )
 
 
-def _recipe(name: str) -> Recipe:
+def recipe(name: str) -> Recipe:
+    """An epoch of a network of the Cityscapes study, as plainly as its peer does it."""
     return Recipe(
         model=Model(name=name),
+        weights=None,
+        frozen=False,
         loss="cross_entropy",
         optimizer="adam",
         lr=1e-4,
