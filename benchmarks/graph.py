@@ -23,7 +23,7 @@ RUN = [
     "samples.png",
     "evaluation.json",
 ]
-TABLE = ["table.csv", "table.md", "curves.png"]
+TABLE = ["table.csv", "pairs.csv", "table.md", "curves.png"]
 PACKS = ["val.json", "val.images.npy", "val.labels.npy", "train.json", "train.images.npy", "train.labels.npy"]
 
 
@@ -38,7 +38,7 @@ def finished(folder: Path, variants: int) -> None:
         shutil.copy2(ROOT / file, folder / file)
     content = yaml.safe_load((folder / "params.yaml").read_text())
     content["studies"] = {f"study{k}": _study(variants // STUDIES) for k in range(STUDIES)}
-    content["presets"]["demo"]["epochs_of"] = {}
+    content["presets"]["demo"]["epochs_of"] = content["cluster"]["training_of"] = {}
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     for name in _files(content):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
