@@ -14,6 +14,7 @@ from seg.data.layouts import IGNORE
 if TYPE_CHECKING:
     import torch
 
+_ROW = 2**15  # pixels a row: OpenCV shares rows among its threads
 _PART = 2**24  # pixels a histogram is taken over: OpenCV gives counts as float32, which is exact up to here
 
 
@@ -61,12 +62,14 @@ def _check(labels: "np.ndarray | torch.Tensor", prediction: "np.ndarray | torch.
 
 def _joint(labels: np.ndarray, prediction: np.ndarray, bins: int) -> np.ndarray:
     """Histogram (256, bins) int64 over the pairs of label and prediction, without predictions from `bins` on."""
-    # As one row OpenCV counts in one thread: a second brings little here, and a busy core would be waited for.
-    truth, guess = labels.reshape(1, -1), prediction.reshape(1, -1)
+    truth, guess = labels.reshape(-1), prediction.reshape(-1)
+    whole = truth.size // _ROW * _ROW
+    spans = [(start, min(start + _PART, whole), _ROW) for start in range(0, whole, _PART)]
+    spans += [(whole, truth.size, truth.size - whole)] if whole < truth.size else []
     total = np.zeros((bins, 256), np.int64)
-    for start in range(0, truth.size, _PART):
-        part = np.s_[:, start : start + _PART]
-        codes = cv2.merge([truth[part], guess[part]]).view("<u2")  # label + 256 * prediction
+    for start, stop, width in spans:
+        pair = [values[start:stop].reshape(-1, width) for values in (truth, guess)]
+        codes = cv2.merge(pair).view("<u2")  # label + 256 * prediction
         counts = cv2.calcHist([codes], [0], None, [bins * 256], [0, bins * 256])
         total += counts.reshape(bins, 256).astype(np.int64)
     return total.T
