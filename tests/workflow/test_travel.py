@@ -169,16 +169,24 @@ def test_a_remote_on_s3(sent: Clone, bucket: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["hardlink", "symlink"])
-def test_no_type_of_cache_lets_snakemake_write_into_it(arrived: Clone, kind: str) -> None:
+def test_a_cache_that_snakemake_would_write_into_is_refused(arrived: Clone, kind: str) -> None:
     arrived.run("dvc", "config", "--local", "cache.type", kind)
     arrived.run("dvc", "pull")
     page = record(arrived, "results/demo/index.html")
     assert page.is_symlink() or page.stat().st_nlink > 1
+    refusal = re.compile(
+        rf"^error: {RECORDS}/\S+: a link into DVC's cache, which a run would write into; ", re.MULTILINE
+    )
     arrived.edit("workflow/resources/published.csv", "baseline,val,miou,,0.2210", "baseline,val,miou,,0.2211")
-    arrived.run("dvc", "repro")
-    nothing_to_do(arrived)
+    for command, code in ((["snakemake", "-n"], 2), (["snakemake", "--cores", "4"], 2), (["dvc", "repro"], 255)):
+        assert len(refusal.findall(arrived.run(*command, code=code))) == 1
     for path in (arrived.path / ".dvc/cache/files/md5").glob("??/*"):
         assert hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name.removesuffix(".dir")
+    arrived.run("dvc", "config", "--local", "cache.type", "copy")
+    arrived.run("dvc", "checkout", "--relink")
+    assert arrived.scheduled() == ["Report preset demo", "Tabulate cityscapes_fcn"]
+    arrived.run("dvc", "repro")
+    nothing_to_do(arrived)
 
 
 def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:

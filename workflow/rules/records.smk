@@ -29,11 +29,16 @@ def records(folder):
     return found
 
 
-def own_copy(path):
-    """Put a copy in the place of a link. Snakemake writes records in place, and would through it into DVC's cache."""
-    part = UNFINISHED.with_name("copy.part")
-    shutil.copyfile(path, part)
-    part.replace(path)
+def refuse_links(known):
+    """Stop where records are links into DVC's cache, for Snakemake would write through them."""
+    for record in known.values():
+        kind = record.lstat()
+        if not S_ISREG(kind.st_mode) or kind.st_nlink > 1:
+            say(
+                f"error: {record}: a link into DVC's cache, which a run would write into;"
+                " `dvc config --local cache.type copy`, then `dvc checkout --relink`"
+            )
+            sys.exit(2)
 
 
 def sound(record):
@@ -54,11 +59,8 @@ def set_aside(file, record):
 
 
 def mend_records(known):
-    """See that every record can be read, and written without harm to DVC's cache."""
+    """See that every record can be read."""
     for file, record in known.items():
-        kind = record.lstat()
-        if not S_ISREG(kind.st_mode) or kind.st_nlink > 1:
-            own_copy(record)
         if not sound(record):
             set_aside(file, record)
 
@@ -90,7 +92,8 @@ def take_turn():
 def look_after_records():
     """Before a run, and before a dry run unless another one is writing records."""
     if take_turn():
-        mend_records(known := records(RECORDS))
+        refuse_links(known := records(RECORDS))
+        mend_records(known)
         if "--touch" not in sys.argv:  # which says that the results are good
             refuse_unknown_results(known)
         if DRY:

@@ -32,6 +32,7 @@ rule tabulate_study:
         ],
         seeds=PARAMS.seeds,
         notes=lambda wildcards: study_notes(wildcards.preset, wildcards.study),
+        figures=contents("workflow/resources/published.csv"),
         code=code_digest("seg.report.table"),
     message:
         "Tabulate {wildcards.study}"
@@ -59,6 +60,7 @@ rule report_preset:
         "../envs/seg.yaml"
     params:
         title=lambda wildcards: PARAMS.presets[wildcards.preset].title,
+        look=contents("seg/report/index.html.j2", "seg/report/page.css"),
         studies=lambda wildcards: " ".join(f"--study {study}=results/{wildcards.preset}/{study}" for study in STUDIES),
         statistics=lambda wildcards: " ".join(
             f"--statistics {dataset}={path}" for dataset, path in statistics_paths(wildcards).items()
