@@ -30,6 +30,7 @@ rule pretrain_backbone:
         "logs/weights/{weights}.pretrain.tsv"
     wildcard_constraints:
         weights=backbones(pretrained_here=True),
+    priority: 1  # trainings wait for it
     conda:
         "../envs/seg.yaml"
     threads: lambda wildcards: PARAMS.weights[wildcards.weights].pretext.threads
