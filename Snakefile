@@ -33,7 +33,7 @@ rule all:
     default_target: True
     input:
         expand("results/{preset}/{name}", preset=PARAMS.preset, name=["index.html", "comparison.csv", "metrics.json"]),
-        missing_results(),
+        missing_results(rules.train_variant, rules.evaluate_variant),
 
 
 rule data:

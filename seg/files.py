@@ -55,22 +55,33 @@ def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
             part.unlink(missing_ok=True)
 
 
+def locked(path: Path, flags: int = os.O_RDONLY) -> int | None:
+    """Open a file or folder that no other process has locked, and lock it; None where one has.
+
+    The lock holds until the file is closed; however the process ends, the system closes it.
+    """
+    handle = os.open(path, flags, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except OSError:  # a network's file system that locks nothing
+        pass
+    return handle
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a folder, made where it is missing, for this process alone; however the process ends, it is free again.
+    """Hold a folder, made where it is missing, for this process alone.
 
     Raises:
         ValueError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise ValueError(f"{folder}: another process writes here; wait for it or stop it, then run again") from None
-    except OSError:  # a network's file system that locks no folders
-        pass
+    handle = locked(folder)
+    if handle is None:
+        raise ValueError(f"{folder}: another process writes here; wait for it or stop it, then run again")
     try:
         yield
     finally:

@@ -4,7 +4,6 @@ The locks are files in the system's temporary folder, one a GPU, and last as lon
 system lets go of them.
 """
 
-import fcntl
 import os
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 
 from seg.console import say
+from seg.files import locked
 
 _ASK_EVERY = 1.0  # seconds
 _HELD: dict[int, int] = {}  # index of a GPU -> the open file whose lock this process keeps
@@ -38,7 +38,7 @@ def take(count: int = 1) -> list[int]:
     waiting = False
     while len(_HELD) < count:
         for index, name in enumerate(names):
-            if index not in _HELD and len(_HELD) < count and (handle := _locked(name)) is not None:
+            if index not in _HELD and len(_HELD) < count and (handle := _lock(name)) is not None:
                 _HELD[index] = handle
         if len(_HELD) < count:
             for index in list(_HELD):  # all or none, or two that want all would wait for each other for ever
@@ -50,14 +50,8 @@ def take(count: int = 1) -> list[int]:
     return sorted(_HELD)[:count]
 
 
-def _locked(name: str) -> int | None:
-    """A file whose lock this process now has, or None where another one has it."""
+def _lock(name: str) -> int | None:
+    """The open lock file of a GPU that no other process has, or None."""
     path = Path(tempfile.gettempdir(), f"seg-gpu-{name}.lock")
     # Read-only suffices for a lock, and so another user's file does; a link laid there is not followed.
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | (0 if path.exists() else os.O_CREAT), 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+    return locked(path, os.O_RDONLY | os.O_NOFOLLOW | (0 if path.exists() else os.O_CREAT))

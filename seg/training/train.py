@@ -87,36 +87,41 @@ def train(
         inputs = [sha256(path) for path in (train_pack, val_pack, weights) if path]
         states = States(outputs.model.parent, _digest(trainer, inputs, code))
         course = _fit(trainer, states, outputs.events, clock, save_every)
-        if not first():
-            return
-        about = {
-            "classes": packs[0].classes,
-            "palette": packs[0].about["palette"],
-            "precision": trainer.precision,
-            "weights": trainer.weights,
-            "versions": versions(),
-            "code": code,
-        }
-        parameters = list(trainer.model.parameters())
-        cost = about | {
-            "parameters": sum(parameter.numel() for parameter in parameters),
-            "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-            "epochs": course.epoch,
-            "best_epoch": course.best,
-            "device": str(device),
-            "machine": machine(device),
-            "commit": commit(),
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": course.seconds,
-            "images_per_second": course.epoch * len(packs[0]) / course.seconds,
-            "peak_memory_bytes": peak_memory(device),
-            "recipe": recipe.model_dump(mode="json"),
-        }
-        with written_whole(outputs.model, outputs.history, outputs.cost) as (model_part, history_part, cost_part):
-            save_checkpoint(model_part, trainer.model, recipe, about)
-            history_part.write_text(_csv(course.history), encoding="utf-8")
-            cost_part.write_text(canonical_json(cost) + "\n", encoding="utf-8")
-        states.clear()
+        if first():
+            _write(trainer, course, outputs, code, started)
+            states.clear()
+
+
+def _write(trainer: Trainer, course: Course, outputs: Outputs, code: str, started: datetime) -> None:
+    """Write checkpoint, history and cost, all or none."""
+    recipe, pack, device = trainer.recipe, trainer.train_loader.pack, trainer.device
+    about = {
+        "classes": pack.classes,
+        "palette": pack.about["palette"],
+        "precision": trainer.precision,
+        "weights": trainer.weights,
+        "versions": versions(),
+        "code": code,
+    }
+    parameters = list(trainer.model.parameters())
+    cost = about | {
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        "epochs": course.epoch,
+        "best_epoch": course.best,
+        "device": str(device),
+        "machine": machine(device),
+        "commit": commit(),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": course.seconds,
+        "images_per_second": course.epoch * len(pack) / course.seconds,
+        "peak_memory_bytes": peak_memory(device),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    with written_whole(outputs.model, outputs.history, outputs.cost) as (model_part, history_part, cost_part):
+        save_checkpoint(model_part, trainer.model, recipe, about)
+        history_part.write_text(_csv(course.history), encoding="utf-8")
+        cost_part.write_text(canonical_json(cost) + "\n", encoding="utf-8")
 
 
 def _digest(trainer: Trainer, inputs: list[str], code: str) -> str:

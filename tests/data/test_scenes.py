@@ -20,21 +20,6 @@ def many() -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images), np.stack(labels)
 
 
-@pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 47), (96, 192), (128, 64)])
-def test_image_and_labels_have_the_size_asked_for(height: int, width: int) -> None:
-    image, labels = rendered(3, height, width)
-    assert image.shape == (height, width, 3)
-    assert labels.shape == (height, width)
-    assert image.dtype == labels.dtype == np.uint8
-
-
-def test_the_same_generator_gives_the_same_bits_and_another_gives_another_scene() -> None:
-    once, again, other = rendered(5), rendered(5), rendered(6)
-    assert np.array_equal(once[0], again[0])
-    assert np.array_equal(once[1], again[1])
-    assert (once[1] != other[1]).mean() > 0.1
-
-
 def test_a_scene_is_the_same_street_at_every_size() -> None:
     for k in range(8):
         small, large = rendered(k)[1], rendered(k, 288, 576)[1]

@@ -1,5 +1,8 @@
-"""What references of several networks share: weights that show their place, and skips of odd sides."""
+"""What references of several networks share: weights that show their place, initial draws, and skips of odd sides."""
 
+import math
+
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -28,3 +31,13 @@ def joined(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:
     whole = deconv.bias.view(1, -1, 1, 1).expand(len(up), -1, *skip.shape[-2:]).clone()
     whole[..., : up.shape[2], : up.shape[3]] = up
     return torch.cat([skip, whole], dim=1)
+
+
+def assert_xavier(model: nn.Module, rel: float = 0.1) -> None:
+    """Convolutions are uniform within Glorot and Bengio's bound, with its deviation to `rel`, and biases zero."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            bound = math.sqrt(6 / (math.prod(module.kernel_size) * (module.in_channels + module.out_channels)))
+            assert module.weight.abs().max() <= bound
+            assert module.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=rel)
+            assert module.bias is None or not module.bias.any()

@@ -1,11 +1,10 @@
 """The FCN against a plain restatement of its table, layer after layer, with the same weights."""
 
-import math
 from itertools import pairwise
 
 import pytest
 import torch
-from references import perturbed
+from references import assert_xavier, perturbed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -90,15 +89,7 @@ def test_odd_sides_come_back_by_the_output_padding_of_their_twin(size: tuple[int
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
 def test_weights_are_xavier_uniform_and_biases_zero(options: dict) -> None:
     torch.manual_seed(0)
-    for module in build(19, **options).modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            kernel = module.kernel_size[0] ** 2
-            bound = math.sqrt(6 / (kernel * (module.in_channels + module.out_channels)))
-            assert module.weight.abs().max() <= bound
-            assert module.weight.std().item() == pytest.approx(
-                bound / math.sqrt(3), rel=0.1
-            )  # of a uniform distribution
-            assert module.bias is None or not module.bias.any()
+    assert_xavier(build(19, **options))
 
 
 def test_activations_are_what_the_option_says() -> None:

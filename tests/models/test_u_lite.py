@@ -1,10 +1,8 @@
 """U-Lite against its layers written out by hand, with the same weights."""
 
-import math
-
 import pytest
 import torch
-from references import copy, joined
+from references import assert_xavier, copy, joined
 from torch import Tensor, nn
 
 from seg.models.u_lite import build
@@ -89,13 +87,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 
 def test_weights_are_xavier_uniform_and_biases_zero() -> None:
     torch.manual_seed(0)
-    for module in build(CLASSES).modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            kernel = module.kernel_size[0] ** 2
-            bound = math.sqrt(6 / (kernel * (module.in_channels + module.out_channels)))
-            assert module.weight.abs().max() <= bound
-            assert module.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.1)
-            assert module.bias is None or not module.bias.any()
+    assert_xavier(build(CLASSES))
 
 
 @pytest.mark.parametrize("size", [(7, 64), (64, 4)], ids=str)

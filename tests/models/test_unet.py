@@ -1,10 +1,8 @@
 """The U-Nets against Table 3 and Table 6 written out by hand, with the same weights."""
 
-import math
-
 import pytest
 import torch
-from references import copy, joined
+from references import assert_xavier, copy, joined
 from torch import Tensor, nn
 
 from seg.models.unet import build
@@ -139,13 +137,7 @@ def test_skips_carry_the_fine_detail() -> None:
 
 def test_weights_are_xavier_uniform_and_biases_zero() -> None:
     torch.manual_seed(0)
-    for module in build(19).modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            kernel = module.kernel_size[0] ** 2
-            bound = math.sqrt(6 / (kernel * (module.in_channels + module.out_channels)))
-            assert module.weight.abs().max() <= bound
-            assert module.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.1)
-            assert module.bias is None or not module.bias.any()
+    assert_xavier(build(19))
 
 
 @pytest.mark.parametrize("size", [(15, 64), (64, 8)], ids=str)

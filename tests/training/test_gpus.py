@@ -1,29 +1,24 @@
 """A GPU of its own for every training, by locks of real processes; that there are four GPUs is feigned."""
 
-import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from trainings import arguments, varied
+from trainings import Forks, arguments, varied
 
 from seg import gpus
 from seg.recipe import Model, Recipe
 
-# Imports torch once, feigns four GPUs that compute as the CPU does, and forks a training for each line of arguments.
+# Four GPUs that compute as the CPU does.
 _FEIGNED = """
-import json, os, sys
 import torch
 from seg import gpus, runtime
-from seg.console import run_stage, say
-from seg.training.train import main
+from seg.console import say
 
 def gpu(index):
     say(f"on GPU {index}")
@@ -33,44 +28,21 @@ def gpu(index):
 gpus.visible = lambda: [f"feigned-{index}" for index in range(4)]
 torch.cuda.is_available = lambda: True
 runtime.gpu = gpu
-for line in sys.stdin:
-    arguments, log = json.loads(line)
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-        sys.argv = ["train", *arguments]
-        try:
-            run_stage(main)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    print(child, flush=True)
 """
 
 
 class Machine:
     """A machine with four GPUs on which trainings are started."""
 
-    def __init__(self, folder: Path, recipe: Recipe, packs: Any) -> None:
-        self.folder, self.recipe, self.packs = folder, recipe, packs
-        self.children: list[int] = []
-        self.server = subprocess.Popen(
-            [sys.executable, "-c", _FEIGNED],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TMPDIR": str(folder)},
-        )
+    def __init__(self, forks: Forks, folder: Path, recipe: Recipe, packs: Any) -> None:
+        self.forks, self.folder, self.recipe, self.packs = forks, folder, recipe, packs
+        self.processes: list[int] = []
 
     def start(self) -> int:
         """The number of a new training."""
-        number = len(self.children)
-        line = [*arguments(self.folder / str(number), self.recipe, self.packs), "--device", "auto"]
-        assert self.server.stdin
-        assert self.server.stdout
-        self.server.stdin.write(json.dumps([line, str(self.folder / f"{number}.log")]) + "\n")
-        self.server.stdin.flush()
-        self.children.append(int(self.server.stdout.readline()))
+        number = len(self.processes)
+        given = [*arguments(self.folder / str(number), self.recipe, self.packs), "--device", "auto"]
+        self.processes.append(self.forks.start(given, self.folder / f"{number}.log"))
         return number
 
     def said(self, number: int, pattern: str) -> str:
@@ -82,18 +54,15 @@ class Machine:
             time.sleep(0.05)
         raise AssertionError(f"{pattern!r} was never said: {log.read_text()}")
 
-    def stop(self) -> None:
-        self.server.kill()
-        for child in self.children:
-            os.kill(child, signal.SIGKILL)
-        self.server.communicate()
-
 
 @pytest.fixture
 def machine(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path, varied(tiny_recipe, model=Model(name="u_lite"), epochs=10_000), packs)
-    yield machine
-    machine.stop()
+    recipe = varied(tiny_recipe, model=Model(name="u_lite"), epochs=10_000)
+    with Forks(_FEIGNED, {"TMPDIR": str(tmp_path)}) as forks:
+        machine = Machine(forks, tmp_path, recipe, packs)
+        yield machine
+        for process in machine.processes:
+            os.kill(process, signal.SIGKILL)
 
 
 @pytest.mark.slow
@@ -105,7 +74,7 @@ def test_four_trainings_hold_four_gpus_and_a_killed_ones_is_free_again(machine: 
         machine.said(number, r"(epoch 1/10000) loss")
     fifth = machine.start()
     machine.said(fifth, r"(waiting for 1 of 4 GPUs: other trainings have them)")
-    os.kill(machine.children[2], signal.SIGKILL)
+    os.kill(machine.processes[2], signal.SIGKILL)
     assert machine.said(fifth, r"on GPU (\d)") == held[2]
 
 

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -58,13 +59,15 @@ class Kill(NamedTuple):
     while_saving: bool
 
 
-# Imports torch once and forks a process for each training, which is told by a line of JSON: [arguments, log].
+# Reads lines of JSON: [arguments, log] forks a training and prints its process, a process waits for it and prints how
+# it ended.
 _FORKS = """
-import json, os, sys
-from seg.console import run_stage
-from seg.training.train import main
 for line in sys.stdin:
-    arguments, log = json.loads(line)
+    told = json.loads(line)
+    if isinstance(told, int):
+        print(os.waitpid(told, 0)[1], flush=True)
+        continue
+    arguments, log = told
     child = os.fork()
     if not child:
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
@@ -75,8 +78,52 @@ for line in sys.stdin:
         finally:
             os._exit(1)
     print(child, flush=True)
-    print(os.waitpid(child, 0)[1], flush=True)
 """
+_IMPORTS = """
+import json, os, sys
+from seg.console import run_stage
+from seg.training.train import main
+"""
+
+
+class Forks:
+    """Trainings in processes of their own, forked by one that has imported torch once.
+
+    Args:
+        before: Python that it runs before the first.
+        environment: added to its own.
+    """
+
+    def __init__(self, before: str = "", environment: Mapping[str, str] | None = None) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-c", _IMPORTS + before + _FORKS],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | (environment or {}),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.kill()
+        self._server.communicate()
+
+    def start(self, arguments: list[str], log: Path) -> int:
+        """The process of a new training, which speaks into a log; it is waited for by `wait` alone."""
+        return self._ask([arguments, str(log)])
+
+    def wait(self, process: int) -> int:
+        """How a training ended, as `os.waitpid` says it."""
+        return self._ask(process)
+
+    def _ask(self, line: Any) -> int:
+        assert self._server.stdin
+        assert self._server.stdout
+        self._server.stdin.write(json.dumps(line) + "\n")
+        self._server.stdin.flush()
+        return int(self._server.stdout.readline())
 
 
 def killed_at_random(folder: Path, recipe: Recipe, packs: Any, trainings: int) -> list[Kill]:
@@ -84,28 +131,18 @@ def killed_at_random(folder: Path, recipe: Recipe, packs: Any, trainings: int) -
     draw = random.Random(5)
     folder.mkdir()
     kills = []
-    with subprocess.Popen(
-        [sys.executable, "-c", _FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdin
-        assert server.stdout
+    with Forks() as forks:
         for number in range(trainings):
             run, log = folder / str(number), folder / f"{number}.log"
-            line = json.dumps([[*arguments(run, recipe, packs), "--save-every", "0"], str(log)]) + "\n"
-            server.stdin.write(line)
-            server.stdin.flush()
-            child = int(server.stdout.readline())
+            given = [*arguments(run, recipe, packs), "--save-every", "0"]
+            process = forks.start(given, log)
             _wait_for(run, draw.randrange(3 * recipe.epochs), saving=number % 3 == 0)
             time.sleep(0 if number % 3 == 0 else draw.uniform(0, 0.2))
-            os.kill(child, signal.SIGKILL)  # no one else's: the server has not waited for it
-            status = int(server.stdout.readline())
+            os.kill(process, signal.SIGKILL)  # no one else's: it has not been waited for
+            status = forks.wait(process)
             saving = any(run.glob(".resume-*.part"))
-            server.stdin.write(line)
-            server.stdin.flush()
-            server.stdout.readline()
-            assert server.stdout.readline() == "0\n", log.read_text()
+            assert forks.wait(forks.start(given, log)) == 0, log.read_text()
             kills.append(Kill(bits(outputs(run)), log.read_text(), status == signal.SIGKILL, saving))
-        server.stdin.close()
     return kills
 
 

@@ -27,6 +27,18 @@ class Clone(NamedTuple):
         assert done.returncode == code, output[-4000:]
         return output
 
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """A program that runs, in a session of its own; what it says is to be read from `stdout`."""
+        return subprocess.Popen(
+            command,
+            cwd=self.path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def snakemake(self, *arguments: str, code: int = 0) -> str:
         """Run Snakemake as a user does."""
         return self.run("snakemake", "--cores", "4", "--resources", "gpu=1", *arguments, code=code)

@@ -5,12 +5,11 @@ import json
 import os
 import random
 import re
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from clones import VARIANTS, Clone, environment, rerun
+from clones import VARIANTS, Clone, rerun
 from safetensors import safe_open
 
 pytestmark = pytest.mark.workflow
@@ -119,14 +118,7 @@ def test_the_same_bits_with_one_core_and_with_four(clone: Clone) -> None:
 
 def test_editing_params_changes_no_training_that_runs(clone: Clone) -> None:
     clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 3.0})
-    running = subprocess.Popen(
-        ["snakemake", "--cores", "4"],
-        cwd=clone.path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    running = clone.start("snakemake", "--cores", "4")
     assert running.stdout
     for line in running.stdout:
         if line.startswith("epoch 2/"):

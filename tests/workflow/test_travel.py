@@ -6,7 +6,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from clones import Clone, environment, rerun
+from clones import Clone, rerun
 from moto.server import ThreadedMotoServer
 
 from benchmarks.graph import finished
@@ -206,15 +205,7 @@ def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:
 
 def test_two_at_once(clone: Clone) -> None:
     clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 1.0})
-    running = subprocess.Popen(
-        ["snakemake", "--cores", "4"],
-        cwd=clone.path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    running = clone.start("snakemake", "--cores", "4")
     assert running.stdout
     next(line for line in running.stdout if line.startswith("epoch 2/"))
     os.killpg(running.pid, signal.SIGSTOP)  # so that it outlasts the others

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from snakemake.io import strip_wildcard_constraints
 from snakemake.iocontainers import Wildcards
 from snakemake.utils import update_config
 
@@ -206,15 +207,14 @@ def runs(name):
     return files
 
 
-def missing_results():
-    """The files of trainings and evaluations under the chosen preset that are not there: what was lost is made again.
+def missing_results(*made_by):
+    """The files of these rules of a training that are not there, under the chosen preset: what was lost is made again.
 
     Asked for one by one, for Snakemake does not miss a file between others that are there; only these, for speed.
     """
-    names = ["model.safetensors", "history.csv", "training.json"]
-    names += ["metrics.json", "confusion.npy", "samples.png", "evaluation.json"]
+    patterns = [strip_wildcard_constraints(str(file)) for rule in made_by for file in rule.output]
     studies = [Wildcards(fromdict={"preset": PARAMS.preset, "study": study}) for study in STUDIES]
-    files = (file for study in studies for name in names for file in runs(name)(study))
+    files = (file for study in studies for path in patterns for file in runs(path.removeprefix(RUN))(study))
     return [file for file in files if not Path(file).exists()]
 
 
