@@ -1,7 +1,8 @@
-# `make demo` and `make test` work from nothing: the first call makes .venv from requirements.lock.
+# `make demo` and `make test` work from nothing: the first call makes .venv with the versions of requirements.lock.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+DEV := $(VENV)/.dev
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help
@@ -9,12 +10,15 @@ help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 .PHONY: install
-install: $(READY) ## Make .venv from the lock file
+install: $(READY) ## Make .venv with what running takes
 
 $(READY): requirements.lock
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/pip install --quiet --requirement requirements.lock
-	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(VENV)/bin/pip install --quiet --constraint requirements.lock --editable .
+	touch $@
+
+$(DEV): $(READY)
+	$(VENV)/bin/pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	touch $@
 
 .PHONY: demo
@@ -22,15 +26,15 @@ demo: $(READY) ## Run every study on synthetic scenes: results/demo/index.html
 	snakemake --cores 4 --resources gpu=2 --config preset=demo
 
 .PHONY: test
-test: $(READY) ## Run all tests, those of the workflow too
-	pytest
+test: $(DEV) ## Run all tests, those of the workflow too
+	pytest --numprocesses 2 --dist loadfile
 
 .PHONY: fast
-fast: $(READY) ## Run the tests that take no process or minute of their own
-	pytest -m "not slow and not workflow"
+fast: $(DEV) ## Run the tests that take no process or minute of their own
+	pytest --numprocesses 2 --dist loadfile -m "not slow and not workflow"
 
 .PHONY: lint
-lint: $(READY) ## Check style, types, rules and the schema of params.yaml
+lint: $(DEV) ## Check style, types, rules and the schema of params.yaml
 	ruff check .
 	ruff format --check .
 	mypy
@@ -39,10 +43,10 @@ lint: $(READY) ## Check style, types, rules and the schema of params.yaml
 	python -m seg.params
 
 .PHONY: bench
-bench: $(READY) ## Time us against peers, in one run
+bench: $(DEV) ## Time us against peers, in one run
 	python -m benchmarks
 
 .PHONY: lock
-lock: $(READY) ## Write requirements.lock anew from pyproject.toml
+lock: $(DEV) ## Write requirements.lock anew from pyproject.toml
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-header --no-annotate \
 		--output-file requirements.lock

@@ -7,9 +7,9 @@ Python versions and the digest may not.
 
 import ast
 import hashlib
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
 # These cannot change a result: what the first two say stands, resolved, in the recipe; the others write and talk.
@@ -33,42 +33,34 @@ def code_digest(*modules: str) -> str:
         module = queue.pop()
         if module not in found and module not in _WITHOUT_EFFECT:
             found.add(module)
-            queue.extend(_imports(module))
+            queue.extend(_read(module).imports)
     digest = hashlib.sha256()
     for module in sorted(found):
-        digest.update(f"{module} {_module_digest(module)}\n".encode())
+        digest.update(f"{module} {_read(module).digest}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def tree_digest(source: str) -> str:
     """SHA-256 of what `source` does: blind to comments, docstrings, layout and the Python version."""
-    return _digest(ast.parse(source))
+    return _walk(source).digest
 
 
-def _digest(tree: ast.Module) -> str:
-    tokens: list[str] = []
-    _put_tokens(tree, tokens.append)
-    return hashlib.sha256("".join(tokens).encode()).hexdigest()
+class _Code(NamedTuple):
+    """The digest of a piece of code and the names it imports."""
 
-
-@cache
-def _module_digest(module: str) -> str:
-    return _digest(_tree(module))
+    digest: str
+    imports: set[str]
 
 
 @cache
-def _imports(module: str) -> tuple[str, ...]:
-    """Modules of `seg` that a module imports at any level, packages above them included."""
-    names: set[str] = set()
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+def _read(module: str) -> _Code:
+    """A module, and the modules of `seg` that it imports at any level, with the packages above them."""
+    path = _path(module)
+    if path is None:
+        raise ValueError(f"module {module} has no file below {PACKAGE}; name one that exists")
+    digest, names = _walk(path.read_text(encoding="utf-8"))
     ours = {name for name in names if name.split(".")[0] == "seg" and _path(name)}
-    parents = {name[:i] for name in ours for i, letter in enumerate(name) if letter == "."}
-    return tuple(sorted(ours | parents))
+    return _Code(digest, ours | {name[:i] for name in ours for i, letter in enumerate(name) if letter == "."})
 
 
 def _path(module: str) -> Path | None:
@@ -76,37 +68,50 @@ def _path(module: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
+def _walk(source: str) -> _Code:
+    """Write the tree in prefix form and collect what may be modules, in one go: every start of Snakemake waits for it.
+
+    Empty fields are left out: newer Pythons add some, such as `type_params`.
+    """
+    tokens: list[str] = []
+    names: set[str] = set()
+    put = tokens.append
+
+    def visit(node: object) -> None:
+        if isinstance(node, ast.Constant):
+            put(f"({type(node.value).__name__} {node.value!r})")
+        elif isinstance(node, ast.AST):
+            put(f"({type(node).__name__}")
+            for field in _meaningful(node._fields):
+                value = getattr(node, field, None)
+                if field == "body" and isinstance(value, list):
+                    value = _without_docstring(node, value)
+                elif field == "values" and isinstance(node, ast.JoinedStr):
+                    value = _joined(node.values)
+                if value is not None and value != []:
+                    put(f" {field}=")
+                    visit(value)
+            put(")")
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, list):
+            put("[")
+            for item in node:
+                visit(item)
+            put("]")
+        else:
+            put(repr(node))
+
+    visit(ast.parse(source))
+    return _Code(hashlib.sha256("".join(tokens).encode()).hexdigest(), names)
+
+
 @cache
-def _tree(module: str) -> ast.Module:
-    path = _path(module)
-    if path is None:
-        raise ValueError(f"module {module} has no file below {PACKAGE}; name one that exists")
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def _put_tokens(node: object, put: Callable[[str], None]) -> None:
-    """The tree in prefix form. Empty fields are left out: newer Pythons add some, such as `type_params`."""
-    if isinstance(node, ast.Constant):
-        put(f"({type(node.value).__name__} {node.value!r})")
-    elif isinstance(node, ast.AST):
-        put(f"({type(node).__name__}")
-        for field in sorted(node._fields):
-            value = getattr(node, field, None)
-            if field == "body" and isinstance(value, list):
-                value = _without_docstring(node, value)
-            elif field == "values" and isinstance(node, ast.JoinedStr):
-                value = _joined(node.values)
-            if value is not None and value != [] and field not in ("ctx", "kind", "type_comment"):
-                put(f" {field}=")
-                _put_tokens(value, put)
-        put(")")
-    elif isinstance(node, list):
-        put("[")
-        for item in node:
-            _put_tokens(item, put)
-        put("]")
-    else:
-        put(repr(node))
+def _meaningful(fields: tuple[str, ...]) -> list[str]:
+    return sorted(set(fields) - {"ctx", "kind", "type_comment"})
 
 
 def _without_docstring(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:

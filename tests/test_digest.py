@@ -196,7 +196,7 @@ STAGES = {
 
 def forget() -> None:
     """Forget what the modules held before they were changed."""
-    for function in (code_digest, digest._module_digest, digest._imports, digest._tree):
+    for function in (code_digest, digest._read):
         function.cache_clear()
 
 
@@ -249,8 +249,8 @@ def test_a_change_makes_stale_what_depends_on_it(
 def test_packages_above_a_module_count_and_the_order_of_the_names_does_not() -> None:
     assert code_digest(*STAGES["fcn"]) == code_digest(*reversed(STAGES["fcn"]))
     assert code_digest(*STAGES["fcn"]) != code_digest(*STAGES["unet"])
-    assert "seg.models" in digest._imports("seg.training.trainer")
-    assert "seg" in digest._imports(TRAINING)
+    assert "seg.models" in digest._read("seg.training.trainer").imports
+    assert "seg" in digest._read(TRAINING).imports
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_no_module_is_imported_unseen(module: str) -> None:
         name = queue.pop()
         if name not in seen:
             seen.add(name)
-            queue.extend(digest._imports(name))
+            queue.extend(digest._read(name).imports)
     assert set(run.stdout.split()) <= seen
 
 
