@@ -1,5 +1,6 @@
 """The machine a stage runs on: device, precision, threads, and what is recorded of them."""
 
+import ctypes
 import os
 import platform
 import resource
@@ -12,6 +13,8 @@ import torch
 
 from seg import __version__
 from seg.gpus import take
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h, mallopt(3)
 
 
 def kind_of(name: str) -> str:
@@ -64,6 +67,7 @@ def set_up(threads: int, deterministic: bool, device: torch.device) -> None:
     On a CPU all kernels that we use are deterministic, and the switch alone would import a compiler for 1.5 s.
     """
     torch.set_num_threads(threads)
+    _keep_freed_memory()
     if device.type == "cpu":
         return
     # cuBLAS is deterministic with this workspace only (NVIDIA, cuBLAS documentation, Results Reproducibility).
@@ -72,6 +76,17 @@ def set_up(threads: int, deterministic: bool, device: torch.device) -> None:
     # Our code reads no uninitialised memory, so it need not be filled.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not deterministic
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc use freed memory again instead of giving it back to the system, which clears it page by page.
+
+    What a step frees, the next one asks for again: a step of the FCN at 256x384 takes a quarter less time so.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

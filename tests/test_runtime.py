@@ -1,6 +1,7 @@
 """Device, precision and what is recorded of the machine."""
 
 import json
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,17 @@ held = torch.ones(100 << 20, dtype=torch.uint8)
 print(peak_memory(cpu))
 del held
 print(peak_memory(cpu))
+"""
+
+FAULTS = """
+import resource
+import torch
+from seg.runtime import set_up
+set_up(1, deterministic=True, device=torch.device("cpu"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for step in range(100):
+    torch.ones(8 << 20, dtype=torch.uint8)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
@@ -96,6 +108,13 @@ def test_peak_memory_is_of_this_process_not_of_its_parent() -> None:
     assert 50 << 20 < before < held.nbytes
     assert during >= before + (90 << 20)
     assert after >= 0.99 * during  # the kernel counts pages in batches
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep freed memory")
+def test_freed_memory_is_used_again() -> None:
+    """A hundred times 8 MiB are 204,800 pages, each of which the system would clear and hand out anew."""
+    child = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(child.stdout) < 40_000
 
 
 def test_what_is_recorded_is_json() -> None:

@@ -128,13 +128,10 @@ class Trainer:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go back to what `tensors()` was."""
         self.model.load_state_dict(part(tensors, "model"))
-        parameters = self.optimizer.param_groups[0]["params"]
         states: dict[int, dict[str, Tensor]] = defaultdict(dict)
         for name, tensor in part(tensors, "optimizer").items():
             i, _, key = name.partition(".")
-            # A moment lies in memory as its parameter does (channels-last): the fused optimisers walk both at once.
-            like = parameters[int(i)]
-            states[int(i)][key] = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            states[int(i)][key] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": dict(states)})
         generators = part(tensors, "random")
         torch.set_rng_state(generators[f"cpu.{rank()}"])
@@ -148,7 +145,7 @@ class Trainer:
         """
         labelled = [everywhere((batch.labels != IGNORE).sum()) for batch in group]
         everything = torch.stack(labelled).sum().clamp(min=1)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad()
         total = torch.zeros((), device=self.device)
         for batch, pixels in zip(group, labelled, strict=True):
             with autocast(self.device, self.precision):

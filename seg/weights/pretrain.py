@@ -15,9 +15,11 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from seg.console import run_stage, say
 from seg.runtime import autocast, choose_device, resolve_precision, set_up, versions
+from seg.training.optimisation import fused
 from seg.weights.load import write_weights
 from seg.weights.shapes import CLASSES, draw_shapes
 
@@ -176,7 +178,7 @@ def _pictures(images: int, size: int, seed: int, device: torch.device) -> tuple[
 def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels: Tensor) -> None:
     """Adam on cross entropy; the learning rate rises linearly, then falls by half a cosine wave to 0."""
     depth = _Depth(model.backbone, model.kept)
-    optimizer = torch.optim.Adam(model.parameters(), task.lr, fused=True)
+    optimizer = fused(Adam, model, lr=task.lr)
     steps = task.epochs * (task.images // task.batch)
     rising = _WARM_UP * steps
     model.train()
@@ -189,7 +191,7 @@ def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels
             falling = max(step - rising, 0) / (steps - rising)
             group["lr"] = task.lr * min((step + 1) / rising, 1) * (1 + math.cos(math.pi * falling)) / 2
         depth.draw()
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad()
         with autocast(images.device, precision):
             logits = model(images[chosen])
         F.cross_entropy(logits.float(), labels[chosen]).backward()

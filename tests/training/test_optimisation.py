@@ -1,5 +1,7 @@
 """Schedules by hand and against torch's, optimisers by their first steps."""
 
+import copy
+import weakref
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -18,6 +20,8 @@ STEP = Schedule(name="step", every=10, factor=0.1)
 COSINE = Schedule(name="cosine")
 POLYNOMIAL = Schedule(name="polynomial", power=0.9)
 BASE = 0.01
+FORMATS = [torch.contiguous_format, torch.channels_last]
+PLAIN = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 Scheduler = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
 
@@ -130,5 +134,41 @@ def test_adams_decay_enters_the_gradient(tiny_recipe: Recipe) -> None:
 
 def test_only_what_is_trained_is_in_the_optimiser(tiny_recipe: Recipe) -> None:
     model = Two()
-    groups = make_optimizer(model, tiny_recipe).param_groups
-    assert [parameter for group in groups for parameter in group["params"]] == [model.trained]
+    (view,) = make_optimizer(model, tiny_recipe).param_groups[0]["params"]
+    assert view.data_ptr() == model.trained.data_ptr()
+    assert view.shape == model.trained.shape
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("weights", FORMATS)
+@pytest.mark.parametrize("gradients", FORMATS)
+def test_steps_are_those_of_plain_torch_however_tensors_lie_in_memory(
+    tiny_recipe: Recipe, name: str, weights: torch.memory_format, gradients: torch.memory_format
+) -> None:
+    """torch's own fused kernels go wrong, unasked, where a gradient does not lie as its weights do."""
+    recipe = tiny_recipe.model_copy(update={"optimizer": name, "weight_decay": 0.01})
+    convolutions = [nn.Conv2d(3, 5, (2, 3)), nn.Conv2d(4, 1, 1), nn.Conv2d(1, 4, 3)]
+    plain = nn.Sequential(*convolutions)
+    ours = copy.deepcopy(plain).to(memory_format=weights)
+    settings = {"lr": recipe.lr, "weight_decay": 0.01} | ({"momentum": recipe.momentum} if name == "sgd" else {})
+    optimizers = [PLAIN[name](plain.parameters(), **settings, foreach=False), make_optimizer(ours, recipe)]
+    for _ in range(3):
+        for one, other in zip(plain.parameters(), ours.parameters(), strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.contiguous(memory_format=gradients) if one.dim() == 4 else one.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for one, other in zip(plain.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
+
+
+def test_a_gradient_is_freed_with_the_models(tiny_recipe: Recipe) -> None:
+    """Else two sets of gradients would be held while the next ones are computed."""
+    model = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+    optimizer = make_optimizer(model, tiny_recipe)
+    model(torch.ones(1, 3, 4, 4)).sum().backward()
+    gradient = weakref.ref(model.weight.grad.untyped_storage())
+    optimizer.step()
+    assert gradient() is not None
+    model.zero_grad()
+    assert gradient() is None
