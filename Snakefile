@@ -33,12 +33,13 @@ rule all:
     default_target: True
     input:
         expand("results/{preset}/{name}", preset=PARAMS.preset, name=["index.html", "comparison.csv", "metrics.json"]),
-        missing_results(rules.train_variant, rules.evaluate_variant),
+        missing_results(rules.train_variant, rules.evaluate_variant, rules.tabulate_study),
 
 
 rule data:
     input:
         [pack_json(split)(variant) for variant in all_variants() for split in ("train", "val", "score")],
+        [counts(PARAMS.preset, name).values() for name in ("statistics.json", "classes.png")],
         manifests(),
         [weights(variant) for variant in all_variants()],
 

@@ -90,8 +90,9 @@ def report(*measurements: Callable[[], list[Row]]) -> None:
 
 def _circumstances() -> str:
     here = machine(torch.device("cpu"))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else here["cores"]  # macOS pins nothing
     return (
-        f"{here['cpu']}, {len(os.sched_getaffinity(0))} cores; threads: PyTorch {torch.get_num_threads()}, "
+        f"{here['cpu']}, {cores} cores; threads: PyTorch {torch.get_num_threads()}, "
         f"OpenCV {cv2.getNumThreads()}; load before: {os.getloadavg()[2]:.1f}; Python {platform.python_version()}; "
         f"commit {commit() or 'none'}\n\n"
         + ", ".join([f"torch {versions()['torch']}", *(f"{name} {_version(name)}" for name in PEERS)])

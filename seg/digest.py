@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
-# These cannot change a result: what the first two say stands, resolved, in the recipe; the others write and talk.
+# These cannot change a result: what the first two say stands, resolved, in the recipe; the others write and talk, and
+# the package itself is a version number.
 _WITHOUT_EFFECT = frozenset(
-    {"seg.params", "seg.recipe", "seg.digest", "seg.console", "seg.cli", "seg.training.progress"}
+    {"seg.params", "seg.recipe", "seg.digest", "seg.console", "seg.cli", "seg.training.progress", "seg"}
 )
 
 

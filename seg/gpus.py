@@ -7,6 +7,7 @@ system lets go of them.
 import os
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -53,5 +54,9 @@ def take(count: int = 1) -> list[int]:
 def _lock(name: str) -> int | None:
     """The open lock file of a GPU that no other process has, or None."""
     path = Path(tempfile.gettempdir(), f"seg-gpu-{name}.lock")
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_CREAT | os.O_EXCL)
+        os.fchmod(handle, 0o644)  # for other users too, whatever this one's umask
+        os.close(handle)
     # Read-only suffices for a lock, and so another user's file does; a link laid there is not followed.
-    return locked(path, os.O_RDONLY | os.O_NOFOLLOW | (0 if path.exists() else os.O_CREAT))
+    return locked(path, os.O_RDONLY | os.O_NOFOLLOW)

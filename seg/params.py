@@ -329,6 +329,11 @@ def _contradictions(params: Params) -> Iterator[str]:
                     yield f"{path}.ours: '{key}' is no value of a recipe; {nearest(key, settings)}"
             if settings.get("frozen", (False,))[0] and settings["weights"][0] is None:
                 yield f"{path}.frozen: true without weights, so a random backbone would stay; name its weights"
+            if all(settings.get(key, (None,))[0] is not None for key in _NEVER_NULL):
+                try:
+                    params.recipe(params.preset, study_name, variant, params.seeds[0])
+                except ValidationError as error:
+                    yield from (f"{path}{line(problem, Recipe)}" for problem in error.errors())
 
 
 def json_schema() -> dict[str, Any]:

@@ -100,17 +100,6 @@ class Augmentation(Frozen):
     crop: Crop | None = None
     snow: Snow | None = None
 
-    @property
-    def warps(self) -> bool:
-        """Whether any sample can come out moved."""
-        steps = (self.rotation, self.affine, self.crop)
-        return self.flip > 0 or self.vertical_flip > 0 or any(step is not None and step.p > 0 for step in steps)
-
-    @property
-    def active(self) -> bool:
-        """Whether any sample can come out changed."""
-        return self.warps or (self.snow is not None and self.snow.p > 0)
-
 
 class Schedule(Frozen):
     """How the learning rate falls: see `seg.training.optimisation.learning_rate`.

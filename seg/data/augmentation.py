@@ -24,6 +24,18 @@ _FIRST, _CROP = slice(0, 4), slice(4, 6 + 2 * _TRIES)
 _SECOND, _AFFINE, _SNOW = (slice(_CROP.stop + start, _CROP.stop + stop) for start, stop in ((0, 2), (2, 7), (7, 9)))
 
 
+def warps(augmentation: Augmentation) -> bool:
+    """Whether any sample can come out moved."""
+    chances = [augmentation.flip, augmentation.vertical_flip]
+    chances += [step.p for step in (augmentation.rotation, augmentation.affine, augmentation.crop) if step]
+    return any(chances)
+
+
+def changes(augmentation: Augmentation) -> bool:
+    """Whether any sample can come out changed."""
+    return warps(augmentation) or (augmentation.snow is not None and augmentation.snow.p > 0)
+
+
 def affine_matrix(
     height: int,
     width: int,

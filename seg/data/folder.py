@@ -1,6 +1,7 @@
 """A folder of one's own: `images/` (PNG, JPEG, BMP, TIFF), `labels/` (PNG of ids) and `classes.yaml`.
 
-An image and its label have one name but for the ending. `classes.yaml` lists the classes by id, from 0:
+An image and its label have one name but for the ending. The image is turned upright as its EXIF orientation says, the
+label is taken as it lies. `classes.yaml` lists the classes by id, from 0:
 
     classes:
       - background

@@ -1,14 +1,17 @@
 """Images and labels as they lie on disk: decoded, and checked against each other and the class table."""
 
+import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from seg.data.layouts import ClassTable, Pair
 
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # 8 bits a channel at most
 _IDS = ("L", "P")
+_BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # what Pillow raises on it
 
 
 def decoded(path: Path) -> Image.Image:
@@ -22,10 +25,16 @@ def decoded(path: Path) -> Image.Image:
 
 
 def read_image(path: Path) -> Image.Image:
-    """An image in RGB. Raises ValueError where the file is broken or has more than 8 bits a channel."""
+    """An image in RGB, upright as its EXIF orientation says; as it lies where that cannot be read.
+
+    Raises:
+        ValueError: the file is broken or has more than 8 bits a channel.
+    """
     image = decoded(path)
     if image.mode not in _COLOURS:
         raise ValueError(f"{path}: got mode {image.mode}, expected 8 bits a channel; convert the image")
+    with suppress(*_BAD_EXIF):  # the pixels are turned before the tags are written back, which may fail as well
+        ImageOps.exif_transpose(image, in_place=True)
     return image.convert("RGB")
 
 

@@ -19,7 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.data.augmentation import affine_matrices, random_numbers, snow_thresholds, warp, warp_tensors
+from seg.data.augmentation import (
+    affine_matrices,
+    changes,
+    random_numbers,
+    snow_thresholds,
+    warp,
+    warp_tensors,
+    warps,
+)
 from seg.data.pack import PIXEL_PARTS, memory_map
 from seg.data.snow import snow_tables, snow_tensors, snowed
 from seg.files import read_json
@@ -31,7 +39,8 @@ _SCALING = {
     "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-_SHARE_OF_DEVICE = 0.5  # of its free memory that a pack may take; the network needs the rest
+# Of its memory that a pack may take, whoever else has some: what is drawn on a GPU differs from OpenCV's by rounding.
+_SHARE_OF_DEVICE = 0.3
 
 
 class Batch(NamedTuple):
@@ -140,7 +149,7 @@ class Loader:
         self.device = device
         self.workers = workers
         self._resident: tuple[Tensor, Tensor] | None = None
-        if device.type == "cuda" and pack.nbytes < _SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0]:
+        if device.type == "cuda" and pack.nbytes < _SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[1]:
             self._resident = self._uploaded()
 
     def batches(
@@ -157,9 +166,9 @@ class Loader:
 
         def prepared(samples: np.ndarray) -> Batch:
             matrices = tables = None
-            if augmentation and augmentation.active:
+            if augmentation and changes(augmentation):
                 drawn = random_numbers(samples, seed=seed, epoch=epoch)
-                if augmentation.warps:
+                if warps(augmentation):
                     matrices = affine_matrices(augmentation, drawn, height=self.pack.height, width=self.pack.width)
                 if augmentation.snow:
                     thresholds = snow_thresholds(augmentation.snow, drawn)

@@ -29,12 +29,16 @@ def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def inverse_weights(pixels: np.ndarray) -> np.ndarray:
-    """Class weights (C,) from pixel counts (C,): 1 / (count + 1), scaled to mean 1.
+    """Class weights (C,) from pixel counts (C,): 1 / (count + 1), scaled to mean 1; 0 for classes without a pixel.
 
-    The inverse counts with a small number added are voc2012_fcn's (section 3.2.3); the number and the scale are ours.
+    The mean is over the classes that have pixels; where none has, all weigh 1. The inverse counts with a small number
+    added are voc2012_fcn's (section 3.2.3); the number, the scale and the treatment of absent classes are ours.
     """
+    present = np.asarray(pixels) > 0
+    if not present.any():
+        return np.ones(present.shape)
     weights = 1 / (np.asarray(pixels, np.float64) + 1)
-    return weights / weights.mean()
+    return np.where(present, weights / weights[present].mean(), 0)
 
 
 def statistics(pack: Path, out: Path) -> None:

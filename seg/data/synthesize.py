@@ -11,7 +11,6 @@ import hashlib
 import multiprocessing
 import os
 import re
-import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from seg.console import run_stage
+from seg.data.archives import replaced, restore
 from seg.data.manifest import write_manifest
 from seg.data.scenes_layouts import LAYOUTS
 
@@ -117,34 +117,12 @@ def synthesize(out: Path, scenes: Scenes, jobs: int = 1) -> None:
         ValueError: the folder holds files that are no synthetic scenes.
         OSError: as the disk says. The folder is then as it was.
     """
-    out = out.absolute()
-    root = out.parent
-    part, old = root.with_name(f".{root.name}.part"), root.with_name(f".{root.name}.old")
-    if old.exists() and not root.exists():  # a run was killed between the two renames of `_swap`
-        old.rename(root)
+    root = out.parent.resolve()  # it may be a link to a larger disk
+    restore(root)
     _refuse_foreign(root, LAYOUTS[scenes.layout].own, out.name)
-    for left in (part, old):
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
-        scenes.write_all(part, jobs)
-        write_manifest(part / out.name, scenes.about())
-        _swap(part, root, old)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _swap(part: Path, root: Path, old: Path) -> None:
-    """Put `part` in the place of `root`, which stays where that fails."""
-    if root.exists():
-        root.rename(old)
-    try:
-        part.rename(root)
-    except OSError:
-        if old.exists():
-            old.rename(root)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    with replaced(root) as fresh:
+        scenes.write_all(fresh, jobs)
+        write_manifest(fresh / out.name, scenes.about())
 
 
 def _refuse_foreign(root: Path, own: str, manifest: str) -> None:

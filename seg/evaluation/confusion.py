@@ -4,15 +4,10 @@ Truth and prediction of a pixel are one number of 16 bits, and the histogram of 
 the matrix and for the check of its arguments: no pixel is masked, compared or counted twice.
 """
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from seg.data.layouts import IGNORE
-
-if TYPE_CHECKING:
-    import torch
 
 _ROW = 2**15  # pixels a row: OpenCV shares rows among its threads
 _PART = 2**24  # pixels a histogram is taken over: OpenCV gives counts as float32, which is exact up to here
@@ -40,19 +35,10 @@ def confusion_matrix(labels: np.ndarray, prediction: np.ndarray, classes: int) -
     return joint[:classes, :classes].copy()
 
 
-def confusion_matrix_on_device(labels: "torch.Tensor", prediction: "torch.Tensor", classes: int) -> np.ndarray:
-    """The same matrix, counted where the two uint8 tensors of one shape lie; only 256 x 256 counts leave the device."""
-    _check(labels, prediction, classes)
-    codes = labels.flatten().int() * 256 + prediction.flatten()
-    joint = codes.bincount(minlength=256 * 256).view(256, 256).cpu().numpy()
-    _refuse_strange(joint, classes)
-    return joint[:classes, :classes].copy()
-
-
-def _check(labels: "np.ndarray | torch.Tensor", prediction: "np.ndarray | torch.Tensor", classes: int) -> None:
-    kinds = {str(part.dtype).removeprefix("torch.") for part in (labels, prediction)}
+def _check(labels: np.ndarray, prediction: np.ndarray, classes: int) -> None:
+    kinds = {str(part.dtype) for part in (labels, prediction)}
     if kinds != {"uint8"} or labels.shape != prediction.shape:
-        shapes = f"{tuple(labels.shape)} and {tuple(prediction.shape)}"
+        shapes = f"{labels.shape} and {prediction.shape}"
         raise ValueError(
             f"labels and prediction are {' and '.join(sorted(kinds))} of {shapes}; give uint8 of one shape"
         )

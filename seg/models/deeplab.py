@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seg.models._pooled_norm import PooledNorm
 from seg.models._resnet import ResNet
 from seg.models._xavier import xavier
 
@@ -65,15 +66,6 @@ class Pyramid(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pooled = F.interpolate(self.pooling(x), x.shape[-2:])
         return self.project(torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1))
-
-
-class PooledNorm(nn.BatchNorm2d):
-    """Batch norm of (N, C, 1, 1) that takes its running statistics for a single image, also in training."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if len(x) > 1:
-            return super().forward(x)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 def _layer(inputs: int, outputs: int, kernel: int, rate: int = 1) -> tuple[nn.Conv2d, nn.BatchNorm2d, nn.ReLU]:

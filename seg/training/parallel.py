@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from seg.gpus import take
+from seg.models._pooled_norm import PooledNorm
 from seg.runtime import choose_device, gpu, kind_of
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -109,12 +110,18 @@ class _Sum(torch.autograd.Function):
 
 
 def replicated(model: nn.Module, device: torch.device) -> nn.Module:
-    """What to call in training: the model, with batch norm over all processes and gradients averaged over them."""
+    """What to call in training: the model, with batch norm over all processes and gradients averaged over them.
+
+    Raises:
+        ValueError: it has a batch norm of its own kind, which would see a process' own samples only.
+    """
     if processes() == 1:
         return model
-    for module in model.modules():
-        if type(module) is nn.BatchNorm2d:
+    for name, module in model.named_modules():
+        if type(module) in (nn.BatchNorm2d, PooledNorm):  # every process has an image, so that all have more than one
             module.__class__ = _BatchNorm
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+            raise ValueError(f"{name} is a {type(module).__name__}, which several GPUs cannot share; take gpus: 1")
     devices = [device] if device.type == "cuda" else None
     return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
 

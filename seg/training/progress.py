@@ -1,9 +1,10 @@
-"""Lines for the person who watches a training. Nothing here decides a result."""
+"""Lines for the person who watches a training, from its first process. Nothing here decides a result."""
 
 import time
 from typing import Any
 
 from seg.console import say
+from seg.training.parallel import first
 
 _LINE_EVERY = 30  # seconds between two lines within an epoch
 
@@ -35,4 +36,5 @@ class Progress:
             spent = self.said - self.start
             left = spent * (self.images / self.seen - 1)
             line += f" {self.seen / spent:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left"
-        say(line)
+        if first():
+            say(line)

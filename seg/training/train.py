@@ -175,7 +175,7 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
             save()
             progress.epoch(row)
             record(row)
-    if course.epoch < recipe.epochs:
+    if course.epoch < recipe.epochs and first():
         say(f"stopped early: no lower validation loss than in epoch {course.best}")
     if best_state:
         trainer.model.load_state_dict(best_state)
@@ -205,7 +205,8 @@ def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor
         return Course(), {}
     tensors, course = states.read(number)
     trainer.restore(tensors)
-    say(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
+    if first():
+        say(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
     return course, part(tensors, "best")
 
 

@@ -118,6 +118,8 @@ class Trainer:
         if self.device.type == "cuda":
             states = of_all(torch.cuda.get_rng_state(self.device))
             generators |= {f"cuda.{i}": state for i, state in enumerate(states)}
+        if self.device.type == "mps":
+            generators["mps"] = torch.mps.get_rng_state()
         optimizer: dict[int, dict[str, Tensor]] = self.optimizer.state_dict()["state"]
         return (
             {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -137,6 +139,8 @@ class Trainer:
         torch.set_rng_state(generators[f"cpu.{rank()}"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(generators[f"cuda.{rank()}"], self.device)
+        if self.device.type == "mps":
+            torch.mps.set_rng_state(generators["mps"])
 
     def _step(self, group: list[Batch]) -> Tensor:
         """Forward, backward and update over batches that count as one; their loss, on the device.

@@ -8,7 +8,16 @@ from pydantic import ValidationError
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as torchvision
 
-from seg.data.augmentation import affine_matrices, affine_matrix, random_numbers, snow_thresholds, warp, warp_tensors
+from seg.data.augmentation import (
+    affine_matrices,
+    affine_matrix,
+    changes,
+    random_numbers,
+    snow_thresholds,
+    warp,
+    warp_tensors,
+    warps,
+)
 from seg.recipe import Affine, Augmentation, Crop, Interval, Rotation, Snow
 
 CROP = Crop(p=0.9, area=Interval(low=0.2, high=1.0), aspect=Interval(low=0.7, high=1.4))
@@ -295,7 +304,7 @@ def test_steps_are_drawn_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("augmentation", "warps", "active"),
+    ("augmentation", "moved", "changed"),
     [
         (Augmentation(), False, False),
         (Augmentation(flip=0.1), True, True),
@@ -307,8 +316,8 @@ def test_steps_are_drawn_apart() -> None:
         (Augmentation(snow=SNOW.model_copy(update={"p": 0.0})), False, False),
     ],
 )
-def test_what_can_change_a_sample(augmentation: Augmentation, warps: bool, active: bool) -> None:
-    assert (augmentation.warps, augmentation.active) == (warps, active)
+def test_what_can_change_a_sample(augmentation: Augmentation, moved: bool, changed: bool) -> None:
+    assert (warps(augmentation), changes(augmentation)) == (moved, changed)
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,15 @@ def test_a_manifest_lists_every_file_but_itself(camvid_root: Path) -> None:
         assert len(entry["sha256"]) == 64
 
 
+def test_a_manifest_lists_nothing_that_a_dot_hides(tmp_path: Path) -> None:
+    root = tmp_path / ".hidden" / "mine"  # what lies above the data set does not count
+    for name in ("images/a.png", "a.b", ".DS_Store", "images/._a.png", ".git/config", "images/.cache/a.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    write_manifest(root / "manifest.json", {})
+    assert list(read_manifest(root / "manifest.json")["files"]) == ["a.b", "images/a.png"]
+
+
 def test_a_file_that_is_no_manifest(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text("{}")

@@ -34,13 +34,20 @@ def test_moments_of_one_colour_are_exact() -> None:
 
 
 def test_weights_worked_by_hand() -> None:
-    # 1/1, 1/2, 1/4 have the mean 7/12.
-    np.testing.assert_allclose(inverse_weights(np.array([0, 1, 3])), [12 / 7, 6 / 7, 3 / 7], rtol=1e-15)
+    # 1/2, 1/4, 1/8 have the mean 7/24.
+    np.testing.assert_allclose(inverse_weights(np.array([1, 3, 7])), [12 / 7, 6 / 7, 3 / 7], rtol=1e-15)
 
 
-@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=40))
+def test_absent_classes_weigh_nothing_and_change_no_other_weight() -> None:
+    np.testing.assert_allclose(inverse_weights(np.array([0, 1, 0, 3, 7])), [0, 12 / 7, 0, 6 / 7, 3 / 7], rtol=1e-15)
+    assert inverse_weights(np.zeros(3, np.int64)).tolist() == [1, 1, 1]
+
+
+@given(st.lists(st.integers(1, 10**12), min_size=1, max_size=40))
 def test_weights_have_mean_one_and_fall_with_the_count(counts: list[int]) -> None:
     weights = inverse_weights(np.array(counts))
+    inverse = 1 / (np.array(counts, np.float64) + 1)
+    assert weights.tolist() == (inverse / inverse.mean()).tolist()  # to the last bit
     assert weights.mean() == pytest.approx(1)
     assert (weights > 0).all()
     assert (np.diff(weights[np.argsort(counts)]) <= 0).all()

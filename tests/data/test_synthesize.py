@@ -195,6 +195,16 @@ def test_what_a_killed_run_left_is_cleared_and_the_earlier_folder_survives(tmp_p
     assert len(content(tmp_path)) == 3
 
 
+def test_a_link_to_another_disk_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "s").symlink_to(tmp_path / "disk")
+    for count in (2, 1):
+        synthesize(tmp_path / "s" / "manifest.json", scenes(train=count))
+    assert (tmp_path / "s").is_symlink()
+    assert len(content(tmp_path / "disk")) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "s"]
+
+
 def test_a_folder_with_other_files_is_refused_and_kept(tmp_path: Path) -> None:
     real = tmp_path / "leftImg8bit" / "train" / "aachen" / "aachen_000000_000019_leftImg8bit.png"
     real.parent.mkdir(parents=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from seg.evaluation.confusion import confusion_matrix, confusion_matrix_on_device
+from seg.evaluation.confusion import confusion_matrix
 
 
 def random_pair(classes: int, shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +38,6 @@ def test_equals_torchmetrics(classes: int, shape: tuple[int, ...]) -> None:
     )
     ours = confusion_matrix(labels, prediction, classes)
     assert np.array_equal(ours, reference.numpy()[:classes, :classes])
-    assert np.array_equal(ours, confusion_matrix_on_device(*map(torch.from_numpy, (labels, prediction)), classes))
 
 
 def test_equals_cityscapes_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +86,6 @@ def test_all_values_out_of_range_are_named_at_once() -> None:
     message = r"labels hold 3, 254; expected 0 to 2 or 255.*\nthe prediction holds 7, 255; expected 0 to 2"
     with pytest.raises(ValueError, match=message):
         confusion_matrix(labels, prediction, 3)
-    with pytest.raises(ValueError, match=message):
-        confusion_matrix_on_device(torch.from_numpy(labels), torch.from_numpy(prediction), 3)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,18 @@ def test_a_gpu_is_known_by_its_name_however_it_is_counted(monkeypatch: pytest.Mo
         os.close(handle)
 
 
+def test_another_user_can_lock_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the umask of the one who had it first, who alone could read the file else."""
+    feign(monkeypatch, tmp_path, "a")
+    before = os.umask(0o077)
+    try:
+        gpus.take()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "seg-gpu-a.lock").stat().st_mode & 0o777 == 0o644
+    os.close(gpus._HELD[0])
+
+
 def test_who_has_one_keeps_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     feign(monkeypatch, tmp_path, "a", "b")
     assert gpus.take() == gpus.take() == [0]

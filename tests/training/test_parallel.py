@@ -16,6 +16,7 @@ import torch
 from trainings import arguments, bits, fit, history, outputs, varied
 
 from seg.recipe import Augmentation, EarlyStopping, Model, Recipe, Schedule
+from seg.training import parallel
 from seg.training.parallel import _BatchNorm
 from seg.training.trainer import share
 
@@ -33,6 +34,7 @@ import copy, json, sys
 from pathlib import Path
 import torch
 from seg.models import build_model
+from seg.models._pooled_norm import PooledNorm
 from seg.recipe import recipe_from_json
 from seg.training.losses import make_loss
 from seg.training.parallel import everywhere, first, joined, own_device, rank, replicated
@@ -45,12 +47,22 @@ def outcome(model, forward, loss, images, labels):
     gradients = [parameter.grad.flatten() for parameter in model.parameters()]
     return {"loss": value.detach()[None], "gradient": torch.cat(gradients), "statistics": torch.cat(statistics)}
 
+class Scaled(torch.nn.Module):
+    "Logits scaled by what DeepLab's pooled batch norm makes of their means: one value a channel and image."
+
+    def __init__(self):
+        super().__init__()
+        self.norm = PooledNorm(11)
+
+    def forward(self, logits):
+        return logits * (1 + self.norm(logits.mean((2, 3), keepdim=True)))
+
 errors = {}
 runs, report = sys.argv[1:]
 with joined():
     for name in ("cross_entropy", "weighted_cross_entropy", "dice"):
         torch.manual_seed(3)
-        alone = build_model("fcn", 11, {}).double().train()
+        alone = torch.nn.Sequential(build_model("fcn", 11, {}), Scaled()).double().train()
         shared = copy.deepcopy(alone)
         images, labels = torch.randn(5, 3, 32, 32).double(), torch.randint(0, 11, (5, 32, 32), dtype=torch.uint8)
         labels[1:4, :20] = 255
@@ -111,7 +123,7 @@ def test_a_shared_training_that_is_killed_goes_on(tiny_recipe: Recipe, packs: An
     log = tmp_path / "log"
 
     def started(folder: Path) -> subprocess.Popen[bytes]:
-        line = [*TORCHRUN, "--local-ranks-filter", "0", "-m", "seg.training.train", *arguments(folder, recipe, packs)]
+        line = [*TORCHRUN, "-m", "seg.training.train", *arguments(folder, recipe, packs)]
         with log.open("wb") as file:
             return subprocess.Popen([*line, "--save-every", "0"], stderr=file, start_new_session=True)
 
@@ -141,6 +153,17 @@ def test_another_number_of_processes_than_the_recipes_is_refused(
 def test_a_batch_that_cannot_be_shared_is_refused(tiny_recipe: Recipe) -> None:
     with pytest.raises(ValueError, match="gpus 3 cannot share a batch of 4; give a multiple of gpus"):
         varied(tiny_recipe, gpus=3)
+
+
+def test_a_batch_norm_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would see its own process' samples only."""
+
+    class Other(torch.nn.BatchNorm2d):
+        pass
+
+    monkeypatch.setattr(parallel, "processes", lambda: 2)
+    with pytest.raises(ValueError, match=r"^1 is a Other, which several GPUs cannot share; take gpus: 1$"):
+        parallel.replicated(torch.nn.Sequential(torch.nn.BatchNorm2d(3), Other(3)), torch.device("cpu"))
 
 
 def test_shares_make_up_the_batches() -> None:

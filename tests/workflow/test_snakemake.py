@@ -88,6 +88,16 @@ def test_a_published_figure_retrains_nothing(clone: Clone) -> None:
     assert "0.2211" in clone.result("table.csv").read_text()
 
 
+def test_what_was_deleted_is_made_again(clone: Clone) -> None:
+    clone.result("table.md").unlink()
+    assert clone.scheduled() == ["Report preset demo", "Tabulate cityscapes_fcn"]
+    (clone.path / "data/packs/demo/streets-32x64/statistics.json").unlink()
+    assert "Count the classes of streets at 32x64" in clone.scheduled("data")
+    clone.snakemake("--", "all", "data")
+    assert clone.result("table.md").exists()
+    assert clone.scheduled("--", "all", "data") == []
+
+
 def test_what_a_cluster_is_asked_for_reruns_nothing(clone: Clone) -> None:
     more = {"partition": "large", "gpu_model": "a100", "memory": 64000, "minutes": 3000}
     clone.set("cluster", {"training": more, "data": {"memory": 64000, "minutes": 3000}})
@@ -191,7 +201,7 @@ def test_a_variant_may_ask_for_several_gpus(clone: Clone) -> None:
     clone.set("studies.cityscapes_fcn.variants.baseline.gpus", 2)
     model = "results/demo/cityscapes_fcn/baseline/seed0/model.safetensors"
     output = clone.snakemake("--resources", "gpu=2", "--", model)
-    assert "torchrun --standalone --nproc-per-node 2 --local-ranks-filter 0 -m seg.training.train" in output
+    assert "torchrun --standalone --nproc-per-node 2 -m seg.training.train" in output
     log = (clone.path / "logs/demo/cityscapes_fcn/baseline.seed0.train.log").read_text()
     assert log.count("epoch 1/1 loss") == 1
     assert json.loads(clone.result("baseline/seed0/training.json").read_text())["recipe"]["gpus"] == 2

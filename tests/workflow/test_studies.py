@@ -89,6 +89,12 @@ def test_a_study_of_the_users_own_runs_to_the_page(clone: Clone) -> None:
     assert "Cracks in walls" in page
     assert "FCN, U-Net and Dice loss on Cityscapes" in page
 
+    # What only a person can get matters to those alone who ask for it.
+    paper = ("--config", "preset=paper", "--")
+    clone.snakemake(*paper, "data/packs/paper/cracks-48x64/train.json")
+    refused = clone.snakemake(*paper, "results/paper/cityscapes_fcn/table.csv", code=2)
+    assert refused.count("error: cityscapes: ") == 1
+
     (root / "classes.yaml").write_text("[wall, gap]\n")
     stale = clone.scheduled()
     assert "Train cracks/fcn with seed 0" in stale

@@ -214,6 +214,8 @@ def test_two_at_once(clone: Clone) -> None:
         said = clone.run(*command, code=2 if command[0] == "snakemake" else 255)
         assert said.count("error: another run is at work in this folder; wait for it") == 1
     assert "Report preset demo" in clone.scheduled()
+    for look in (["-np"], ["--summary"], ["--rulegraph"], ["--report", "report.html"]):
+        clone.run("snakemake", *look)
     assert models(clone) == kept
     os.killpg(running.pid, signal.SIGCONT)
     running.communicate()

@@ -13,12 +13,14 @@ from pathlib import Path
 import yaml
 from snakemake.io import strip_wildcard_constraints
 from snakemake.iocontainers import Wildcards
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
-# A stage is `python -m seg.<stage>` in the repository's folder, with the interpreter that runs Snakemake.
+# A stage is `python -m seg.<stage>` in the repository's folder, with the interpreter that runs Snakemake, or conda's.
 sys.path.insert(0, str(workflow.basedir))
 gc.set_threshold(100_000)  # a graph of jobs is no garbage; to look for some less often saves a quarter of the time
-shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 from seg.console import say
 from seg.data.datasets import missing
@@ -126,12 +128,13 @@ def compare_anew_after(proxy, files):
 
 
 def missing_data():
-    """A line for every data set whose packs are to be made and that only a person can get."""
-    packs = [pack for pack in all_packs() if not Path(json_of(PARAMS.preset, pack)).exists()]
-    names = sorted({PARAMS.files(pack.dataset) for pack in packs})
-    fetched = [name for name in names if origin(name) == "downloaded"]
-    own = [Path("data/raw", name) for name in names if origin(name) == "folder"]
-    return missing(fetched, Path("data/archives"), Path("data/raw")) + [
+    """A line for every data set that a job of this run is to get and that only a person can."""
+
+    def wanted(rule):
+        return sorted({job.wildcards.dataset for job in workflow.dag.needrun_jobs() if job.rule.name == rule})
+
+    own = [Path("data/raw", name) for name in wanted("register_folder")]
+    return missing(wanted("download_dataset"), Path("data/archives"), Path("data/raw")) + [
         f"{folder}: missing; put images/, labels/ and classes.yaml there" for folder in own if not folder.is_dir()
     ]
 
@@ -166,9 +169,10 @@ def raw(wildcards):
 
 
 def own_files(wildcards):
-    """All files of a folder of the user's own."""
-    files = Path("data/raw", wildcards.dataset).rglob("*")
-    return sorted(str(file) for file in files if file.is_file() and file.name != "manifest.json")
+    """All files of a folder of the user's own that its manifest names."""
+    root = Path("data/raw", wildcards.dataset)
+    files = [file.relative_to(root) for file in root.rglob("[!.]*") if file.is_file() and file.name != "manifest.json"]
+    return sorted(str(root / file) for file in files if not any(part.startswith(".") for part in file.parts))
 
 
 def contents(*files):
@@ -177,8 +181,8 @@ def contents(*files):
 
 
 def launcher(gpus):
-    """What runs a training: `torchrun`, a process a GPU of which the first one speaks, where there are several."""
-    return f"torchrun --standalone --nproc-per-node {gpus} --local-ranks-filter 0" if gpus > 1 else "python"
+    """What runs a training: `torchrun`, a process a GPU, where there are several."""
+    return f"torchrun --standalone --nproc-per-node {gpus}" if gpus > 1 else "python"
 
 
 def weights(wildcards):
@@ -192,29 +196,25 @@ def model_digest(stage):
     return lambda wildcards: code_digest(stage, f"seg.models.{recipe(wildcards).model.name}")
 
 
+def files_of(study, pattern):
+    """The files of a study that a pattern stands for: the study's own, or one of every training."""
+    variants = PARAMS.variants(study.study)
+    return expand(pattern, preset=study.preset, study=study.study, variant=variants, seed=PARAMS.seeds)
+
+
 def runs(name):
     """An input function: a file of every training of a study."""
-
-    def files(wildcards):
-        return expand(
-            RUN + name,
-            preset=wildcards.preset,
-            study=wildcards.study,
-            variant=PARAMS.variants(wildcards.study),
-            seed=PARAMS.seeds,
-        )
-
-    return files
+    return lambda wildcards: files_of(wildcards, RUN + name)
 
 
 def missing_results(*made_by):
-    """The files of these rules of a training that are not there, under the chosen preset: what was lost is made again.
+    """The files of these rules of a study that are not there, under the chosen preset: what was lost is made again.
 
     Asked for one by one, for Snakemake does not miss a file between others that are there; only these, for speed.
     """
     patterns = [strip_wildcard_constraints(str(file)) for rule in made_by for file in rule.output]
     studies = [Wildcards(fromdict={"preset": PARAMS.preset, "study": study}) for study in STUDIES]
-    files = (file for study in studies for path in patterns for file in runs(path.removeprefix(RUN))(study))
+    files = (file for study in studies for pattern in patterns for file in files_of(study, pattern))
     return [file for file in files if not Path(file).exists()]
 
 
@@ -236,10 +236,10 @@ def backbones(pretrained_here):
     return "|".join(names) or "(?!)"
 
 
-def statistics_paths(wildcards):
-    """Statistics of the training pack of every study's first variant, by data set."""
-    packs = [pack_of(wildcards.preset, study, PARAMS.variants(study)[0], "train") for study in STUDIES]
-    return {pack.dataset: f"{PACK}statistics.json".format(preset=wildcards.preset, **pack._asdict()) for pack in packs}
+def counts(preset, name):
+    """A file that counts the classes of the training pack of every study's first variant, by data set."""
+    packs = [pack_of(preset, study, PARAMS.variants(study)[0], "train") for study in STUDIES]
+    return {pack.dataset: f"{PACK}{name}".format(preset=preset, **pack._asdict()) for pack in packs}
 
 
 def gpu_job(wildcards):

@@ -10,6 +10,7 @@ rule download_dataset:
         "logs/data/{dataset}.download.tsv"
     wildcard_constraints:
         dataset=datasets("downloaded"),
+    retries: 0  # whatever the profile says: it waits and tries again by itself
     conda:
         "../envs/seg.yaml"
     params:

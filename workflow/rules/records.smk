@@ -8,11 +8,18 @@ from contextlib import suppress
 from stat import S_ISREG
 
 from filelock import FileLock, Timeout
+from snakemake.cli import get_argument_parser
 
 RECORDS = Path(".snakemake/metadata")
 UNFINISHED = Path(".snakemake/incomplete")
 LOCKS = Path(".snakemake/locks")
 RUNNING = FileLock(".snakemake/running.lock")  # the system gives it back however a run ends
+
+# What Snakemake can be asked for that changes no file of the workflow.
+LOOKS = (
+    "dryrun lint list_rules list_target_rules print_compilation list_conda_envs dag rulegraph filegraph d3dag summary"
+    " detailed_summary list_changes list_input_changes list_params_changes list_untracked"
+).split()
 
 
 def records(folder):
@@ -90,19 +97,20 @@ def take_turn():
 
 
 def look_after_records():
-    """Before a run, and before a dry run unless another one is writing records."""
+    """Before a run, and before one that only looks unless another one is writing records."""
+    given = get_argument_parser().parse_args()  # as Snakemake reads it: `-np` and `-S` as well as their long names
+    looks = any(getattr(given, name) for name in LOOKS) or (given.report and not given.report_after_run)
     if take_turn():
         refuse_links(known := records(RECORDS))
         mend_records(known)
-        if "--touch" not in sys.argv:  # which says that the results are good
+        if not given.touch:  # which says that the results are good
             refuse_unknown_results(known)
-        if DRY:
+        if looks:
             RUNNING.release()
-    elif not DRY:
+    elif not looks:
         say("error: another run is at work in this folder; wait for it, or look with `snakemake -n`")
         sys.exit(2)
 
 
-DRY = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
 if workflow.is_main_process:
     look_after_records()

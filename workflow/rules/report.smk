@@ -46,7 +46,9 @@ rule tabulate_study:
 rule report_preset:
     input:
         tables=expand(f"{TABLE}{{table}}.csv", table=["table", "pairs"], study=STUDIES, allow_missing=True),
-        statistics=lambda wildcards: list(statistics_paths(wildcards).values()),
+        curves=expand(f"{TABLE}curves.png", study=STUDIES, allow_missing=True),
+        statistics=lambda wildcards: list(counts(wildcards.preset, "statistics.json").values()),
+        classes=lambda wildcards: list(counts(wildcards.preset, "classes.png").values()),
         look=["seg/report/index.html.j2", "seg/report/page.css"],
     output:
         comparison="results/{preset}/comparison.csv",
@@ -63,7 +65,7 @@ rule report_preset:
         look=contents("seg/report/index.html.j2", "seg/report/page.css"),
         studies=lambda wildcards: " ".join(f"--study {study}=results/{wildcards.preset}/{study}" for study in STUDIES),
         statistics=lambda wildcards: " ".join(
-            f"--statistics {dataset}={path}" for dataset, path in statistics_paths(wildcards).items()
+            f"--statistics {dataset}={path}" for dataset, path in counts(wildcards.preset, "statistics.json").items()
         ),
         code=code_digest("seg.report.page"),
     message:

@@ -10,6 +10,7 @@ rule fetch_weights:
         "logs/weights/{weights}.fetch.tsv"
     wildcard_constraints:
         weights=backbones(pretrained_here=False),
+    retries: 0  # as of a data set
     conda:
         "../envs/seg.yaml"
     params:
