@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
-from untried import untried
+from untried import mounted
 
 from seg.data.layouts import class_table
 from seg.data.manifest import write_manifest
@@ -127,10 +127,7 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
     """A file system of 1 MiB, or of the parameter. Root may mount one; elsewhere CI fails and others are told."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', '1m')}", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        untried(f"a full disk cannot be tried here: {error} {getattr(error, 'stderr', '')}")
+    size = f"size={getattr(request, 'param', '1m')}"
+    mounted("-t", "tmpfs", "-o", size, "tmpfs", str(folder), what="a full disk")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)

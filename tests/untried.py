@@ -1,6 +1,7 @@
 """What cannot be tried on a machine."""
 
 import os
+import subprocess
 from typing import NoReturn
 
 import pytest
@@ -11,3 +12,11 @@ def untried(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def mounted(*arguments: str, what: str) -> None:
+    """Mount as root may; where that is refused, `what` is `untried`."""
+    try:
+        subprocess.run(["mount", *arguments], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        untried(f"{what} cannot be tried here: {error} {getattr(error, 'stderr', '')}")

@@ -10,23 +10,29 @@ from seg.console import run_stage
 from seg.files import canonical_json, read_json, sha256, write_json
 
 
+def covered(manifest: Path) -> list[str]:
+    """Names of all files below a manifest's folder, sorted, except itself and what a dot hides."""
+    root = manifest.parent
+    files = [file.relative_to(root) for file in root.rglob("*") if file.is_file() and file != manifest]
+    return sorted(file.as_posix() for file in files if not any(part.startswith(".") for part in file.parts))
+
+
 def write_manifest(path: Path, about: dict[str, Any]) -> None:
-    """Fingerprint every file below the manifest's folder, except the manifest itself and what a dot hides.
+    """Fingerprint every file that the manifest is to cover.
 
     Args:
         path: the manifest to write, in the data set's folder.
         about: what the data set is (name, version, licence, citation, source); it stands first in the file.
     """
     root = path.parent
-    files = [file.relative_to(root) for file in root.rglob("*") if file.is_file() and file != path]
-    names = sorted(file.as_posix() for file in files if not any(part.startswith(".") for part in file.parts))
+    names = covered(path)
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
         digests = list(pool.map(lambda name: sha256(root / name), names))
-    entries = {
+    files = {
         name: {"size": (root / name).stat().st_size, "sha256": digest}
         for name, digest in zip(names, digests, strict=True)
     }
-    write_json(path, {**about, "files": entries})
+    write_json(path, {**about, "files": files})
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from clones import Clone, environment
-from untried import untried
+from untried import mounted
 
 pytestmark = pytest.mark.workflow
 
@@ -73,11 +73,8 @@ def test_a_damaged_checkpoint_is_told_and_trained_again(clone: Clone) -> None:
 def read_only(clone: Clone) -> Iterator[Path]:
     """The baseline's folder on a shelf that takes nothing. Root may lay one; elsewhere CI fails and others are told."""
     folder = clone.path / RUN
-    try:
-        for options in (["--bind", str(folder)], ["-o", "remount,ro,bind"]):
-            subprocess.run(["mount", *options, str(folder)], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        untried(f"a read-only folder cannot be tried here: {error} {getattr(error, 'stderr', '')}")
+    for options in (["--bind", str(folder)], ["-o", "remount,ro,bind"]):
+        mounted(*options, str(folder), what="a read-only folder")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=False)
 

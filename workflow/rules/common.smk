@@ -24,6 +24,7 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
 
 from seg.console import say
 from seg.data.datasets import missing
+from seg.data.manifest import covered
 from seg.digest import code_digest
 from seg.files import canonical_json, sha256
 from seg.params import load_params
@@ -171,8 +172,7 @@ def raw(wildcards):
 def own_files(wildcards):
     """All files of a folder of the user's own that its manifest names."""
     root = Path("data/raw", wildcards.dataset)
-    files = [file.relative_to(root) for file in root.rglob("[!.]*") if file.is_file() and file.name != "manifest.json"]
-    return sorted(str(root / file) for file in files if not any(part.startswith(".") for part in file.parts))
+    return [str(root / name) for name in covered(root / "manifest.json")]
 
 
 def contents(*files):
