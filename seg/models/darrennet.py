@@ -16,6 +16,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from seg.models._resnet import ResNet
 from seg.models.erfnet import ENCODER, Decoder, Encoder, non_bottlenecks
 
 # Of non-bottlenecks 1 to 5 and 6 to 13
@@ -50,10 +51,8 @@ def _kaiming(module: nn.Module) -> None:
 
 
 def _resnet34() -> nn.Sequential:
-    """torchvision's ResNet-34 up to its second stage, (N, 3, H, W) -> (N, 128, H/8, W/8), with its initialisation."""
-    from torchvision.models import resnet34
-
-    network = resnet34()
+    """ResNet-34 up to its second stage, (N, 3, H, W) -> (N, 128, H/8, W/8), with its own initialisation."""
+    network = ResNet("resnet34")
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
     return nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
 

@@ -1,9 +1,9 @@
 """ResNet encoder with the FCN's decoder: (N, 3, H, W) -> (N, classes, H, W), any H and W.
 
 cityscapes_fcn, section 3.6 (ResNet-50, 2048 channels), voc2012_fcn, Table 4, and voc2007_erfnet, Table 5 (ResNet-34,
-512 channels): torchvision's ResNet without average pooling and fully connected layer, five 3x3 transposed convolutions
-of stride 2, a 1x1 classifier. With 21 classes 25,213,365 parameters on ResNet-34, 34,514,613 on ResNet-50, the
-backbone's among them (21,284,672 and 23,508,032).
+512 channels): a ResNet without average pooling and fully connected layer, five 3x3 transposed convolutions of stride 2,
+a 1x1 classifier. With 21 classes 25,213,365 parameters on ResNet-34, 34,514,613 on ResNet-50, the backbone's among them
+(21,284,672 and 23,508,032).
 
 Deviations: Table 5 of voc2007_erfnet prints its first row twice, 512 -> 256; five rows from 512 to 32 need one that
 keeps the width, and the first does in the table of voc2012_fcn. Its last row, 3x3 of stride 2 with softmax, is our 1x1

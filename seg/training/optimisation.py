@@ -1,49 +1,86 @@
 """Optimisers and the learning rate as a function of the epoch and the step."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 
-from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+import torch
+from torch import Tensor, nn
 
-from seg.recipe import Recipe, Schedule
-
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
-    """The recipe's optimiser over the parameters that are trained, as `fused` gives it."""
-    match recipe.optimizer:
-        case "adam":
-            return fused(Adam, model, lr=recipe.lr, weight_decay=recipe.weight_decay)
-        case "adamw":
-            return fused(AdamW, model, lr=recipe.lr, weight_decay=recipe.weight_decay)
-        case "sgd":
-            return fused(SGD, model, lr=recipe.lr, weight_decay=recipe.weight_decay, momentum=recipe.momentum)
+from seg.recipe import Schedule
 
 
-def fused(kind: Callable[..., Optimizer], model: nn.Module, **settings: float) -> Optimizer:
-    """An optimiser of torch's in its fused form, over views of the trained parameters as they lie in memory.
+class Optimizer:
+    """Adam, AdamW or SGD with momentum over the parameters that are trained: steps of torch.optim's fused kernels.
 
-    The fused kernels walk through memory whatever the strides, and on a CPU they copy first what is not contiguous, to
-    no end: a step over channels-last weights takes four times as long as over these views (torch 2.14). `zero_grad` is
-    the model's, for the optimiser's views have gradients during a step only.
+    Without torch.optim itself, for two reasons (torch 2.14). Its first step imports a compiler, 1.5 s of every
+    training. And its fused kernels walk through memory whatever the strides: on a CPU they copy first what is not
+    contiguous, four times the time over channels-last weights, and go wrong where a gradient lies otherwise than its
+    parameter. Ours walk over views as the parameters lie.
+
+    Args:
+        kind: `adam` and `adamw` (betas 0.9 and 0.999, epsilon 1e-8) or `sgd`.
+        model: whose parameters with `requires_grad` are changed in place; of one device, float32.
+        weight_decay: enters the gradient, for `adamw` the parameter (Loshchilov and Hutter, Decoupled weight decay).
+        momentum: of `sgd`.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    orders = [sorted(range(parameter.dim()), key=parameter.stride, reverse=True) for parameter in parameters]
-    views = [
-        nn.Parameter(parameter.detach().permute(order)) for parameter, order in zip(parameters, orders, strict=True)
-    ]
-    optimizer = kind(views, fused=True, **settings)
 
-    def lend(*_: object) -> None:
-        for parameter, order, view in zip(parameters, orders, views, strict=True):
-            view.grad = None if parameter.grad is None else parameter.grad.permute(order).contiguous()
+    def __init__(self, kind: str, model: nn.Module, weight_decay: float = 0.0, momentum: float = 0.0) -> None:
+        self.kind, self.weight_decay, self.momentum = kind, weight_decay, momentum
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._orders = [sorted(range(p.dim()), key=p.stride, reverse=True) for p in self.parameters]
+        self._views = [p.detach().permute(order) for p, order in zip(self.parameters, self._orders, strict=True)]
+        moments = ("exp_avg", "exp_avg_sq") if kind != "sgd" else ("momentum_buffer",) if momentum else ()
+        self._state = {name: [torch.zeros_like(view) for view in self._views] for name in moments}
+        if kind != "sgd":
+            self._state["step"] = [view.new_zeros(()) for view in self._views]
 
-    def take_back(*_: object) -> None:
-        optimizer.zero_grad()
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Change the parameters that have a gradient, at learning rate `lr`; the gradients stay."""
+        gradients = {i: parameter.grad for i, parameter in enumerate(self.parameters) if parameter.grad is not None}
+        views = [self._views[i] for i in gradients]
+        as_views = [gradient.permute(self._orders[i]).contiguous() for i, gradient in gradients.items()]
+        state = {name: [tensors[i] for i in gradients] for name, tensors in self._state.items()}
+        if self.kind == "sgd":
+            torch._fused_sgd_(
+                views,
+                as_views,
+                state.get("momentum_buffer", []),
+                lr=lr,
+                weight_decay=self.weight_decay,
+                momentum=self.momentum,
+                dampening=0.0,
+                nesterov=False,
+                maximize=False,
+                is_first_step=False,
+            )
+            return
+        torch._foreach_add_(state["step"], 1)
+        kernel = torch._fused_adamw_ if self.kind == "adamw" else torch._fused_adam_
+        kernel(
+            views,
+            as_views,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            [],
+            state["step"],
+            lr=lr,
+            beta1=0.9,
+            beta2=0.999,
+            eps=1e-8,
+            weight_decay=self.weight_decay,
+            amsgrad=False,
+            maximize=False,
+        )
 
-    optimizer.register_step_pre_hook(lend)
-    optimizer.register_step_post_hook(take_back)
-    return optimizer
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next steps depend on beside the parameters, as `<number of the parameter>.<name>`."""
+        return {f"{i}.{name}": tensor for name, tensors in self._state.items() for i, tensor in enumerate(tensors)}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to what `tensors()` was."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(tensors[name])
 
 
 def learning_rate(schedule: Schedule, base: float, *, epoch: int, step: int, steps: int, epochs: int) -> float:

@@ -1,6 +1,5 @@
 """A network in training: what a step, an epoch and a validation are, for all networks, losses and data."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from seg.models import build_model
 from seg.recipe import Recipe
 from seg.runtime import autocast, resolve_precision
 from seg.training.losses import make_loss
-from seg.training.optimisation import learning_rate, make_optimizer
+from seg.training.optimisation import Optimizer, learning_rate
 from seg.training.parallel import everywhere, of_all, processes, rank, replicated
 from seg.training.progress import Progress
 from seg.training.state import Course
@@ -68,7 +67,7 @@ class Trainer:
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         forward = replicated(self.model, device)
         self.forward = torch.compile(forward) if recipe.compile else forward
-        self.optimizer = make_optimizer(self.model, recipe)
+        self.optimizer = Optimizer(recipe.optimizer, self.model, recipe.weight_decay, recipe.momentum)
         pixels = np.array(train.about["id_pixels"], np.int64)[train.about["scored"]]
         class_weights = torch.from_numpy(inverse_weights(pixels)).float().to(device)
         self.loss = make_loss(recipe.loss, class_weights, everywhere)
@@ -102,9 +101,7 @@ class Trainer:
             course.lr = learning_rate(
                 recipe.schedule, recipe.lr, epoch=epoch, step=step, steps=self.steps, epochs=recipe.epochs
             )
-            for parameters in self.optimizer.param_groups:
-                parameters["lr"] = course.lr
-            loss = self._step(group)
+            loss = self._step(group, course.lr)
             samples = order[step * size : (step + 1) * size]
             self._unseen.append(_Step(epoch, step, course.lr, samples, loss))
             if self.device.type == "cpu" or len(self._unseen) >= _CHECK_EVERY or step == self.steps - 1:
@@ -120,21 +117,16 @@ class Trainer:
             generators |= {f"cuda.{i}": state for i, state in enumerate(states)}
         if self.device.type == "mps":
             generators["mps"] = torch.mps.get_rng_state()
-        optimizer: dict[int, dict[str, Tensor]] = self.optimizer.state_dict()["state"]
         return (
             {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-            | {f"optimizer.{i}.{name}": tensor for i, state in optimizer.items() for name, tensor in state.items()}
+            | {f"optimizer.{name}": tensor for name, tensor in self.optimizer.tensors().items()}
             | {f"random.{name}": state for name, state in generators.items()}
         )
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go back to what `tensors()` was."""
         self.model.load_state_dict(part(tensors, "model"))
-        states: dict[int, dict[str, Tensor]] = defaultdict(dict)
-        for name, tensor in part(tensors, "optimizer").items():
-            i, _, key = name.partition(".")
-            states[int(i)][key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": dict(states)})
+        self.optimizer.restore(part(tensors, "optimizer"))
         generators = part(tensors, "random")
         torch.set_rng_state(generators[f"cpu.{rank()}"])
         if self.device.type == "cuda":
@@ -142,7 +134,7 @@ class Trainer:
         if self.device.type == "mps":
             torch.mps.set_rng_state(generators["mps"])
 
-    def _step(self, group: list[Batch]) -> Tensor:
+    def _step(self, group: list[Batch], lr: float) -> Tensor:
         """Forward, backward and update over batches that count as one; their loss, on the device.
 
         Batches weigh by their labelled pixels: for cross entropy the gradient is that of one large batch.
@@ -161,7 +153,7 @@ class Trainer:
             total += loss.detach()
         if self.recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
-        self.optimizer.step()
+        self.optimizer.step(lr)
         return total
 
     def _look(self, progress: Progress) -> float:

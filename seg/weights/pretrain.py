@@ -15,11 +15,13 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from seg.console import run_stage, say
+from seg.models._resnet import ResNet
+from seg.models.erfnet import ENCODER
+from seg.models.erfnet import build as build_erfnet
 from seg.runtime import autocast, choose_device, resolve_precision, set_up, versions
-from seg.training.optimisation import fused
+from seg.training.optimisation import Optimizer
 from seg.weights.load import write_weights
 from seg.weights.shapes import CLASSES, draw_shapes
 
@@ -75,14 +77,10 @@ class Classifier(nn.Module):
 
 
 def _erfnet() -> Classifier:
-    from seg.models.erfnet import ENCODER, build
-
-    return Classifier(build(1).get_submodule("backbone"), ENCODER[-1][0])
+    return Classifier(build_erfnet(1).get_submodule("backbone"), ENCODER[-1][0])
 
 
 def _resnet(name: str) -> Classifier:
-    from seg.models._resnet import ResNet
-
     backbone = ResNet(name)
     return Classifier(backbone, backbone.channels[-1], _KEPT)
 
@@ -178,7 +176,7 @@ def _pictures(images: int, size: int, seed: int, device: torch.device) -> tuple[
 def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels: Tensor) -> None:
     """Adam on cross entropy; the learning rate rises linearly, then falls by half a cosine wave to 0."""
     depth = _Depth(model.backbone, model.kept)
-    optimizer = fused(Adam, model, lr=task.lr)
+    optimizer = Optimizer("adam", model)
     steps = task.epochs * (task.images // task.batch)
     rising = _WARM_UP * steps
     model.train()
@@ -187,15 +185,13 @@ def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels
         if at == 0:
             order = torch.randperm(task.images).to(images.device)
         chosen = order[at : at + task.batch]
-        for group in optimizer.param_groups:
-            falling = max(step - rising, 0) / (steps - rising)
-            group["lr"] = task.lr * min((step + 1) / rising, 1) * (1 + math.cos(math.pi * falling)) / 2
+        falling = max(step - rising, 0) / (steps - rising)
         depth.draw()
         model.zero_grad()
         with autocast(images.device, precision):
             logits = model(images[chosen])
         F.cross_entropy(logits.float(), labels[chosen]).backward()
-        optimizer.step()
+        optimizer.step(task.lr * min((step + 1) / rising, 1) * (1 + math.cos(math.pi * falling)) / 2)
     depth.restore()
     with torch.no_grad(), autocast(images.device, precision):
         _settle(model, images[: task.images // task.batch * task.batch].split(task.batch)[:_SETTLING])

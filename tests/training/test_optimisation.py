@@ -1,6 +1,9 @@
 """Schedules by hand and against torch's, optimisers by their first steps."""
 
 import copy
+import math
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,8 +15,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import lr_scheduler
 
-from seg.recipe import Recipe, Schedule
-from seg.training.optimisation import learning_rate, make_optimizer
+from seg.recipe import Schedule
+from seg.training.optimisation import Optimizer, learning_rate
 
 CONSTANT = Schedule()
 STEP = Schedule(name="step", every=10, factor=0.1)
@@ -21,7 +24,7 @@ COSINE = Schedule(name="cosine")
 POLYNOMIAL = Schedule(name="polynomial", power=0.9)
 BASE = 0.01
 FORMATS = [torch.contiguous_format, torch.channels_last]
-PLAIN = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+TORCHS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 Scheduler = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
 
@@ -99,76 +102,113 @@ class Two(nn.Module):
         self.frozen = nn.Parameter(torch.tensor([5.0]), requires_grad=False)
 
 
-def stepped(recipe: Recipe, steps: int) -> list[float]:
-    """The trained parameter after steps with the gradient (0.5, -4)."""
+def stepped(steps: int, kind: str, weight_decay: float = 0.0, momentum: float = 0.0) -> list[float]:
+    """The trained parameter after steps of 0.1 with the gradient (0.5, -4)."""
     model = Two()
-    optimizer = make_optimizer(model, recipe)
+    optimizer = Optimizer(kind, model, weight_decay, momentum)
     for _ in range(steps):
         model.trained.grad = torch.tensor([0.5, -4.0])
-        optimizer.step()
+        optimizer.step(0.1)
     assert model.frozen.item() == 5
     return model.trained.tolist()
 
 
-def test_sgd_by_hand(tiny_recipe: Recipe) -> None:
-    recipe = tiny_recipe.model_copy(update={"optimizer": "sgd", "lr": 0.1, "momentum": 0.5, "weight_decay": 0.0})
+def test_sgd_by_hand() -> None:
     # Velocity g, then g / 2 + g.
-    assert stepped(recipe, 2) == pytest.approx([1 - 0.1 * 0.5 * 2.5, 2 + 0.1 * 4 * 2.5])
-    decayed = recipe.model_copy(update={"weight_decay": 0.2})
-    assert stepped(decayed, 1) == pytest.approx([1 - 0.1 * (0.5 + 0.2), 2 + 0.1 * (4 - 0.4)])
+    assert stepped(2, "sgd", momentum=0.5) == pytest.approx([1 - 0.1 * 0.5 * 2.5, 2 + 0.1 * 4 * 2.5])
+    assert stepped(2, "sgd") == pytest.approx([1 - 0.1 * 0.5 * 2, 2 + 0.1 * 4 * 2])
+    assert stepped(1, "sgd", 0.2, 0.5) == pytest.approx([1 - 0.1 * (0.5 + 0.2), 2 + 0.1 * (4 - 0.4)])
 
 
-def test_adam_by_hand(tiny_recipe: Recipe) -> None:
+def test_adam_by_hand() -> None:
     """A first step of Adam is the learning rate, whatever the gradient; AdamW's decay is apart from it."""
-    recipe = tiny_recipe.model_copy(update={"optimizer": "adam", "lr": 0.1})
-    assert stepped(recipe, 1) == pytest.approx([1 - 0.1, 2 + 0.1])
-    decayed = recipe.model_copy(update={"optimizer": "adamw", "weight_decay": 0.2})
-    assert stepped(decayed, 1) == pytest.approx([1 - 0.1 * 0.2 - 0.1, 2 - 0.1 * 0.4 + 0.1])
+    assert stepped(1, "adam") == pytest.approx([1 - 0.1, 2 + 0.1])
+    assert stepped(1, "adamw", 0.2) == pytest.approx([1 - 0.1 * 0.2 - 0.1, 2 - 0.1 * 0.4 + 0.1])
 
 
-def test_adams_decay_enters_the_gradient(tiny_recipe: Recipe) -> None:
+def test_adams_decay_enters_the_gradient() -> None:
     """A decay of 3 turns the second gradient round, to -4 + 3 x 2, and with it the step."""
-    recipe = tiny_recipe.model_copy(update={"optimizer": "adam", "lr": 0.1, "weight_decay": 3.0})
-    assert stepped(recipe, 1) == pytest.approx([1 - 0.1, 2 - 0.1])
+    assert stepped(1, "adam", 3.0) == pytest.approx([1 - 0.1, 2 - 0.1])
 
 
-def test_only_what_is_trained_is_in_the_optimiser(tiny_recipe: Recipe) -> None:
-    model = Two()
-    (view,) = make_optimizer(model, tiny_recipe).param_groups[0]["params"]
-    assert view.data_ptr() == model.trained.data_ptr()
-    assert view.shape == model.trained.shape
+def test_only_what_is_trained_has_a_state() -> None:
+    tensors = Optimizer("adam", Two()).tensors()
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
+        "0.exp_avg": (2,),
+        "0.exp_avg_sq": (2,),
+        "0.step": (),
+    }
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("weights", FORMATS)
 @pytest.mark.parametrize("gradients", FORMATS)
-def test_steps_are_those_of_plain_torch_however_tensors_lie_in_memory(
-    tiny_recipe: Recipe, name: str, weights: torch.memory_format, gradients: torch.memory_format
+def test_steps_are_torchs_however_tensors_lie_in_memory(
+    name: str, momentum: float, weights: torch.memory_format, gradients: torch.memory_format
 ) -> None:
-    """torch's own fused kernels go wrong, unasked, where a gradient does not lie as its weights do."""
-    recipe = tiny_recipe.model_copy(update={"optimizer": name, "weight_decay": 0.01})
-    convolutions = [nn.Conv2d(3, 5, (2, 3)), nn.Conv2d(4, 1, 1), nn.Conv2d(1, 4, 3)]
-    plain = nn.Sequential(*convolutions)
+    """torch's own fused kernels go wrong, unasked, where a gradient does not lie as its weights do.
+
+    Each step leaves out another parameter, as one of a network with stochastic depth does.
+    """
+    plain = nn.Sequential(nn.Conv2d(3, 5, (2, 3)), nn.Conv2d(4, 1, 1), nn.Conv2d(1, 4, 3))
     ours = copy.deepcopy(plain).to(memory_format=weights)
-    settings = {"lr": recipe.lr, "weight_decay": 0.01} | ({"momentum": recipe.momentum} if name == "sgd" else {})
-    optimizers = [PLAIN[name](plain.parameters(), **settings, foreach=False), make_optimizer(ours, recipe)]
-    for _ in range(3):
-        for one, other in zip(plain.parameters(), ours.parameters(), strict=True):
-            one.grad = torch.randn_like(one)
-            other.grad = one.grad.contiguous(memory_format=gradients) if one.dim() == 4 else one.grad.clone()
-        for optimizer in optimizers:
-            optimizer.step()
+    settings = {"momentum": momentum} if name == "sgd" else {}
+    torchs = TORCHS[name](plain.parameters(), 0.01, weight_decay=0.02, fused=True, **settings)
+    optimizer = Optimizer(name, ours, 0.02, momentum)
+    for step in range(4):
+        for i, (one, other) in enumerate(zip(plain.parameters(), ours.parameters(), strict=True)):
+            one.grad = other.grad = None
+            if i != step - 1:
+                one.grad = torch.randn_like(one)
+                other.grad = one.grad.contiguous(memory_format=gradients) if one.dim() == 4 else one.grad.clone()
+        torchs.step()
+        optimizer.step(0.01)
     for one, other in zip(plain.parameters(), ours.parameters(), strict=True):
-        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
+        # The last bits depend on where the processor's vectors end, that is on the order of the weights in memory.
+        tolerance = 0.0 if weights is torch.contiguous_format else 1e-6
+        torch.testing.assert_close(other, one, rtol=tolerance, atol=tolerance / 10)
 
 
-def test_a_gradient_is_freed_with_the_models(tiny_recipe: Recipe) -> None:
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_one_that_is_restored_goes_on_with_the_same_bits(name: str) -> None:
+    def run(model: nn.Module, optimizer: Optimizer, first: int, last: int) -> None:
+        for step in range(first, last):
+            for parameter in model.parameters():
+                parameter.grad = torch.full_like(parameter, math.sin(step))
+            optimizer.step(0.01)
+
+    model = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+    optimizer = Optimizer(name, model, 0.1, 0.9)
+    run(model, optimizer, 0, 2)
+    other = copy.deepcopy(model)
+    resumed = Optimizer(name, other, 0.1, 0.9)
+    resumed.restore({name: tensor.clone() for name, tensor in optimizer.tensors().items()})
+    run(model, optimizer, 2, 5)
+    run(other, resumed, 2, 5)
+    assert torch.equal(model.weight, other.weight)
+
+
+def test_a_step_imports_no_compiler() -> None:
+    """torch.optim's does, for 1.5 s of every training."""
+    code = """
+import sys, torch
+from seg.training.optimisation import Optimizer
+model = torch.nn.Linear(2, 2)
+model(torch.ones(1, 2)).sum().backward()
+Optimizer("adam", model).step(0.1)
+print("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_gradient_is_freed_with_the_models() -> None:
     """Else two sets of gradients would be held while the next ones are computed."""
     model = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(model, tiny_recipe)
+    optimizer = Optimizer("adam", model)
     model(torch.ones(1, 3, 4, 4)).sum().backward()
     gradient = weakref.ref(model.weight.grad.untyped_storage())
-    optimizer.step()
+    optimizer.step(0.1)
     assert gradient() is not None
     model.zero_grad()
     assert gradient() is None

@@ -41,12 +41,12 @@ def stopped(folder: Path, recipe: Recipe, packs: Any, steps: int, monkeypatch: p
     left = steps
     step = trainer.Trainer._step
 
-    def counted(self: trainer.Trainer, group: Any) -> torch.Tensor:
+    def counted(self: trainer.Trainer, group: Any, lr: float) -> torch.Tensor:
         nonlocal left
         if not left:
             raise Killed
         left -= 1
-        return step(self, group)
+        return step(self, group, lr)
 
     with monkeypatch.context() as patch:
         patch.setattr(trainer.Trainer, "_step", counted)
