@@ -5,7 +5,7 @@ convolution, not in the first 1x1. An output stride of 16 or 8 keeps the last st
 instead (rate 2, then 4): the first 3x3 convolution of a dilated stage, which no longer strides, still reads the grid of
 the stage before, as in torchvision and in DeepLab.
 
-Not torchvision's own classes, because to import it imports a compiler too, 2.5 s of every stage (0.29).
+Not torchvision itself, because importing it imports a compiler as well, 2.5 s of every stage (0.29).
 """
 
 import torch
