@@ -31,7 +31,7 @@ def run_stage(main: Callable[[], None]) -> None:
 
     Anything else is our own fault and keeps its traceback. `SEG_DEBUG=1` shows the traceback of every error.
     """
-    gc.freeze()  # what the imports made lives to the end: no collection need walk it, the last alone takes 0.4 s
+    gc.freeze()  # what the imports made lives to the end: no collection need walk it; the one at the exit took 0.4 s
     try:
         main()
     except (ValueError, OSError) as error:

@@ -3,18 +3,19 @@
 Names and arithmetic are torchvision's, so that its weights fit: without `fc`, and a bottleneck strides in its 3x3
 convolution, not in the first 1x1. An output stride of 16 or 8 keeps the last stages at that stride and dilates them
 instead (rate 2, then 4): the first 3x3 convolution of a dilated stage, which no longer strides, still reads the grid of
-the stage before, as in torchvision and in DeepLab.
+the stage before, as in torchvision and in DeepLab. ResNet-34 strides to 32 only.
 
-Not torchvision itself, because importing it imports a compiler as well, 2.5 s of every stage (0.29).
+Not torchvision itself, because importing version 0.29 imports a compiler as well, 2.5 s of every stage on a ResNet.
 """
 
 import torch
 from torch import Tensor, nn
 
-# Of stages 2 to 5 (layer1 to layer4): widths of the 3x3 convolutions, strides, which dilate by output stride
-WIDTHS = (64, 128, 256, 512)
-_STRIDES = (1, 2, 2, 2)
-_DILATED = {32: (False, False, False, False), 16: (False, False, False, True), 8: (False, False, True, True)}
+# Of stages 2 to 5 (layer1 to layer4) in Table 1
+WIDTHS = (64, 128, 256, 512)  # of the 3x3 convolutions
+STRIDES = (1, 2, 2, 2)
+# By output stride: which of them dilate and do not stride
+DILATED = {32: (False, False, False, False), 16: (False, False, False, True), 8: (False, False, True, True)}
 
 
 class Basic(nn.Module):
@@ -91,7 +92,7 @@ class ResNet(nn.Module):
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
             inputs, rate = 64, 1
             stages = []
-            for width, count, stride, dilated in zip(WIDTHS, counts, _STRIDES, _DILATED[output_stride], strict=True):
+            for width, count, stride, dilated in zip(WIDTHS, counts, STRIDES, DILATED[output_stride], strict=True):
                 first = block(inputs, width, 1 if dilated else stride, rate)
                 rate *= stride if dilated else 1
                 inputs = width * block.expansion

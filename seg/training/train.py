@@ -5,7 +5,6 @@ import copy
 import csv
 import hashlib
 import io
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -67,7 +66,7 @@ def train(
         device: to train on.
         workers: threads that prepare batches ahead.
         code: digest of the code, for the record.
-        save_every: seconds between two states within an epoch; after an epoch there is one, or the outputs.
+        save_every: seconds between two states within an epoch; after an epoch there always is one.
 
     Raises:
         ValueError: packs, weights and recipe do not fit together, the loss is no longer finite, or another process
@@ -146,10 +145,6 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
     progress = Progress(recipe.epochs, recipe.epochs * samples - _seen(trainer, course))
     before, saved = course.seconds, time.monotonic()
 
-    def unfinished() -> bool:
-        patience = recipe.early_stopping.patience if recipe.early_stopping else math.inf
-        return course.epoch < recipe.epochs and course.waited < patience
-
     def save() -> None:
         nonlocal saved
         tensors = trainer.tensors() | {f"best.{name}": tensor for name, tensor in best_state.items()}
@@ -165,7 +160,7 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
     with _writer(events) as record:
         for row in course.history:
             record(row)
-        while unfinished():
+        while course.epoch < recipe.epochs and not _stopped_early(recipe, course):
             trainer.train_epoch(course, progress, save_if_due)
             row = {"epoch": course.epoch + 1, "lr": course.lr, "train_loss": course.loss / samples}
             if row["epoch"] % recipe.validate_every == 0 or row["epoch"] == recipe.epochs:
@@ -177,11 +172,9 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
                         best_state = copy.deepcopy(trainer.model.state_dict())
             course.history.append(row)
             course.epoch, course.step, course.loss = row["epoch"], 0, 0.0
-            if unfinished():  # else the outputs, a third as large, are written at once
-                save()
+            save()
             progress.epoch(row)
             record(row)
-    course.seconds = before + time.monotonic() - clock
     if course.epoch < recipe.epochs and first():
         say(f"stopped early: no lower validation loss than in epoch {course.best}")
     if best_state:
@@ -221,6 +214,10 @@ def _seen(trainer: Trainer, course: Course) -> int:
     """Images of the epochs and steps that lie behind."""
     samples = len(trainer.train_loader.pack)
     return course.epoch * samples + min(course.step * trainer.recipe.batch * trainer.recipe.accumulate, samples)
+
+
+def _stopped_early(recipe: Recipe, course: Course) -> bool:
+    return recipe.early_stopping is not None and course.waited >= recipe.early_stopping.patience
 
 
 def _csv(history: list[dict[str, Any]]) -> str:

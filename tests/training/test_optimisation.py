@@ -2,8 +2,6 @@
 
 import copy
 import math
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable
 from itertools import pairwise
@@ -140,8 +138,7 @@ def test_only_what_is_trained_has_a_state() -> None:
     }
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize(("name", "momentum"), [("adam", 0.0), ("adamw", 0.0), ("sgd", 0.0), ("sgd", 0.9)])
 @pytest.mark.parametrize("weights", FORMATS)
 @pytest.mark.parametrize("gradients", FORMATS)
 def test_steps_are_torchs_however_tensors_lie_in_memory(
@@ -149,7 +146,7 @@ def test_steps_are_torchs_however_tensors_lie_in_memory(
 ) -> None:
     """torch's own fused kernels go wrong, unasked, where a gradient does not lie as its weights do.
 
-    Each step leaves out another parameter, as one of a network with stochastic depth does.
+    Each step but the first leaves out another parameter, as one of a network with stochastic depth does.
     """
     plain = nn.Sequential(nn.Conv2d(3, 5, (2, 3)), nn.Conv2d(4, 1, 1), nn.Conv2d(1, 4, 3))
     ours = copy.deepcopy(plain).to(memory_format=weights)
@@ -186,20 +183,7 @@ def test_one_that_is_restored_goes_on_with_the_same_bits(name: str) -> None:
     resumed.restore({name: tensor.clone() for name, tensor in optimizer.tensors().items()})
     run(model, optimizer, 2, 5)
     run(other, resumed, 2, 5)
-    assert torch.equal(model.weight, other.weight)
-
-
-def test_a_step_imports_no_compiler() -> None:
-    """torch.optim's does, for 1.5 s of every training."""
-    code = """
-import sys, torch
-from seg.training.optimisation import Optimizer
-model = torch.nn.Linear(2, 2)
-model(torch.ones(1, 2)).sum().backward()
-Optimizer("adam", model).step(0.1)
-print("torch._dynamo" in sys.modules)
-"""
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    assert all(map(torch.equal, model.parameters(), other.parameters()))
 
 
 def test_a_gradient_is_freed_with_the_models() -> None:

@@ -13,6 +13,7 @@ from trainings import bits, command, fit, killed_at_random, outputs, varied
 from seg.files import held
 from seg.recipe import Augmentation, EarlyStopping, Model, Recipe, Rotation, Schedule
 from seg.tensors import read_tensors, write_tensors
+from seg.training import train as training
 from seg.training import trainer
 from seg.training.train import Outputs, train
 
@@ -22,6 +23,7 @@ VARIED = {
     "accumulated": {"batch": 2, "accumulate": 2, "optimizer": "adamw", "clip_norm": 1.0},
     "dropout": {"model": Model(name="fcn", options={"dropout": True}), "lr": 0.02},
     "stopping": {"early_stopping": EarlyStopping(patience=1), "lr": 0.05, "epochs": 6},
+    "plain": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.0},
     "dice": {"loss": "dice", "validate_every": 2, "precision": "bf16"},
 }
 
@@ -100,6 +102,24 @@ def test_a_kill_in_the_validation_trains_nothing_twice(
     capfd.readouterr()
     assert bits(run(tmp_path / "killed", small, packs)) == bits(whole)
     assert "resumed at epoch 1, after step 3 of 3\nepoch 1/2 loss" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("changes", [{}, VARIED["stopping"]], ids=["whole", "stopped early"])
+@pytest.mark.parametrize("error", [Killed, OSError("no space left on device")])
+def test_what_ends_before_its_outputs_are_written_trains_nothing_twice(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: Any, error: Any
+) -> None:
+    def fails(*_: Any) -> None:
+        raise error
+
+    recipe = varied(small, **changes)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_write", fails)
+        with pytest.raises((Killed, OSError)):
+            run(tmp_path / "killed", recipe, packs)
+    whole = fit(tmp_path / "whole", recipe, packs)
+    monkeypatch.setattr(trainer.Trainer, "_step", fails)
+    assert bits(run(tmp_path / "killed", recipe, packs)) == bits(whole)
 
 
 def test_best_weights_from_before_the_kill_are_restored(
