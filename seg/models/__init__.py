@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 Option = bool | int | float | str
 
 
-def model_names() -> list[str]:
+@cache  # a recipe asks for them, and a graph has thousands
+def model_names() -> tuple[str, ...]:
     """Names of all models, sorted."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    return tuple(sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py")))
 
 
 def build_model(name: str, classes: int, options: Mapping[str, Option]) -> "nn.Module":

@@ -9,6 +9,12 @@ from seg.training.parallel import first
 _LINE_EVERY = 30  # seconds between two lines within an epoch
 
 
+def tell(line: str) -> None:
+    """Say a line, once for all processes of a training."""
+    if first():
+        say(line)
+
+
 class Progress:
     """Loss, images a second and time left of a training of `epochs`, with so many images still to come."""
 
@@ -36,5 +42,4 @@ class Progress:
             spent = self.said - self.start
             left = spent * (self.images / self.seen - 1)
             line += f" {self.seen / spent:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left"
-        if first():
-            say(line)
+        tell(line)

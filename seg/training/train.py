@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from seg.console import run_stage, say
+from seg.console import run_stage
 from seg.data.loader import Pack
 from seg.digest import code_digest
 from seg.files import canonical_json, held, sha256, written_whole
@@ -25,7 +25,7 @@ from seg.recipe import Recipe, recipe_from_json
 from seg.runtime import commit, machine, peak_memory, set_up, versions
 from seg.training.checkpoint import save_checkpoint
 from seg.training.parallel import first, joined, of_first, own_device, processes
-from seg.training.progress import Progress
+from seg.training.progress import Progress, tell
 from seg.training.state import Course, States
 from seg.training.trainer import Trainer, part
 
@@ -175,8 +175,8 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
             save()
             progress.epoch(row)
             record(row)
-    if course.epoch < recipe.epochs and first():
-        say(f"stopped early: no lower validation loss than in epoch {course.best}")
+    if course.epoch < recipe.epochs:
+        tell(f"stopped early: no lower validation loss than in epoch {course.best}")
     if best_state:
         trainer.model.load_state_dict(best_state)
     return course
@@ -205,8 +205,7 @@ def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor
         return Course(), {}
     tensors, course = states.read(number)
     trainer.restore(tensors)
-    if first():
-        say(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
+    tell(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
     return course, part(tensors, "best")
 
 
