@@ -10,7 +10,7 @@ from seg.recipe import Count, Frozen
 class Job(Frozen):
     """Memory of the machine in MB, time in minutes, and the partition; without one it is the cluster's own default."""
 
-    partition: str | None = None
+    partition: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,-]+$")] | None = None
     memory: Count
     minutes: Count
 

@@ -59,10 +59,10 @@ class Scenes(Frozen):
     test: Count | None = None
     seed: Annotated[int, Field(ge=0)]
 
-    def arguments(self) -> str:
+    def arguments(self) -> list[str]:
         """The splits as `seg.data.synthesize` takes them."""
         counts = {"train": self.train, "val": self.val, "test": self.test}
-        return " ".join(f"--split {split}={count}" for split, count in counts.items() if count)
+        return [f"--split={split}={count}" for split, count in counts.items() if count]
 
 
 class DatasetRow(Frozen):
@@ -88,7 +88,7 @@ class DatasetRow(Frozen):
 class Pretext(Frozen):
     """How a backbone is trained to tell synthetic shapes apart: the arguments of `seg.weights.pretrain`."""
 
-    backbone: str
+    backbone: Literal["resnet34", "resnet50", "resnet101", "resnet152", "erfnet"]
     images: Count
     size: Side
     epochs: Count
@@ -97,9 +97,9 @@ class Pretext(Frozen):
     seed: Annotated[int, Field(ge=0)]
     threads: Count
 
-    def arguments(self) -> str:
+    def arguments(self) -> list[str]:
         """As `seg.weights.pretrain` takes them."""
-        return " ".join(f"--{name} {value}" for name, value in self.model_dump().items())
+        return [f"--{name}={value}" for name, value in self.model_dump().items()]
 
 
 class WeightsRow(Frozen):

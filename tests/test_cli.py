@@ -90,3 +90,17 @@ def test_predict_of_a_file_that_is_no_image_is_one_line(model: Path, tmp_path: P
     assert "notes.txt: cannot be decoded" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["photos", "photos/../photos", "link"])
+def test_predict_into_the_folder_of_its_images_is_refused(model: Path, tmp_path: Path, out: str) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    street = tmp_path / "photos/street.png"
+    Image.new("RGB", (40, 32), "red").save(street)
+    before = street.read_bytes()
+    done = seg("predict", model, street, "--out", tmp_path / out)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "is the folder of street.png, which could be overwritten; name another" in done.stderr
+    assert street.read_bytes() == before

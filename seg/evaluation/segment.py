@@ -29,8 +29,11 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
         The files written.
 
     Raises:
-        ValueError: the checkpoint or an image cannot be used, or two images have one stem.
+        ValueError: the checkpoint or an image cannot be used, two images have one stem, or `out` is a folder of images.
     """
+    inside = [path for path in images if path.resolve().parent == out.resolve()]
+    if inside:
+        raise ValueError(f"--out {out}: is the folder of {inside[0].name}, which could be overwritten; name another")
     if len({path.stem for path in images}) < len(images):
         raise ValueError("two images have one stem, so their predictions would have one name; run them apart")
     checkpoint, where = load_checkpoint(model), choose_device(device)

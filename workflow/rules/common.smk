@@ -20,7 +20,8 @@ from snakemake.utils import update_config
 sys.path.insert(0, str(workflow.basedir))
 gc.set_threshold(100_000)  # a graph of jobs is no garbage; to look for some less often saves a quarter of the time
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+    # A prefix replaces Snakemake's own, by which a stage that fails is not hidden by `tee`'s success.
+    shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 from seg.console import say
 from seg.data.datasets import missing
@@ -181,8 +182,8 @@ def contents(*files):
 
 
 def launcher(gpus):
-    """What runs a training: `torchrun`, a process a GPU, where there are several."""
-    return f"torchrun --standalone --nproc-per-node {gpus}" if gpus > 1 else "python"
+    """Words of the command that runs a training: `torchrun`, one process per GPU, where there are several."""
+    return ["torchrun", "--standalone", "--nproc-per-node", str(gpus)] if gpus > 1 else ["python"]
 
 
 def weights(wildcards):

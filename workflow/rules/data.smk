@@ -18,8 +18,8 @@ rule download_dataset:
     message:
         "Download {wildcards.dataset}, or unpack it from data/archives"
     shell:
-        "python -m seg.data.download --dataset {wildcards.dataset} --archives data/archives --out {output}"
-        " 2>&1 | tee {log}"
+        "python -m seg.data.download --dataset {wildcards.dataset:q} --archives data/archives --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule synthesize_dataset:
@@ -45,8 +45,8 @@ rule synthesize_dataset:
     message:
         "Render the scenes of {wildcards.dataset}"
     shell:
-        "python -m seg.data.synthesize --layout {params.layout} --height {params.size[0]} --width {params.size[1]}"
-        " {params.splits} --seed {params.seed} --jobs {threads} --out {output} 2>&1 | tee {log}"
+        "python -m seg.data.synthesize --layout {params.layout:q} --height {params.size[0]:q} --width {params.size[1]:q}"
+        " {params.splits:q} --seed {params.seed:q} --jobs {threads:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule register_folder:
@@ -69,7 +69,7 @@ rule register_folder:
     message:
         "Take the images and labels in data/raw/{wildcards.dataset} as they lie there"
     shell:
-        "python -m seg.data.manifest --name {wildcards.dataset} --out {output} 2>&1 | tee {log}"
+        "python -m seg.data.manifest --name {wildcards.dataset:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule keep_manifest:
@@ -86,7 +86,7 @@ rule keep_manifest:
     message:
         "Keep the manifest of {wildcards.dataset}"
     shell:
-        "cp {input} {output} 2> {log}"
+        "cp {input:q} {output:q} 2> {log:q}"
 
 
 rule pack_split:
@@ -110,9 +110,9 @@ rule pack_split:
     message:
         "Pack the {wildcards.split} split of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
     shell:
-        "python -m seg.data.pack --manifest {input} --layout {params.layout} --split {wildcards.split}"
-        " --height {wildcards.height} --width {wildcards.width} --out {params.out} --workers {threads}"
-        " 2>&1 | tee {log}"
+        "python -m seg.data.pack --manifest {input:q} --layout {params.layout:q} --split {wildcards.split:q}"
+        " --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} --workers {threads:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule count_classes:
@@ -140,8 +140,8 @@ rule count_classes:
     message:
         "Count the classes of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
     shell:
-        "(python -m seg.data.statistics --pack {input.pack} --out {output.statistics} &&"
-        " python -m seg.report.figures --statistics {output.statistics} --out {output.figure}) 2>&1 | tee {log}"
+        "(python -m seg.data.statistics --pack {input.pack:q} --out {output.statistics:q} &&"
+        " python -m seg.report.figures --statistics {output.statistics:q} --out {output.figure:q}) 2>&1 | tee {log:q}"
 
 
 compare_anew_after(rules.pack_split, [json_of(PARAMS.preset, pack) for pack in all_packs()])

@@ -37,10 +37,10 @@ rule tabulate_study:
     message:
         "Tabulate {wildcards.study}"
     shell:
-        "python -m seg.report.table --study {wildcards.study} --title {params.title:q} --score {params.score}"
-        " --classes {params.classes:q} --published {input.published} --variants {params.variants}"
-        " --seeds {params.seeds} --notes {params.notes:q} --csv {output.csv} --markdown {output.markdown}"
-        " --pairs {output.pairs} --curves {output.curves} 2>&1 | tee {log}"
+        "python -m seg.report.table --study {wildcards.study:q} --title {params.title:q} --score {params.score:q}"
+        " --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
+        " --seeds {params.seeds:q} --notes {params.notes:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --pairs {output.pairs:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
 
 
 rule report_preset:
@@ -63,14 +63,14 @@ rule report_preset:
     params:
         title=lambda wildcards: PARAMS.presets[wildcards.preset].title,
         look=contents("seg/report/index.html.j2", "seg/report/page.css"),
-        studies=lambda wildcards: " ".join(f"--study {study}=results/{wildcards.preset}/{study}" for study in STUDIES),
-        statistics=lambda wildcards: " ".join(
-            f"--statistics {dataset}={path}" for dataset, path in counts(wildcards.preset, "statistics.json").items()
-        ),
+        studies=lambda wildcards: [f"--study={study}=results/{wildcards.preset}/{study}" for study in STUDIES],
+        statistics=lambda wildcards: [
+            f"--statistics={dataset}={path}" for dataset, path in counts(wildcards.preset, "statistics.json").items()
+        ],
         code=code_digest("seg.report.page"),
     message:
         "Report preset {wildcards.preset}"
     shell:
-        "python -m seg.report.page --preset {wildcards.preset} --title {params.title:q} {params.studies}"
-        " {params.statistics} --comparison {output.comparison} --metrics {output.metrics} --page {output.page}"
-        " 2>&1 | tee {log}"
+        "python -m seg.report.page --preset {wildcards.preset:q} --title {params.title:q} {params.studies:q}"
+        " {params.statistics:q} --comparison {output.comparison:q} --metrics {output.metrics:q} --page {output.page:q}"
+        " 2>&1 | tee {log:q}"

@@ -18,8 +18,8 @@ rule fetch_weights:
     message:
         "Download {wildcards.weights}, or convert it from data/archives"
     shell:
-        "python -m seg.weights.fetch --weights {wildcards.weights} --archives data/archives --out {output}"
-        " 2>&1 | tee {log}"
+        "python -m seg.weights.fetch --weights {wildcards.weights:q} --archives data/archives --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule pretrain_backbone:
@@ -45,7 +45,7 @@ rule pretrain_backbone:
     message:
         "Pretrain {wildcards.weights} on synthetic shapes"
     shell:
-        "python -m seg.weights.pretrain {params.task} --out {output} 2>&1 | tee {log}"
+        "python -m seg.weights.pretrain {params.task:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 for rule in (rules.fetch_weights, rules.pretrain_backbone):
@@ -77,15 +77,15 @@ rule train_variant:
     params:
         launch=lambda wildcards: launcher(recipe(wildcards).gpus),
         recipe=lambda wildcards: recipe(wildcards).json_line(),
-        weights=lambda wildcards, input: f"--weights {input.weights}" if input.get("weights") else "",
+        weights=lambda wildcards, input: ["--weights", *input.weights] if input.get("weights") else [],
         events=f"{RUN}tensorboard",
         code=model_digest("seg.training.train"),
     message:
         "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
-        "{params.launch} -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train} --val-pack {input.val}"
-        " {params.weights} --model {output.model} --history {output.history} --cost {output.cost} --events {params.events}"
-        " --code {params.code} 2>&1 | tee {log}"
+        "{params.launch:q} -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train:q} --val-pack {input.val:q}"
+        " {params.weights:q} --model {output.model:q} --history {output.history:q} --cost {output.cost:q} --events {params.events:q}"
+        " --code {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_variant:
@@ -119,5 +119,5 @@ rule evaluate_variant:
     message:
         "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
-        "python -m seg.evaluation.evaluate --model {input.model} --pack {input.pack} --metrics {output.metrics}"
-        " --confusion {output.confusion} --samples {output.samples} --cost {output.cost} 2>&1 | tee {log}"
+        "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q} --metrics {output.metrics:q}"
+        " --confusion {output.confusion:q} --samples {output.samples:q} --cost {output.cost:q} 2>&1 | tee {log:q}"
