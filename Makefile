@@ -42,7 +42,7 @@ lint: $(DEV) ## Check style, types, rules and the schema of params.yaml
 	mypy
 	snakefmt --check --compact-diff Snakefile workflow
 	snakemake --lint
-	python -m seg.params
+	python -m seg.config.params
 
 .PHONY: bench
 bench: $(DEV) ## Time us against peers, in one run

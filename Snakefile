@@ -38,7 +38,7 @@ rule all:
 
 rule data:
     input:
-        [pack_json(split)(variant) for variant in all_variants() for split in ("train", "val", "score")],
+        [pack_json(split)(variant) for variant in all_variants() for split in ("train", "val", "eval")],
         [counts(PARAMS.preset, name).values() for name in ("statistics.json", "classes.png")],
         manifests(),
         [weights(variant) for variant in all_variants()],

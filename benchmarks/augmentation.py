@@ -11,8 +11,9 @@ from torchvision.transforms import InterpolationMode, v2
 
 from benchmarks.scenes import street_pack
 from benchmarks.timing import Row, compare, report
-from seg.data.loader import Loader, Pack, scaled
-from seg.recipe import Augmentation, Crop, Interval, Rotation
+from seg.config.recipe import Augmentation, Crop, Interval, Rotation
+from seg.data.loader import Loader, scaled
+from seg.data.pack_format import Pack
 
 WORKERS = 2  # processes of the usual way; ours has one thread beside the main one
 BATCHES = 12  # an epoch, which is what is timed

@@ -7,8 +7,8 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from benchmarks.scenes import street
 from benchmarks.timing import Row, compare, report
-from seg.data.layouts import class_table
-from seg.evaluation.confusion import confusion_matrix
+from seg.datasets.layouts import class_table
+from seg.metrics.confusion import confusion_matrix
 
 CLASSES = 19
 evaluation = evalPixelLevelSemanticLabeling

@@ -10,8 +10,8 @@ from PIL import Image
 
 from benchmarks.scenes import street, street_pack
 from benchmarks.timing import Row, compare, report
-from seg.data.layouts import class_table
-from seg.data.loader import Pack
+from seg.data.pack_format import Pack
+from seg.datasets.layouts import class_table
 
 HEIGHT, WIDTH, BATCH = 512, 1024, 4
 SIZE = (WIDTH, HEIGHT)  # as Pillow has it

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.timing import Row, compare, report
-from seg.evaluation.prediction import predict_labels
+from seg.metrics.labels import predict_labels
 
 Plain = Callable[[torch.Tensor], torch.Tensor]
 SIZE = (1024, 2048)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.layouts import class_table
-from seg.data.pack import PIXEL_PARTS
-from seg.data.scenes import render_street
-from seg.files import write_json
+from seg.data.pack_format import PIXEL_PARTS
+from seg.datasets.layouts import class_table
+from seg.synthetic.scenes import render_street
+from seg.system.files import write_json
 
 
 @cache

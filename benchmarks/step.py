@@ -9,13 +9,13 @@ import torch.nn.functional as F
 
 from benchmarks.scenes import street_pack
 from benchmarks.timing import Row, compare, report
-from seg.data.layouts import IGNORE
-from seg.data.loader import Pack
+from seg.config.recipe import Augmentation, Model, Recipe, Schedule
+from seg.data.pack_format import Pack
+from seg.datasets import IGNORE
 from seg.models import build_model
-from seg.recipe import Augmentation, Model, Recipe, Schedule
-from seg.training.progress import Progress
-from seg.training.state import Course
-from seg.training.trainer import Trainer
+from seg.system.progress import Progress
+from seg.training.resume import Course
+from seg.training.step import Trainer
 
 BATCH = 4
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import cv2
 import torch
 
-from seg.console import run_stage
-from seg.files import write_text
-from seg.runtime import commit, machine, versions
+from seg.system.console import run_stage
+from seg.system.files import write_text
+from seg.system.machine import commit, machine_info, versions
 
 PEERS = ("numpy", "opencv-python-headless", "pillow", "torchvision", "torchmetrics", "cityscapesScripts")
 
@@ -89,7 +89,7 @@ def report(*measurements: Callable[[], list[Row]]) -> None:
 
 
 def _circumstances() -> str:
-    here = machine(torch.device("cpu"))
+    here = machine_info(torch.device("cpu"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else here["cores"]  # macOS pins nothing
     return (
         f"{here['cpu']}, {cores} cores; threads: PyTorch {torch.get_num_threads()}, "

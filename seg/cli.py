@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.console import run_stage, say
+from seg.system.console import run_stage, say
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -16,23 +16,23 @@ def show(
     params: Annotated[Path, typer.Option(help="the file of all numbers")] = Path("params.yaml"),
 ) -> None:
     """Print a variant's recipe under the preset, where each value comes from, and the layers of its network."""
-    from seg.data.layouts import class_table
-    from seg.params import read_params
-    from seg.summary import table
+    from seg.config.params import read_params
+    from seg.datasets.layouts import class_table
+    from seg.models.summary import table
 
     read = read_params(params)
     study, _, name = variant.partition("/")
     if study not in read.studies or name not in read.studies[study].variants:
         known = [f"{key}/{row}" for key, rows in read.studies.items() for row in rows.variants]
         raise ValueError(f"{variant}: no such variant; known are {', '.join(known)}")
-    ours = read.ours(study, name)
+    not_in_source = read.not_in_source(study, name)
     resolved = read.resolved(study, name)
     for key, (value, path) in sorted(resolved.items()):
-        typer.echo(f"{key:16} {value!s:60} {path}{' (ours)' if key in ours else ''}")
-    for use in ("train", "val", "score"):
+        typer.echo(f"{key:16} {value!s:60} {path}{' (not in the source)' if key in not_in_source else ''}")
+    for use in ("train", "val", "eval"):
         pack = read.pack(read.preset, study, name, use)
         typer.echo(f"{use + ' images':16} {f'{pack.height} x {pack.width}':60} {pack.dataset}, split {pack.split}")
-    recipe, pack = read.recipe(read.preset, study, name, read.seeds[0]), read.pack(read.preset, study, name, "score")
+    recipe, pack = read.recipe(read.preset, study, name, read.seeds[0]), read.pack(read.preset, study, name, "eval")
     row = read.datasets[pack.dataset]
     classes = len(class_table(row.layout, Path("data/raw", read.files(pack.dataset))).names)
     typer.echo(f"\n{recipe.model.name} for {classes} classes")
@@ -47,7 +47,7 @@ def diff(
     metric: Annotated[str, typer.Option(help="a column of comparison.csv")] = "miou",
 ) -> None:
     """Print the comparison against another commit's, value by value with intervals."""
-    from seg.params import read_params
+    from seg.config.params import read_params
     from seg.report.diff import compare, earlier_values, read_values, table
 
     path = Path("results", preset or read_params(Path("params.yaml")).preset, "comparison.csv")
@@ -64,7 +64,7 @@ def predict(
     device: Annotated[str, typer.Option(help="cuda, mps, cpu; by default what is there")] = "auto",
 ) -> None:
     """Segment images at their own size; a palette PNG each, whose values are the train ids."""
-    from seg.evaluation.segment import segment
+    from seg.evaluation.predict import segment
 
     for path in segment(model, images, out, device):
         typer.echo(path)
@@ -76,7 +76,7 @@ def doctor(
     layout: Annotated[str, typer.Option(help="how its files are arranged, as `layout` in params.yaml")],
 ) -> None:
     """Check a data set on disk: every image and label is decoded, and all that is wrong is told at once."""
-    from seg.data.doctor import examine
+    from seg.datasets.doctor import examine
 
     findings = examine(folder, layout)
     for line in findings.summary:

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
-# These cannot change a result: what the first two say stands, resolved, in the recipe; the others write and talk, and
-# the package itself is a version number.
-_WITHOUT_EFFECT = frozenset(
-    {"seg.params", "seg.recipe", "seg.digest", "seg.console", "seg.cli", "seg.training.progress", "seg"}
-)
+# Nothing here can change a result: resolved values are in the recipe, files carry the version of their schema, and
+# `seg.system` only reads, writes and prints.
+_WITHOUT_EFFECT = ("seg.config", "seg.system", "seg.results", "seg.plan", "seg.digest", "seg.cli")
 
 
 @cache
@@ -32,13 +30,17 @@ def code_digest(*modules: str) -> str:
     queue = list(modules)
     while queue:
         module = queue.pop()
-        if module not in found and module not in _WITHOUT_EFFECT:
+        if module not in found and not _without_effect(module):
             found.add(module)
             queue.extend(_read(module).imports)
     digest = hashlib.sha256()
     for module in sorted(found):
         digest.update(f"{module} {_read(module).digest}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _without_effect(module: str) -> bool:
+    return module == "seg" or any(module == name or module.startswith(f"{name}.") for name in _WITHOUT_EFFECT)
 
 
 def tree_digest(source: str) -> str:

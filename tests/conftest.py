@@ -11,10 +11,10 @@ from hypothesis import settings
 from PIL import Image
 from untried import mounted
 
-from seg.data.layouts import class_table
-from seg.data.manifest import write_manifest
+from seg.config.recipe import Augmentation, Model, Recipe, Schedule
 from seg.data.pack import pack
-from seg.recipe import Augmentation, Model, Recipe, Schedule
+from seg.datasets.layouts import class_table
+from seg.datasets.manifest import write_manifest
 
 settings.register_profile("seg", deadline=None)  # speed is measured in benchmarks/, not on a busy machine
 settings.load_profile("seg")

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Self
 
-from seg.fetch import Patience
+from seg.system.fetch import Patience
 
 HASTE = Patience(tries=2, pause=0.01, connect=5, read=5)
 BODY = random.Random(1).randbytes(600_000)

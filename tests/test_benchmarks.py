@@ -6,10 +6,10 @@ import torch
 
 from benchmarks.scenes import street_pack
 from benchmarks.step import BATCH, recipe
-from seg.data.loader import Pack
-from seg.training.progress import Progress
-from seg.training.state import Course
-from seg.training.trainer import Trainer
+from seg.data.pack_format import Pack
+from seg.system.progress import Progress
+from seg.training.resume import Course
+from seg.training.step import Trainer
 
 
 def test_the_measured_training_step_trains(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import torch
 import yaml
 from PIL import Image
 
+from seg.config.recipe import Recipe
 from seg.models import build_model
-from seg.recipe import Recipe
-from seg.training.checkpoint import save_checkpoint
+from seg.models.checkpoint import save_checkpoint
 
 PALETTE = [[10, 20, 30], [200, 0, 0], [0, 0, 250]]
 
@@ -27,7 +27,7 @@ def test_show_tells_where_a_value_comes_from() -> None:
     values, _, _ = seg("show", "cityscapes_fcn/adapted").stdout.partition("\n\n")
     lines = {line.split()[0]: line for line in values.splitlines()}
     assert "0.005" in lines["lr"]
-    assert lines["lr"].endswith("studies.cityscapes_fcn.variants.adapted (ours)")
+    assert lines["lr"].endswith("studies.cityscapes_fcn.variants.adapted (not in the source)")
     assert lines["threads"].split()[-1] == "defaults"
     assert lines["epochs"].endswith("presets.demo, of 32 in studies.cityscapes_fcn.variants.adapted")
     assert lines["weights"].split()[1] == "None"

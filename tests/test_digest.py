@@ -188,8 +188,8 @@ STAGES = {
     "fcn": (TRAINING, "seg.models.fcn"),
     "unet": (TRAINING, "seg.models.unet"),
     "evaluation": ("seg.evaluation.evaluate", "seg.models.fcn"),
-    "camvid": ("seg.data.pack", "seg.data.camvid"),
-    "cityscapes": ("seg.data.pack", "seg.data.cityscapes"),
+    "camvid": ("seg.data.pack", "seg.datasets.camvid"),
+    "cityscapes": ("seg.data.pack", "seg.datasets.cityscapes"),
     "statistics": ("seg.data.statistics",),
 }
 
@@ -231,12 +231,12 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("models/unet.py", '"""U-Nets of the stud', '"""The U-Nets of the stud', set()),
         ("models/unet.py", "import torch\n", "# A comment.\nimport torch\n", set()),
         ("models/fcn.py", "512", "511", {"fcn", "evaluation"}),
-        ("data/camvid.py", '"sky"', '"heaven"', {"camvid"}),
-        ("data/cityscapes.py", '"sky"', '"heaven"', {"cityscapes"}),
-        ("evaluation/confusion.py", "\ndef ", "\nX = 1\n\n\ndef ", {"fcn", "unet", "evaluation"}),
-        ("files.py", "indent=1", "indent=2", set(STAGES)),
-        ("params.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
-        ("console.py", "sys.exit(130)", "sys.exit(131)", set()),
+        ("datasets/camvid.py", '"sky"', '"heaven"', {"camvid"}),
+        ("datasets/cityscapes.py", '"sky"', '"heaven"', {"cityscapes"}),
+        ("metrics/confusion.py", "\ndef ", "\nX = 1\n\n\ndef ", {"fcn", "unet", "evaluation"}),
+        ("system/files.py", "indent=1", "indent=2", set()),
+        ("config/params.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
+        ("system/console.py", "sys.exit(130)", "sys.exit(131)", set()),
         ("report/page.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_change_makes_stale_what_depends_on_it(
 def test_packages_above_a_module_count_and_the_order_of_the_names_does_not() -> None:
     assert code_digest(*STAGES["fcn"]) == code_digest(*reversed(STAGES["fcn"]))
     assert code_digest(*STAGES["fcn"]) != code_digest(*STAGES["unet"])
-    assert "seg.models" in digest._read("seg.training.trainer").imports
+    assert "seg.models" in digest._read("seg.training.step").imports
     assert "seg" in digest._read(TRAINING).imports
 
 

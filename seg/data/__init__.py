@@ -1,0 +1,1 @@
+"""Packs, class statistics, the loader and augmentation."""

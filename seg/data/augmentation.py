@@ -15,8 +15,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from seg.data.layouts import IGNORE
-from seg.recipe import Affine, Augmentation, Crop, Snow
+from seg.config.recipe import Affine, Augmentation, Crop, Snow
+from seg.datasets import IGNORE
 
 _TRIES = 10  # for a crop that fits, as in Szegedy et al., Going Deeper with Convolutions, and everywhere since
 # Which of a sample's random numbers are whose. A new step takes its own at the end, so that no other draw changes.

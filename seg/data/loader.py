@@ -5,20 +5,19 @@ file do not stay with the process, so resident memory does not grow with the dat
 device's memory where it fits, and gathering and warping happen there.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import islice
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from seg.config.recipe import Augmentation
 from seg.data.augmentation import (
     affine_matrices,
     changes,
@@ -28,10 +27,8 @@ from seg.data.augmentation import (
     warp_tensors,
     warps,
 )
-from seg.data.pack import PIXEL_PARTS, memory_map
+from seg.data.pack_format import Pack
 from seg.data.snow import snow_tables, snow_tensors, snowed
-from seg.files import read_json
-from seg.recipe import Augmentation
 
 # Mean and standard deviation of ImageNet's training images, as torchvision's weights expect them.
 _SCALING = {
@@ -49,65 +46,6 @@ class Batch(NamedTuple):
     images: Tensor
     labels: Tensor
     samples: np.ndarray
-
-
-class Pack:
-    """A pack opened for reading.
-
-    Attributes:
-        about: the pack's `.json`: names, class table, size.
-        height, width: of its images, pixels.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open the pack of a `.json`.
-
-        Raises:
-            ValueError: a file is missing, or of another shape than the `.json` says.
-        """
-        self.about: dict[str, Any] = read_json(path)
-        self.height, self.width = self.about["height"], self.about["width"]
-        self._files: dict[str, int] = {}
-        self._offsets: dict[str, int] = {}
-        self._shapes = {part: (self.height, self.width, *channels) for part, channels in PIXEL_PARTS.items()}
-        for part in self._shapes:
-            found = memory_map(path, part)
-            self._offsets[part] = found.offset
-            self._files[part] = os.open(str(found.filename), os.O_RDONLY)
-
-    def __len__(self) -> int:
-        return int(self.about["images"])
-
-    def __del__(self) -> None:
-        for file in getattr(self, "_files", {}).values():
-            os.close(file)
-
-    @property
-    def classes(self) -> list[str]:
-        """Names of the scored classes, by train id."""
-        return list(self.about["classes"])
-
-    def read(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images (B, H, W, 3) and labels (B, H, W), uint8, of the samples at these positions (B,)."""
-        return self._read("images", samples), self._read("labels", samples)
-
-    def _read(self, part: str, samples: np.ndarray) -> np.ndarray:
-        values = np.empty((len(samples), *self._shapes[part]), np.uint8)
-        size = values[0].nbytes
-        for value, sample in zip(values, samples, strict=True):
-            start, got = self._offsets[part] + int(sample) * size, 0
-            while got < size:  # a read may stop early, above 2 GiB or at a signal
-                count = os.preadv(self._files[part], [value.reshape(-1)[got:]], start + got)
-                if not count:
-                    name = self.about["split"]
-                    raise ValueError(f"pack '{name}': sample {sample} is cut off; delete it and run again")
-                got += count
-        return values
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all samples."""
-        return len(self) * sum(int(np.prod(shape)) for shape in self._shapes.values())
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:

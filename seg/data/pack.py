@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from seg.console import run_stage
-from seg.data.images import id_counts, read_pair
-from seg.data.layouts import ClassTable, Pair, class_table, find_pairs
-from seg.data.manifest import fingerprint, read_manifest
-from seg.files import read_json, sha256, write_json, written_whole
-
-PIXEL_PARTS = {"images": (3,), "labels": ()}
+from seg.data.pack_format import PIXEL_PARTS
+from seg.datasets.classes import ClassTable
+from seg.datasets.images import id_counts, read_pair
+from seg.datasets.layouts import Pair, class_table, find_pairs
+from seg.datasets.manifest import fingerprint, read_manifest
+from seg.system.console import run_stage
+from seg.system.files import sha256, write_json, written_whole
 
 
 class _Target(NamedTuple):
@@ -40,7 +40,7 @@ def pack(manifest: Path, layout: str, split: str, height: int, width: int, out: 
 
     Args:
         manifest: of the data set; its images lie below the same folder.
-        layout: of the data set on disk, see `seg.data.layouts`.
+        layout: of the data set on disk, see `seg.datasets.layouts`.
         split: name of the split.
         height: of the pack's images, pixels.
         width: likewise.
@@ -89,26 +89,6 @@ def pack(manifest: Path, layout: str, split: str, height: int, width: int, out: 
         "names": [pair.name for pair in pairs],
     }
     write_json(out.with_name(f"{out.name}.json"), about)
-
-
-def memory_map(path: Path, part: str) -> np.memmap:
-    """The values of a part of the pack of a `.json`, read only.
-
-    Raises:
-        ValueError: the file is missing, or of another shape than the `.json` says.
-    """
-    about = read_json(path)
-    shape = (about["images"], about["height"], about["width"], *PIXEL_PARTS[part])
-    file = path.with_name(f"{path.stem}.{part}.npy")
-    try:
-        found: np.memmap = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file}: cannot be read ({error}); delete the pack and run again") from None
-    if found.shape != shape or found.dtype != np.uint8:
-        raise ValueError(
-            f"{file}: got {found.dtype} {found.shape}, expected uint8 {shape}; delete the pack and run again"
-        )
-    return found
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> int:

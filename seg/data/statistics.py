@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.console import run_stage
-from seg.data.pack import memory_map
-from seg.files import read_json, write_json
+from seg.data.pack_format import memory_map
+from seg.system.console import run_stage
+from seg.system.files import read_json, write_json
 
 _CHUNK = 16  # images at once
 

@@ -1,0 +1,1 @@
+"""Evaluation, prediction, bootstrap and paired comparison."""

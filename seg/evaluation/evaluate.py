@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from seg.console import run_stage, say
-from seg.data.loader import Loader, Pack, scaled
-from seg.evaluation.confusion import confusion_matrix
-from seg.evaluation.intervals import bootstrap_intervals
-from seg.evaluation.metrics import METRICS, class_iou
+from seg.data.loader import Loader, scaled
+from seg.data.pack_format import Pack
+from seg.evaluation.bootstrap import bootstrap_intervals
 from seg.evaluation.pictures import picture
-from seg.evaluation.prediction import predict_labels
-from seg.files import canonical_json, written_whole
-from seg.runtime import autocast, choose_device, machine, peak_memory, set_up
-from seg.training.checkpoint import Checkpoint, load_checkpoint
+from seg.metrics.confusion import confusion_matrix
+from seg.metrics.labels import predict_labels
+from seg.metrics.scores import METRICS, class_iou
+from seg.models.checkpoint import Checkpoint, load_checkpoint
+from seg.system.console import run_stage, say
+from seg.system.files import canonical_json, written_whole
+from seg.system.machine import choose_device, machine_info, peak_memory
+from seg.training.numerics import autocast, set_up
 
 PICTURES = 4  # samples in the picture, spread evenly over the split
 
@@ -105,7 +107,7 @@ def evaluate(
     }
     spent = {
         "device": str(device),
-        "machine": machine(device),
+        "machine": machine_info(device),
         "precision": checkpoint.about["precision"],
         "seconds": seconds,
         "images_per_second": len(data) / seconds,

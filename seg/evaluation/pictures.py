@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from seg.data.layouts import IGNORE
+from seg.datasets import IGNORE
 
 _WIDTH = 320  # of one panel, pixels
 _GAP = 4

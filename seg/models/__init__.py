@@ -12,18 +12,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seg.console import nearest
+from seg.system.console import nearest
 
 if TYPE_CHECKING:
     from torch import nn
 
 Option = bool | int | float | str
-
-
-@cache  # a recipe asks for them, and a graph has thousands
-def model_names() -> tuple[str, ...]:
-    """Names of all models, sorted."""
-    return tuple(sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py")))
+ARCHITECTURES = (
+    "darrennet",
+    "deeplab",
+    "erfnet",
+    "fcn",
+    "resnet_fcn",
+    "resnet_unet",
+    "segnet",
+    "smp",
+    "torchvision_zoo",
+    "u_lite",
+    "unet",
+)
 
 
 def build_model(name: str, classes: int, options: Mapping[str, Option]) -> "nn.Module":
@@ -39,8 +46,8 @@ def build_model(name: str, classes: int, options: Mapping[str, Option]) -> "nn.M
 
 def check_model(name: str, options: Mapping[str, Option]) -> None:
     """Raise ValueError where there is no such model or it does not take these options."""
-    if name not in model_names():
-        raise ValueError(f"model '{name}' is unknown; {nearest(name, model_names())}")
+    if name not in ARCHITECTURES:
+        raise ValueError(f"model '{name}' is unknown; {nearest(name, ARCHITECTURES)}")
     known = _options(name)
     for option, value in options.items():
         if option not in known:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from seg.models._resnet import ResNet
+from seg.models.backbones import ResNet
 from seg.models.erfnet import ENCODER, Decoder, Encoder, non_bottlenecks
 
 # Of non-bottlenecks 1 to 5 and 6 to 13

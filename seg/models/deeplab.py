@@ -18,9 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg.models._pooled_norm import PooledNorm
-from seg.models._resnet import ResNet
-from seg.models._xavier import xavier
+from seg.models.backbones import ResNet
+from seg.models.layers import PooledNorm, xavier
 
 RATES = (6, 12, 18)  # at output stride 16
 WIDTH = 256

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg.models._xavier import xavier
+from seg.models.layers import xavier
 
 # Width and dilations of the non-bottlenecks behind a downsampler or upsampler
 INITIAL = 16

@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seg.models._xavier import xavier
+from seg.models.layers import xavier
 
 #        conv1 conv2 conv3 conv4 conv5 | deconv6 deconv7 deconv8 deconv9 deconv10
 WIDTHS = (32, 64, 128, 256, 512)

@@ -14,9 +14,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from seg.models._resnet import ResNet
-from seg.models._xavier import xavier
+from seg.models.backbones import ResNet
 from seg.models.fcn import Decoder
+from seg.models.layers import xavier
 
 #        deconv1 deconv2 deconv3 deconv4 deconv5
 WIDTHS = (512, 256, 128, 64, 32)

@@ -15,8 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seg.models._resnet import ResNet
-from seg.models._xavier import xavier
+from seg.models.backbones import ResNet
+from seg.models.layers import xavier
 from seg.models.unet import double
 
 #      stride 16  8   4   2   1

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg.models._xavier import xavier
+from seg.models.layers import xavier
 
 
 class Plan(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg.console import nearest
+from seg.system.console import nearest
 
 
 class Padded(nn.Module):

@@ -10,7 +10,7 @@ from typing import cast
 from torch import Tensor, nn
 from torchvision.models import get_model, list_models, segmentation
 
-from seg.console import nearest
+from seg.system.console import nearest
 
 
 class MainOutput(nn.Module):

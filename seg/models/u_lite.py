@@ -15,7 +15,7 @@ which the output would be smaller than the image; no bias in front of batch norm
 import torch
 from torch import Tensor, nn
 
-from seg.models._xavier import xavier
+from seg.models.layers import xavier
 from seg.models.unet import double
 
 #         step1 step2 step3, and back

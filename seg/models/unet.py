@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seg.models._xavier import xavier
+from seg.models.layers import xavier
 
 
 class Widths(NamedTuple):

@@ -15,9 +15,9 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
-from seg.console import run_stage
-from seg.files import written_whole
 from seg.report.inputs import Run, Statistics, read_statistics
+from seg.system.console import run_stage
+from seg.system.files import written_whole
 
 _TRAINING = "#2f6db3"
 _VALIDATION = "#c2553b"

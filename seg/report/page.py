@@ -15,12 +15,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from seg.console import run_stage
-from seg.files import written_whole
 from seg.report.inputs import named_paths, read_all
 from seg.report.rows import common_rows, csv_text, summary
 from seg.report.view import read_study, statistics_view, study_view
 from seg.report.view_runs import View, environments
+from seg.system.console import run_stage
+from seg.system.files import written_whole
 
 # In this preset each study has the data that its source used.
 _SOURCES_OWN_DATA = "paper"

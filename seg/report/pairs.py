@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from seg.evaluation.pairs import differences
+from seg.evaluation.comparison import differences
 from seg.report.inputs import read_csv
 from seg.report.rows import BEHIND, BEST, INDISTINCT, Row, csv_text, number
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg.evaluation.intervals import interval, resample
-from seg.evaluation.metrics import METRICS, class_iou
+from seg.evaluation.bootstrap import interval, resample
+from seg.metrics.scores import METRICS, class_iou
 from seg.report.inputs import Run, read_all
 
 Bounds = tuple[float, float]

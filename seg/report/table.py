@@ -1,6 +1,6 @@
 """A study's table: every variant's scores over its seeds with the published figure beside ours.
 
-    python -m seg.report.table --study NAME --title TEXT --score SPLIT --classes "building,car" --published FILE
+    python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes "building,car" --published FILE
         --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --csv F --markdown F --pairs F --curves F
 
 `table.csv` has a row a variant. A score is the mean over the seeds. `_std`, blank for a single seed, is their sample
@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from seg.console import run_stage
-from seg.files import written_whole
 from seg.report.figures import draw_curves
 from seg.report.inputs import Run, named_paths, read_all, read_run
 from seg.report.markdown import markdown_text
@@ -27,6 +25,8 @@ from seg.report.pairs import against_best, compare_variants, pairs_text
 from seg.report.published import Published, read_published
 from seg.report.resamples import Bounds, resample_variant
 from seg.report.rows import ABSENT, BESIDE, METRICS, NOTES_BETWEEN, Row, csv_text, mean_score
+from seg.system.console import run_stage
+from seg.system.files import written_whole
 
 
 class Variant(NamedTuple):
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A study's table and loss curves.")
     parser.add_argument("--study", required=True)
     parser.add_argument("--title", required=True)
-    parser.add_argument("--score", required=True, help="the split that was scored")
+    parser.add_argument("--eval-split", required=True, help="the split that was scored")
     parser.add_argument("--classes", default="", help="the study's own classes, between commas")
     parser.add_argument("--published", type=Path, required=True)
     parser.add_argument("--variants", nargs="+", required=True, metavar="NAME=DIRECTORY")
@@ -163,7 +163,7 @@ def main() -> None:
     directories = named_paths(given.variants, "--variants")
     notes = parse_notes(given.notes, [given.study, *directories])
     classes = [name.strip() for name in given.classes.split(",") if name.strip()]
-    variants = read_variants(directories, given.seeds, given.score)
+    variants = read_variants(directories, given.seeds, given.eval_split)
     figures = read_published(given.published, given.study)
     names = variants[0].runs[0].metrics.names
     drawn = read_all(lambda variant: resample_variant(variant.runs, names), variants)

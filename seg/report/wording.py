@@ -7,7 +7,7 @@ from seg.report.rows import INDISTINCT, Row, Score, number, split_notes
 
 NONE = "–"
 NEAR = "≈"
-_FEW = 10  # seeds below which a 95% interval over them holds the truth in less than 90%: seg.evaluation.intervals
+_FEW = 10  # seeds below which a 95% interval over them holds the truth in less than 90%: seg.evaluation.bootstrap
 
 
 class Footnote(NamedTuple):

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seg.data.layouts import IGNORE
+from seg.datasets import IGNORE
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Total = Callable[[Tensor], Tensor]

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seg.recipe import Schedule
+from seg.config.recipe import Schedule
 
 Kind = Literal["adam", "adamw", "sgd"]
 

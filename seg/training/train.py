@@ -17,17 +17,18 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from seg.console import run_stage
-from seg.data.loader import Pack
+from seg.config.recipe import Recipe, recipe_from_json
+from seg.data.pack_format import Pack
 from seg.digest import code_digest
-from seg.files import canonical_json, held, sha256, written_whole
-from seg.recipe import Recipe, recipe_from_json
-from seg.runtime import commit, machine, peak_memory, set_up, versions
-from seg.training.checkpoint import save_checkpoint
-from seg.training.parallel import first, joined, of_first, own_device, processes
-from seg.training.progress import Progress, tell
-from seg.training.state import Course, States
-from seg.training.trainer import Trainer, part
+from seg.models.checkpoint import save_checkpoint
+from seg.system.console import run_stage, say
+from seg.system.files import canonical_json, held, sha256, written_whole
+from seg.system.machine import commit, machine_info, peak_memory, versions
+from seg.system.progress import Progress
+from seg.training.distributed import first, joined, of_first, own_device, processes
+from seg.training.numerics import set_up
+from seg.training.resume import Course, States
+from seg.training.step import Trainer, part
 
 SAVE_EVERY = 180.0  # seconds
 COLUMNS = ("epoch", "lr", "train_loss", "val_loss", "val_pixel_accuracy", "val_miou")
@@ -110,7 +111,7 @@ def _write(trainer: Trainer, course: Course, outputs: Outputs, code: str, starte
         "epochs": course.epoch,
         "best_epoch": course.best,
         "device": str(device),
-        "machine": machine(device),
+        "machine": machine_info(device),
         "commit": commit(),
         "started": started.isoformat(timespec="seconds"),
         "seconds": course.seconds,
@@ -142,7 +143,7 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
     """
     recipe, samples = trainer.recipe, len(trainer.train_loader.pack)
     course, best_state = _resumed(trainer, states)
-    progress = Progress(recipe.epochs, recipe.epochs * samples - _seen(trainer, course))
+    progress = Progress(recipe.epochs, recipe.epochs * samples - _seen(trainer, course), enabled=first())
     before, saved = course.seconds, time.monotonic()
 
     def save() -> None:
@@ -176,7 +177,7 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
             progress.epoch(row)
             record(row)
     if course.epoch < recipe.epochs:
-        tell(f"stopped early: no lower validation loss than in epoch {course.best}")
+        _tell(f"stopped early: no lower validation loss than in epoch {course.best}")
     if best_state:
         trainer.model.load_state_dict(best_state)
     return course
@@ -205,8 +206,13 @@ def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor
         return Course(), {}
     tensors, course = states.read(number)
     trainer.restore(tensors)
-    tell(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
+    _tell(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
     return course, part(tensors, "best")
+
+
+def _tell(line: str) -> None:
+    if first():
+        say(line)
 
 
 def _seen(trainer: Trainer, course: Course) -> int:

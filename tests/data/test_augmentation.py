@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as torchvision
 
+from seg.config.recipe import Affine, Augmentation, Crop, Interval, Rotation, Snow
 from seg.data.augmentation import (
     affine_matrices,
     affine_matrix,
@@ -18,7 +19,6 @@ from seg.data.augmentation import (
     warp_tensors,
     warps,
 )
-from seg.recipe import Affine, Augmentation, Crop, Interval, Rotation, Snow
 
 CROP = Crop(p=0.9, area=Interval(low=0.2, high=1.0), aspect=Interval(low=0.7, high=1.4))
 EVERYTHING = Augmentation(flip=0.5, rotation=Rotation(p=0.8, degrees=30.0), crop=CROP)

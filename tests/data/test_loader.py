@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from seg.data.loader import Batch, Loader, Pack, epoch_order, scaled
-from seg.data.pack import memory_map
-from seg.recipe import Affine, Augmentation, Crop, Interval, Rotation, Snow
+from seg.config.recipe import Affine, Augmentation, Crop, Interval, Rotation, Snow
+from seg.data.loader import Batch, Loader, epoch_order, scaled
+from seg.data.pack_format import Pack, memory_map
 
 CPU = torch.device("cpu")
 SNOW = Snow(p=0.5, threshold=Interval(low=0.4, high=0.9))

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seg.data.layouts import IGNORE, class_table
-from seg.data.manifest import fingerprint, read_manifest, write_manifest
-from seg.data.pack import memory_map, pack
-from seg.files import sha256
+from seg.data.pack import pack
+from seg.data.pack_format import memory_map
+from seg.datasets import IGNORE
+from seg.datasets.layouts import class_table
+from seg.datasets.manifest import fingerprint, read_manifest, write_manifest
+from seg.system.files import sha256
 
 ROOT = Path(__file__).parents[2]
 FILES = ["train.images.npy", "train.json", "train.labels.npy"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.data.pack import memory_map
+from seg.data.pack_format import memory_map
 from seg.data.statistics import channel_moments, inverse_weights, statistics
 
 ROOT = Path(__file__).parents[2]

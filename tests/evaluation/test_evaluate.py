@@ -12,12 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from seg.data.loader import Pack, scaled
+from seg.config.recipe import Recipe
+from seg.data.loader import scaled
 from seg.data.pack import pack
+from seg.data.pack_format import Pack
 from seg.evaluation.evaluate import evaluate
 from seg.evaluation.pictures import picture
-from seg.recipe import Recipe
-from seg.training.checkpoint import load_checkpoint
+from seg.models.checkpoint import load_checkpoint
 from seg.training.train import Outputs, train
 
 CPU = torch.device("cpu")

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seg.files import canonical_json
+from seg.config.params import read_params
+from seg.config.recipe import Recipe
 from seg.models import build_model
-from seg.params import read_params
-from seg.recipe import Recipe
+from seg.system.files import canonical_json
 from seg.training.losses import make_loss
 
 PARAMS = read_params(Path(__file__).parents[2] / "params.yaml")

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from seg.models import build_model
-from seg.models._pooled_norm import PooledNorm
 from seg.models.deeplab import Pyramid, build
+from seg.models.layers import PooledNorm
 
 BACKBONES = {"resnet50": 23_508_032, "resnet101": 42_500_160, "resnet152": 58_143_808}
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 
 from seg.models import build_model
-from seg.models._resnet import ResNet
+from seg.models.backbones import ResNet
 from seg.models.resnet_fcn import build
 
 # Trainable values without `fc`: 1000 classes take 513,000 off ResNet-34's 21,797,672, 2,049,000 off the others'.

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results_tree import CLASSES, HOSTILE, MIOU, NOTES, confusion, write, write_run
 
-from seg.evaluation.intervals import bootstrap_intervals
-from seg.evaluation.metrics import class_iou, mean_iou
+from seg.evaluation.bootstrap import bootstrap_intervals
+from seg.metrics.scores import class_iou, mean_iou
 from seg.report import table
 from seg.report.rows import best, csv_text, read_rows
 from seg.report.wording import duration, signed, size
@@ -34,7 +34,7 @@ def make_table(
 ) -> Path:
     """Run the stage as a rule does; the study's directory."""
     study = results / "streets"
-    arguments = ["--study", "streets", "--title", "Streets", "--score", score, "--classes", classes]
+    arguments = ["--study", "streets", "--title", "Streets", "--eval-split", score, "--classes", classes]
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
     arguments += ["--variants", *(f"{name}={study / name}" for name in variants), "--seeds", *seeds.split()]
     for option, name in OUTPUTS.items():

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from trainings import Forks, arguments, varied
 
-from seg import gpus
-from seg.recipe import Model, Recipe
+from seg.config.recipe import Model, Recipe
+from seg.system import gpus
 
 # Four GPUs that compute as the CPU does.
 _FEIGNED = """
 import torch
-from seg import gpus, runtime
-from seg.console import say
+from seg.system import gpus, machine
+from seg.system.console import say
 
 def gpu(index):
     say(f"on GPU {index}")
@@ -27,7 +27,7 @@ def gpu(index):
 
 gpus.visible = lambda: [f"feigned-{index}" for index in range(4)]
 torch.cuda.is_available = lambda: True
-runtime.gpu = gpu
+machine.gpu = gpu
 """
 
 

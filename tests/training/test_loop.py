@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from trainings import arguments, bits, fit, history, parameters, varied, write_colours
 
-from seg.data.loader import Pack
+from seg.config.recipe import EarlyStopping, Recipe, Schedule
+from seg.data.pack_format import Pack
 from seg.models import build_model
-from seg.recipe import EarlyStopping, Recipe, Schedule
-from seg.training.checkpoint import load_checkpoint
+from seg.models.checkpoint import load_checkpoint
 from seg.training.train import Outputs
 
 CALM = {"batch": 12, "lr": 0.002}  # all colours in every batch

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import lr_scheduler
 
-from seg.recipe import Schedule
+from seg.config.recipe import Schedule
 from seg.training.optimisation import Optimizer, learning_rate
 
 CONSTANT = Schedule()

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 from trainings import bits, command, fit, killed_at_random, outputs, varied
 
-from seg.files import held
-from seg.recipe import Augmentation, EarlyStopping, Model, Recipe, Rotation, Schedule
-from seg.tensors import read_tensors, write_tensors
+from seg.config.recipe import Augmentation, EarlyStopping, Model, Recipe, Rotation, Schedule
+from seg.system.files import held
+from seg.system.tensors import read_tensors, write_tensors
+from seg.training import step
 from seg.training import train as training
-from seg.training import trainer
 from seg.training.train import Outputs, train
 
 VARIED = {
@@ -41,17 +41,17 @@ class Killed(BaseException):
 def stopped(folder: Path, recipe: Recipe, packs: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> Outputs:
     """Train into a folder, stopped before the step after so many; a state is saved after every step."""
     left = steps
-    step = trainer.Trainer._step
+    original = step.Trainer._step
 
-    def counted(self: trainer.Trainer, group: Any, lr: float) -> torch.Tensor:
+    def counted(self: step.Trainer, group: Any, lr: float) -> torch.Tensor:
         nonlocal left
         if not left:
             raise Killed
         left -= 1
-        return step(self, group, lr)
+        return original(self, group, lr)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_step", counted)
+        patch.setattr(step.Trainer, "_step", counted)
         with pytest.raises(Killed):
             run(folder, recipe, packs)
     return outputs(folder)
@@ -91,11 +91,11 @@ def test_it_goes_on_at_the_step_where_it_stood(
 def test_a_kill_in_the_validation_trains_nothing_twice(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def killed(_: trainer.Trainer) -> dict[str, float]:
+    def killed(_: step.Trainer) -> dict[str, float]:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "validate", killed)
+        patch.setattr(step.Trainer, "validate", killed)
         with pytest.raises(Killed):
             run(tmp_path / "killed", small, packs)
     whole = fit(tmp_path / "whole", small, packs)
@@ -118,7 +118,7 @@ def test_what_ends_before_its_outputs_are_written_trains_nothing_twice(
         with pytest.raises((Killed, OSError)):
             run(tmp_path / "killed", recipe, packs)
     whole = fit(tmp_path / "whole", recipe, packs)
-    monkeypatch.setattr(trainer.Trainer, "_step", fails)
+    monkeypatch.setattr(step.Trainer, "_step", fails)
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(whole)
 
 

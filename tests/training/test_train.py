@@ -10,12 +10,13 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from trainings import bits, command, fit, history, outputs, varied, write_pack
 
-from seg.data.loader import Pack, epoch_order, scaled
+from seg.config.recipe import Augmentation, Recipe, Rotation, Schedule
+from seg.data.loader import epoch_order, scaled
 from seg.data.pack import pack
-from seg.evaluation.confusion import confusion_matrix
-from seg.evaluation.metrics import mean_iou, pixel_accuracy
-from seg.recipe import Augmentation, Recipe, Rotation, Schedule
-from seg.training.checkpoint import load_checkpoint
+from seg.data.pack_format import Pack
+from seg.metrics.confusion import confusion_matrix
+from seg.metrics.scores import mean_iou, pixel_accuracy
+from seg.models.checkpoint import load_checkpoint
 from seg.training.losses import cross_entropy
 from seg.training.train import COLUMNS, Outputs
 

@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from trainings import command, varied
 
+from seg.config.recipe import Model, Recipe
 from seg.models import build_model
-from seg.recipe import Model, Recipe
-from seg.training.checkpoint import load_checkpoint
-from seg.weights.load import write_weights
+from seg.models.checkpoint import load_checkpoint
+from seg.models.weights import write_weights
 
 OPTIONS = {"backbone": "resnet34"}
 

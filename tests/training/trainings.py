@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.recipe import Recipe
-from seg.training.checkpoint import load_checkpoint
+from seg.config.recipe import Recipe
+from seg.models.checkpoint import load_checkpoint
 from seg.training.train import Outputs, train
 
 
@@ -81,7 +81,7 @@ for line in sys.stdin:
 """
 _IMPORTS = """
 import json, os, sys
-from seg.console import run_stage
+from seg.system.console import run_stage
 from seg.training.train import main
 """
 

@@ -70,7 +70,7 @@ def test_a_study_of_the_users_own_runs_to_the_page(clone: Clone) -> None:
         "threads": 1,
     }
     clone.set("weights.resnet34_shapes.pretext", pretext)
-    clone.set("datasets.cracks", {"layout": "folder", "size": [48, 64], "score": "test"})
+    clone.set("datasets.cracks", {"layout": "folder", "size": [48, 64], "eval_split": "test"})
     transfer = {"model": {"name": "resnet_unet", "options": {"backbone": "resnet34"}}, "weights": "resnet34_imagenet"}
     study = {
         "title": "Cracks in walls",

@@ -23,12 +23,12 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     # A prefix replaces Snakemake's own, by which a stage that fails is not hidden by `tee`'s success.
     shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
-from seg.console import say
-from seg.data.datasets import missing
-from seg.data.manifest import covered
+from seg.system.console import say
+from seg.datasets.catalogue import missing
+from seg.datasets.manifest import covered
 from seg.digest import code_digest
-from seg.files import canonical_json, sha256
-from seg.params import load_params
+from seg.system.files import canonical_json, sha256
+from seg.config.params import load_params
 
 
 def typed(value):
@@ -111,7 +111,7 @@ def all_packs():
     return {
         pack_of(variant.preset, variant.study, variant.variant, split)
         for variant in all_variants()
-        for split in ("train", "val", "score")
+        for split in ("train", "val", "eval")
     }
 
 
@@ -273,7 +273,7 @@ def start_notes(preset, study, variant):
 
 def our_notes(study, variant):
     """What the table says of values that no source gives."""
-    return [f"{key}: ours, the source gives none" for key in PARAMS.ours(study, variant)]
+    return [f"{key}: ours, the source gives none" for key in PARAMS.not_in_source(study, variant)]
 
 
 def study_notes(preset, study):

@@ -14,11 +14,11 @@ rule download_dataset:
     conda:
         "../envs/seg.yaml"
     params:
-        code=code_digest("seg.data.download"),
+        code=code_digest("seg.datasets.download"),
     message:
         "Download {wildcards.dataset}, or unpack it from data/archives"
     shell:
-        "python -m seg.data.download --dataset {wildcards.dataset:q} --archives data/archives --out {output:q}"
+        "python -m seg.datasets.download --dataset {wildcards.dataset:q} --archives data/archives --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -41,11 +41,11 @@ rule synthesize_dataset:
         size=lambda wildcards: PARAMS.datasets[wildcards.dataset].size,
         splits=lambda wildcards: PARAMS.datasets[wildcards.dataset].scenes.arguments(),
         seed=lambda wildcards: PARAMS.datasets[wildcards.dataset].scenes.seed,
-        code=code_digest("seg.data.synthesize"),
+        code=code_digest("seg.synthetic.synthesize"),
     message:
         "Render the scenes of {wildcards.dataset}"
     shell:
-        "python -m seg.data.synthesize --layout {params.layout:q} --height {params.size[0]:q} --width {params.size[1]:q}"
+        "python -m seg.synthetic.synthesize --layout {params.layout:q} --height {params.size[0]:q} --width {params.size[1]:q}"
         " {params.splits:q} --seed {params.seed:q} --jobs {threads:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -65,11 +65,11 @@ rule register_folder:
     resources:
         **asks(data_job),
     params:
-        code=code_digest("seg.data.manifest"),
+        code=code_digest("seg.datasets.manifest"),
     message:
         "Take the images and labels in data/raw/{wildcards.dataset} as they lie there"
     shell:
-        "python -m seg.data.manifest --name {wildcards.dataset:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m seg.datasets.manifest --name {wildcards.dataset:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule keep_manifest:
@@ -106,7 +106,7 @@ rule pack_split:
     params:
         layout=lambda wildcards: PARAMS.datasets[wildcards.dataset].layout,
         out=f"{PACK}{{split}}",
-        code=lambda wildcards: code_digest("seg.data.pack", f"seg.data.{PARAMS.datasets[wildcards.dataset].layout}"),
+        code=lambda wildcards: code_digest("seg.data.pack", f"seg.datasets.{PARAMS.datasets[wildcards.dataset].layout}"),
     message:
         "Pack the {wildcards.split} split of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
     shell:

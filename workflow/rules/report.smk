@@ -24,7 +24,7 @@ rule tabulate_study:
         "../envs/seg.yaml"
     params:
         title=lambda wildcards: PARAMS.studies[wildcards.study].title,
-        score=lambda wildcards: PARAMS.datasets[PARAMS.dataset(wildcards.preset, wildcards.study)].score,
+        eval_split=lambda wildcards: PARAMS.datasets[PARAMS.dataset(wildcards.preset, wildcards.study)].eval_split,
         classes=lambda wildcards: ",".join(PARAMS.studies[wildcards.study].classes),
         variants=lambda wildcards: [
             f"{variant}=results/{wildcards.preset}/{wildcards.study}/{variant}"
@@ -37,7 +37,7 @@ rule tabulate_study:
     message:
         "Tabulate {wildcards.study}"
     shell:
-        "python -m seg.report.table --study {wildcards.study:q} --title {params.title:q} --score {params.score:q}"
+        "python -m seg.report.table --study {wildcards.study:q} --title {params.title:q} --eval-split {params.eval_split:q}"
         " --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
         " --seeds {params.seeds:q} --notes {params.notes:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --pairs {output.pairs:q} --curves {output.curves:q} 2>&1 | tee {log:q}"

@@ -14,11 +14,11 @@ rule fetch_weights:
     conda:
         "../envs/seg.yaml"
     params:
-        code=code_digest("seg.weights.fetch"),
+        code=code_digest("seg.models.fetch_weights"),
     message:
         "Download {wildcards.weights}, or convert it from data/archives"
     shell:
-        "python -m seg.weights.fetch --weights {wildcards.weights:q} --archives data/archives --out {output:q}"
+        "python -m seg.models.fetch_weights --weights {wildcards.weights:q} --archives data/archives --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -41,11 +41,11 @@ rule pretrain_backbone:
         gpu_model=lambda wildcards: gpu_job(wildcards).gpu_model,
     params:
         task=lambda wildcards: PARAMS.weights[wildcards.weights].pretext.arguments(),
-        code=code_digest("seg.weights.pretrain"),
+        code=code_digest("seg.training.pretrain"),
     message:
         "Pretrain {wildcards.weights} on synthetic shapes"
     shell:
-        "python -m seg.weights.pretrain {params.task:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m seg.training.pretrain {params.task:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 for rule in (rules.fetch_weights, rules.pretrain_backbone):
@@ -91,8 +91,8 @@ rule train_variant:
 rule evaluate_variant:
     input:
         model=f"{RUN}model.safetensors",
-        pack=pack_json("score"),
-        pixels=pack_pixels("score"),
+        pack=pack_json("eval"),
+        pixels=pack_pixels("eval"),
     output:
         metrics=f"{RUN}metrics.json",
         confusion=f"{RUN}confusion.npy",

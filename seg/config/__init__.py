@@ -1,0 +1,4 @@
+"""The schema of `params.yaml` and the recipes resolved from it.
+
+Imports no torch: every start of Snakemake waits for it.
+"""

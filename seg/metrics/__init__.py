@@ -1,0 +1,1 @@
+"""Confusion matrices, labels from logits, and the scores computed from them."""

@@ -1,0 +1,235 @@
+"""Schemas of the result files, for the code that writes them and the code that reads them.
+
+| file | schema | written by |
+|---|---|---|
+| `run.json` | `TrainingRun` | `seg.training.train` |
+| `history.csv` | `HistoryRow`, one per epoch | `seg.training.train` |
+| `metrics.json` | `Metrics` | `seg.evaluation.evaluate` |
+| `evaluation.json` | `EvaluationRun` | `seg.evaluation.evaluate` |
+| `statistics.json` | `Statistics` | `seg.data.statistics` |
+
+`metrics.json` holds no times and no machine, so evaluating the same model twice gives the same bytes.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+SCHEMA_VERSION = 1  # of all files above; increases when a reader of the old files would fail or misread them
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0)]
+NonNegative = Annotated[int, Field(ge=0)]
+Colour = tuple[NonNegative, NonNegative, NonNegative]
+Bounds = tuple[float, float]
+
+
+class ResultFile(BaseModel):
+    """Content of a JSON file: immutable, without silent conversions and NaN."""
+
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
+
+    schema_version: int = SCHEMA_VERSION
+
+    def text(self) -> str:
+        """One line of JSON; the same content gives the same bytes."""
+        return self.model_dump_json(by_alias=True) + "\n"
+
+
+class Commonest(BaseModel):
+    """Scores of a constant prediction of the most frequent class."""
+
+    model_config = ConfigDict(frozen=True, strict=True, populate_by_name=True)
+
+    name: str = Field(alias="class")
+    pixel_accuracy: Share
+    miou: Share
+
+
+class Metrics(ResultFile):
+    """Scores of one model on the evaluation split, from the summed confusion matrix.
+
+    A class in neither the truth nor the prediction is absent: its IoU is `None`. Intervals are 95% percentile intervals
+    of the bootstrap over images.
+    """
+
+    split: str
+    images: NonNegative
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    pixel_accuracy: Share
+    mean_accuracy: Share
+    miou: Share
+    frequency_weighted_iou: Share
+    iou: dict[str, Share | None]
+    intervals: dict[str, Bounds] = {}
+    iou_intervals: dict[str, Bounds | None] = {}
+    commonest: Commonest
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if set(self.iou) != set(self.classes):
+            raise ValueError("'iou' and 'classes' name different classes")
+        if len(set(self.names)) != self.images:
+            raise ValueError("'names' and 'images' differ in number, or a name comes twice")
+        return self
+
+
+class Machine(BaseModel):
+    """Where a stage ran."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    cpu: str
+    cores: NonNegative
+    gpu: str | None
+    system: str
+
+
+class _Run(ResultFile):
+    """What a stage took."""
+
+    device: str
+    machine: Machine
+    precision: str
+    seconds: Amount
+    images_per_second: Amount
+    peak_memory_bytes: NonNegative
+
+
+class TrainingRun(_Run):
+    """How a model was trained, what it took, and where.
+
+    `weights` is the metadata of the file that the backbone started from, `code` the digest of the code.
+    """
+
+    recipe: dict[str, Any]
+    classes: tuple[str, ...]
+    palette: tuple[Colour, ...]
+    weights: dict[str, Any] | None
+    parameters: NonNegative
+    trainable_parameters: NonNegative
+    epochs: NonNegative
+    best_epoch: NonNegative
+    versions: dict[str, str]
+    code: str
+    commit: str | None
+    started: str
+
+
+class EvaluationRun(_Run):
+    """What an evaluation took, and where."""
+
+
+class Statistics(ResultFile):
+    """Counts of a training pack by scored class and by id on disk, channel moments in [0, 1], and class weights."""
+
+    dataset: str
+    split: str
+    images: NonNegative
+    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+    classes: tuple[str, ...]
+    palette: tuple[Colour, ...]
+    ids: tuple[str, ...]
+    scored: tuple[NonNegative, ...]
+    id_pixels: tuple[NonNegative, ...]
+    id_images: tuple[NonNegative, ...]
+    pixels: tuple[NonNegative, ...]
+    class_images: tuple[NonNegative, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    weights: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        by_class = (self.classes, self.class_images, self.pixels, self.scored, self.palette, self.weights)
+        if len({len(values) for values in by_class}) > 1:
+            raise ValueError("the lists by class differ in length")
+        if len({len(self.ids), len(self.id_pixels), len(self.id_images)}) > 1:
+            raise ValueError("the lists by id on disk differ in length")
+        if any(i >= len(self.ids) for i in self.scored):
+            raise ValueError("'scored' names an id beyond 'ids'")
+        return self
+
+
+class HistoryRow(NamedTuple):
+    """An epoch; the last three are `None` without validation."""
+
+    epoch: int
+    lr: float
+    train_loss: float
+    val_loss: float | None = None
+    val_pixel_accuracy: float | None = None
+    val_miou: float | None = None
+
+
+Result = TypeVar("Result", bound=ResultFile)
+
+
+def read_result(schema: type[Result], path: Path, fix: str) -> Result:
+    """Content of a result file.
+
+    Args:
+        schema: class of the content.
+        path: file to read.
+        fix: what makes the file again, for the message.
+
+    Raises:
+        ValueError: the file is missing, damaged, or has another version of the schema.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; {fix}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: not a JSON file ({error}); {fix}") from None
+    found = content.get("schema_version") if isinstance(content, dict) else None
+    if found != SCHEMA_VERSION:
+        raise ValueError(f"{path}: schema version {found}, expected {SCHEMA_VERSION}; {fix}")
+    try:
+        return schema.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{path}: {f'{where}: ' if where else ''}{first['msg']}; {fix}") from None
+
+
+def history_text(rows: Sequence[HistoryRow]) -> str:
+    """`history.csv`: one row per epoch, cells without a value are empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HistoryRow._fields)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def read_history(path: Path, fix: str = "train this seed again") -> tuple[HistoryRow, ...]:
+    """Rows of a `history.csv`. Raises ValueError where it is missing, damaged or has a loss that is not finite."""
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        rows = [
+            HistoryRow(
+                int(row["epoch"]),
+                float(row["lr"]),
+                float(row["train_loss"]),
+                *(float(row[name]) if row[name] else None for name in HistoryRow._fields[3:]),
+            )
+            for row in reader
+        ]
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; {fix}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: {error}; {fix}") from None
+    for row in rows:
+        if not all(math.isfinite(value) for value in row if value is not None):
+            raise ValueError(f"{path}: epoch {row.epoch} has a loss that is not finite; {fix}")
+    if not rows:
+        raise ValueError(f"{path}: has no rows; {fix}")
+    return tuple(rows)

@@ -1,0 +1,106 @@
+"""How synthetic scenes lie on disk: a row for every layout of a data set that they can stand for."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from seg.datasets import bdd100k
+from seg.datasets.classes import bit_colour
+from seg.synthetic.objects import render_objects
+from seg.synthetic.scenes import render_street
+
+# PNG is compressed little: it is read once, when it is packed. JPEG keeps the colour of thin things.
+_SAVE: dict[str, dict[str, Any]] = {".png": {"compress_level": 1}, ".jpg": {"quality": 92, "subsampling": 0}}
+_FRAMES = 2  # of one recording in BDD100K's layout
+_VOC = "VOCdevkit/VOC2007"  # the year whose test labels are public
+
+Pictures = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the scenes that stand for a data set are made and named.
+
+    Attributes:
+        render: (generator, height, width) -> image (H, W, 3) uint8 and label ids (H, W) uint8.
+        files: (split, k) -> image file and label file of scene k, relative to the data set's folder.
+        own: pattern of every relative file name that is written; only such files are ever replaced.
+        palette: red, green and blue of the ids 0 to 255 in label files; without it they are grey.
+        names: file that lists a split's image files without their endings, with `{split}` in its name.
+    """
+
+    render: Callable[[np.random.Generator, int, int], Pictures]
+    files: Callable[[str, int], tuple[str, str]]
+    own: str
+    palette: bytes | None = None
+    names: str | None = None
+
+    def save(self, root: Path, split: str, k: int, pictures: Pictures) -> None:
+        """Write image and labels of scene k of a split below `root`."""
+        image, labels = (Image.fromarray(picture) for picture in pictures)
+        if self.palette:
+            labels.putpalette(self.palette)
+        for file, picture in zip(self.files(split, k), (image, labels), strict=True):
+            path = root / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path, **_SAVE[path.suffix])
+
+    def save_names(self, root: Path, split: str, count: int) -> None:
+        """Write the list of a split's scenes below `root`, where the layout has lists."""
+        if self.names:
+            path = root / self.names.format(split=split)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{Path(self.files(split, k)[0]).stem}\n" for k in range(count)), encoding="utf-8")
+
+
+def render_snapshot(rng: np.random.Generator, height: int, width: int) -> Pictures:
+    """An object scene of one of many sizes, lying or standing, as VOC has 500x375 and 375x500, 500x333 and others.
+
+    The longer side is that of the given size, the shorter one at least three quarters of it.
+    """
+    short, long = sorted((height, width))
+    if rng.random() < 0.5:
+        short = round(short * rng.uniform(0.75, 1))
+    return render_objects(rng, *((long, short) if rng.random() < 0.25 else (short, long)))
+
+
+def _cityscapes_files(split: str, k: int) -> tuple[str, str]:
+    city = f"synthetic-{split.replace('_', '-')}"
+    name = f"{city}/{city}_{k:06d}_000019"  # Cityscapes labels the 20th frame of each sequence
+    return f"leftImg8bit/{split}/{name}_leftImg8bit.png", f"gtFine/{split}/{name}_gtFine_labelIds.png"
+
+
+def _bdd100k_files(split: str, k: int) -> tuple[str, str]:
+    recording = zlib.crc32(f"{split}/{k // _FRAMES}".encode())
+    name = f"{split}/{recording:08x}-{k:08x}"
+    return f"bdd100k/seg/images/{name}.jpg", f"bdd100k/seg/labels/{name}_id.png"
+
+
+def _voc_files(split: str, k: int) -> tuple[str, str]:
+    name = f"synthetic_{split}_{k:06d}"
+    return f"{_VOC}/JPEGImages/{name}.jpg", f"{_VOC}/SegmentationClass/{name}.png"
+
+
+LAYOUTS = {
+    "cityscapes": Layout(
+        render=render_street, files=_cityscapes_files, own=r"(leftImg8bit|gtFine)/\w+/synthetic-[\w-]+/[\w-]+\.png"
+    ),
+    "bdd100k": Layout(
+        render=partial(render_street, ids=bdd100k.CLASSES.ids),
+        files=_bdd100k_files,
+        own=r"bdd100k/seg/(images|labels)/\w+/[0-9a-f]{8}-000[0-9a-f]{5}(\.jpg|_id\.png)",
+    ),
+    "voc": Layout(
+        render=render_snapshot,
+        files=_voc_files,
+        own=rf"{_VOC}/((JPEGImages|SegmentationClass)/synthetic_\w+\.(jpg|png)|ImageSets/Segmentation/\w+\.txt)",
+        palette=bytes(channel for i in range(256) for channel in bit_colour(i)),
+        names=f"{_VOC}/ImageSets/Segmentation/{{split}}.txt",
+    ),
+}

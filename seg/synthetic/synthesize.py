@@ -1,0 +1,180 @@
+"""Stage `synthesize`: render a data set of synthetic scenes in the on-disk layout of the one that it stands for.
+
+    python -m seg.synthetic.synthesize --layout cityscapes --height 96 --width 192 \
+        --split train=64 --split val=24 --seed 7 --out data/raw/street/manifest.json
+
+The manifest's folder is replaced as a whole. Scene k of a split depends on the seed, the split's name and k alone.
+"""
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seg.datasets.archives import replaced, restore
+from seg.datasets.manifest import write_manifest
+from seg.synthetic.scenes_layouts import LAYOUTS
+from seg.system.console import run_stage
+
+_LEAST = 32  # pixels; below, nothing can be recognised
+_POOL_PAYS = 40e6  # pixels; fewer are rendered before a second process has started
+_VERSION = "1"  # of the scenes; counts up whenever the renderer's picture of a seed changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """Which scenes a data set consists of; checked when it is made, all that is wrong in one ValueError.
+
+    Attributes:
+        layout: a row of `LAYOUTS`.
+        height: of a scene, in pixels.
+        width: of a scene, in pixels; where a layout has images of many sizes, theirs lie about these two.
+        splits: number of scenes of each split.
+        seed: 0 or more.
+    """
+
+    layout: str
+    height: int
+    width: int
+    splits: dict[str, int]
+    seed: int
+
+    def __post_init__(self) -> None:
+        bad = [
+            f"--split {split}={count}: has no scenes; expected 1 or more"
+            for split, count in self.splits.items()
+            if count < 1
+        ]
+        if self.layout not in LAYOUTS:
+            bad.append(f"--layout {self.layout}: is unknown; known are {', '.join(LAYOUTS)}")
+        for name, value, least in (
+            ("height", self.height, _LEAST),
+            ("width", self.width, _LEAST),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                bad.append(f"--{name} {value}: is too small; expected {least} or more")
+        if bad:
+            raise ValueError("\n".join(bad))
+
+    def generator(self, split: str, k: int) -> np.random.Generator:
+        """The source of all chance in scene k of a split, the same however many scenes there are."""
+        digest = hashlib.sha256(f"{self.seed}/{split}/{k}".encode()).digest()
+        return np.random.Generator(np.random.Philox(int.from_bytes(digest)))
+
+    def write(self, root: Path, split: str, k: int) -> None:
+        """Render scene k of a split below `root`."""
+        row = LAYOUTS[self.layout]
+        row.save(root, split, k, row.render(self.generator(split, k), self.height, self.width))
+
+    def write_all(self, root: Path, jobs: int) -> None:
+        """Render every scene below `root`, in so many processes where that is sooner than in one, and list them."""
+        for split, count in self.splits.items():
+            LAYOUTS[self.layout].save_names(root, split, count)
+        pairs = [(split, k) for split, count in self.splits.items() for k in range(count)]
+        if jobs == 1 or len(pairs) * self.height * self.width < _POOL_PAYS:
+            for split, k in pairs:
+                self.write(root, split, k)
+            return
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            tasks = [pool.submit(self.write, root, split, k) for split, k in pairs]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # nothing more is written once the error is out
+                raise
+
+    def about(self) -> dict[str, str]:
+        """What the manifest says of these scenes; `source` is the command that renders them again."""
+        splits = " ".join(f"--split {split}={count}" for split, count in self.splits.items())
+        size = f"--height {self.height} --width {self.width}"
+        return {
+            "name": f"synthetic scenes in the layout '{self.layout}'",
+            "version": _VERSION,
+            "licence": "MIT",
+            "citation": "none: rendered by this repository",
+            "source": f"python -m seg.synthetic.synthesize --layout {self.layout} {size} {splits} --seed {self.seed}",
+        }
+
+
+def synthesize(out: Path, scenes: Scenes, jobs: int = 1) -> None:
+    """Render scenes into the folder of `out`, in place of what an earlier run put there, and write the manifest.
+
+    Args:
+        out: the manifest; its folder is the data set's.
+        scenes: what to render.
+        jobs: processes at most; the result does not depend on it.
+
+    Raises:
+        ValueError: the folder holds files that are no synthetic scenes.
+        OSError: as the disk says. The folder is then as it was.
+    """
+    root = out.parent.resolve()  # it may be a link to a larger disk
+    restore(root)
+    _refuse_foreign(root, LAYOUTS[scenes.layout].own, out.name)
+    with replaced(root) as fresh:
+        scenes.write_all(fresh, jobs)
+        write_manifest(fresh / out.name, scenes.about())
+
+
+def _refuse_foreign(root: Path, own: str, manifest: str) -> None:
+    name = re.escape(manifest)
+    known = re.compile(rf"{own}|{name}|\.{name}\.part")
+    files = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir())
+    foreign = [file for file in files if not known.fullmatch(file)]
+    if foreign:
+        raise ValueError(
+            f"{root}: holds {len(foreign)} other files, such as {foreign[0]}, and would be replaced as a whole; "
+            "give --out in a folder of its own"
+        )
+
+
+def parse_splits(texts: Iterable[str]) -> dict[str, int]:
+    """Number of scenes by split, from texts such as `train=64`.
+
+    Raises:
+        ValueError: all that are malformed or given twice, one line each.
+    """
+    splits: dict[str, int] = {}
+    bad = []
+    for text in texts:
+        match = re.fullmatch(r"([A-Za-z]\w*)=(\d+)", text, re.ASCII)
+        if not match:
+            bad.append(f"--split {text}: expected a name and a number of scenes, such as train=64")
+        elif match[1] in splits:
+            bad.append(f"--split {text}: the split '{match[1]}' is given twice; keep one")
+        else:
+            splits[match[1]] = int(match[2])
+    if bad:
+        raise ValueError("\n".join(bad))
+    return splits
+
+
+def main() -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="python -m seg.synthetic.synthesize", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--layout", required=True, help=f"on-disk layout: {', '.join(LAYOUTS)}")
+    parser.add_argument("--height", type=int, required=True, help="of a scene, in pixels")
+    parser.add_argument("--width", type=int, required=True, help="of a scene, in pixels")
+    parser.add_argument("--split", action="append", required=True, metavar="NAME=COUNT", help="once for every split")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at most (default: all cores)")
+    parser.add_argument("--out", type=Path, required=True, help="manifest to write; its folder is replaced as a whole")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        raise ValueError(f"--jobs {args.jobs}: is too small; expected 1 or more")
+    splits = parse_splits(args.split)
+    scenes = Scenes(layout=args.layout, height=args.height, width=args.width, splits=splits, seed=args.seed)
+    synthesize(args.out, scenes, args.jobs)
+
+
+if __name__ == "__main__":
+    run_stage(main)

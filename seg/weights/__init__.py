@@ -1,1 +1,0 @@
-"""Weights that a backbone starts from: published ones, fetched and converted, or those of a pretext task."""

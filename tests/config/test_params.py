@@ -1,0 +1,466 @@
+"""`params.yaml`: the file in the repository, what its recipes come to, and every way in which an edit can be wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from seg.config.params import Pack, json_schema, load_params, read_params
+from seg.config.recipe import Augmentation, Model, Recipe, Rotation, Schedule, recipe_from_json
+
+ROOT = Path(__file__).parents[2]
+STUDY = "cityscapes_fcn"
+UNET = f"studies.{STUDY}.variants.unet"
+DATASET = f"studies.{STUDY}.dataset"
+INSTEAD = "presets.demo.datasets.cityscapes"
+SCENES = "datasets.streets.scenes.train"
+SCHEMA = ROOT / "workflow" / "schemas" / "params.schema.json"
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    """The content of the repository's `params.yaml`, to be changed at will."""
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def put(content: dict[str, Any], path: str, value: object) -> None:
+    """Set the value at a dotted path."""
+    *parents, last = path.split(".")
+    for parent in parents:
+        content = content[parent]
+    content[last] = value
+
+
+def complaints(content: dict[str, Any]) -> list[str]:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # the lines are compared whole
+        load_params(content)
+    return str(caught.value).splitlines()
+
+
+# What is refused
+
+WRONG = [
+    (f"{UNET}.epoch", 3, f"{UNET}.epoch: unknown; did you mean epochs?"),
+    (f"{UNET}.epochs", 0, f"{UNET}.epochs: got 0; input should be greater than or equal to 1"),
+    (f"{UNET}.epochs", 2.5, f"{UNET}.epochs: got 2.5; input should be a valid integer"),
+    (f"{UNET}.epochs", True, f"{UNET}.epochs: got True; input should be a valid integer"),
+    (f"{UNET}.batch", "four", f"{UNET}.batch: got 'four'; input should be a valid integer"),
+    (f"{UNET}.lr", float("nan"), f"{UNET}.lr: got nan; input should be a finite number"),
+    (f"{UNET}.gpus", 4, f"{UNET}: gpus 4 cannot share a batch of 2; give a multiple of gpus"),
+    (f"{UNET}.frozen", True, f"{UNET}.frozen: true without weights, so a random backbone would stay; name its weights"),
+    (f"{UNET}.weights", "resnet3", f"{UNET}.weights: 'resnet3' is unknown; did you mean resnet34_shapes?"),
+    (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or take the line out"),
+    (f"{UNET}.schedule", None, f"{UNET}.schedule: got null; give a value or take the line out"),
+    (f"{UNET}.train_size", None, f"{UNET}.train_size: got null; give a value or take the line out"),
+    (f"{UNET}.model", {"name": "unett"}, f"{UNET}.model: model 'unett' is unknown; did you mean unet?"),
+    (f"{UNET}.model", {"name": "../fcn"}, f"{UNET}.model: model '../fcn' is unknown; did you mean fcn?"),
+    (
+        f"{UNET}.model",
+        {"name": "fcn", "options": {"dept": 6}},
+        f"{UNET}.model: option 'dept' is unknown to model 'fcn'; did you mean depth?",
+    ),
+    (
+        f"{UNET}.model",
+        {"name": "fcn", "options": {"depth": 7}},
+        f"{UNET}.model: option 'depth' of model 'fcn': got 7, expected [5, 6]",
+    ),
+    (
+        f"{UNET}.model",
+        {"name": "unet", "options": {"depth": 5}},
+        f"{UNET}.model: option 'depth' is unknown to model 'unet'; known are widths",
+    ),
+    (
+        f"{UNET}.loss",
+        "dce",
+        f"{UNET}.loss: got 'dce'; input should be 'cross_entropy', 'weighted_cross_entropy' or 'dice'",
+    ),
+    (f"{UNET}.augmentation", {"flp": 0.5}, f"{UNET}.augmentation.flp: unknown; did you mean flip?"),
+    (
+        f"{UNET}.augmentation",
+        {"rotation": {"p": 0.5}},
+        f"{UNET}.augmentation.rotation.degrees: missing; add it",
+    ),
+    (
+        f"{UNET}.augmentation",
+        {"crop": {"p": 1, "area": {"low": 1, "high": 0.5}, "aspect": {"low": 1, "high": 2}}},
+        f"{UNET}.augmentation.crop.area: low 1.0 is above high 0.5; swap them",
+    ),
+    (f"{UNET}.schedule", {"name": "step"}, f"{UNET}.schedule: schedule 'step' takes every, factor; got none"),
+    (
+        f"{UNET}.schedule",
+        {"name": "cosine", "every": 3},
+        f"{UNET}.schedule: schedule 'cosine' takes no value; got every",
+    ),
+    (f"{UNET}.not_in_source", ["lrr"], f"{UNET}.not_in_source: 'lrr' is no value of a recipe; did you mean lr?"),
+    (f"{UNET}.enabled", "no way", f"{UNET}.enabled: got 'no way'; input should be a valid boolean"),
+    (DATASET, "cityscape", f"{DATASET}: 'cityscape' is unknown; did you mean cityscapes?"),
+    (INSTEAD, "street", f"{INSTEAD}: 'street' is unknown; did you mean streets?"),
+    ("presets.demo.epochs", 0, "presets.demo.epochs: got 0; input should be greater than 0"),
+    (
+        "datasets.streets.layout",
+        "city",
+        "datasets.streets: layout 'city' is unknown; known are camvid, cityscapes, bdd100k, bdd100k_19, voc, folder",
+    ),
+    ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
+    (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),
+    ("cluster.data.memory", 0, "cluster.data.memory: got 0; input should be greater than or equal to 1"),
+    ("cluster.training.minutes", 1.5, "cluster.training.minutes: got 1.5; input should be a valid integer"),
+    ("cluster.training.partion", "gpu", "cluster.training.partion: unknown; did you mean partition?"),
+    ("cluster.data.gpu_model", "a100", "cluster.data.gpu_model: unknown; known are partition, memory, minutes"),
+    (
+        "cluster.training.gpu_model",
+        "a100 or h100",
+        "cluster.training.gpu_model: got 'a100 or h100'; string should match pattern '^[A-Za-z0-9_.]+$'",
+    ),
+    (
+        "cluster.training_of",
+        {f"{STUDY}/unett": {"memory": 1, "minutes": 1}},
+        f"cluster.training_of.{STUDY}/unett: '{STUDY}/unett' is unknown; did you mean {STUDY}/unet?",
+    ),
+    ("preset", "dmo", "preset: 'dmo' is unknown; did you mean demo?"),
+    ("preset", "xyzzy", "preset: 'xyzzy' is unknown; known are demo, camvid, paper"),
+    ("preset", 3, "preset: got 3; input should be a valid string"),
+    ("seeds", [-1], "seeds.0: got -1; input should be greater than or equal to 0"),
+    ("seeds", 0, "seeds: got 0; input should be a valid list"),
+    ("seeds", [0, 1, 0], "seeds: got [0, 1, 0]; name each seed once"),
+    ("study", {}, "study: unknown; did you mean studies?"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "line"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])
+def test_what_is_wrong_is_told_in_one_line_with_its_path(
+    content: dict[str, Any], path: str, value: object, line: str
+) -> None:
+    put(content, path, value)
+    assert complaints(content) == [line]
+
+
+def test_everything_wrong_is_told_at_once(content: dict[str, Any]) -> None:
+    put(content, "preset", "dmo")
+    put(content, f"{UNET}.epoch", 3)
+    put(content, f"studies.{STUDY}.variants.dice.epochs", 0)
+    put(content, f"studies.{STUDY}.variants.baseline.lr", "fast")
+    put(content, f"studies.{STUDY}.variants.adapted.model.name", "fnc")
+    put(content, f"studies.{STUDY}.dataset", "cityscape")
+    assert sorted(complaints(content)) == [
+        "preset: 'dmo' is unknown; did you mean demo?",
+        f"studies.{STUDY}.dataset: 'cityscape' is unknown; did you mean cityscapes?",
+        f"studies.{STUDY}.variants.adapted.model: model 'fnc' is unknown; did you mean fcn?",
+        f"studies.{STUDY}.variants.baseline.lr: got 'fast'; input should be a valid number",
+        f"studies.{STUDY}.variants.dice.epochs: got 0; input should be greater than or equal to 1",
+        f"{UNET}.epoch: unknown; did you mean epochs?",
+    ]
+
+
+def test_an_exponent_without_a_point_is_text_and_the_message_tells_how_to_write_it(content: dict[str, Any]) -> None:
+    put(content, f"{UNET}.lr", yaml.safe_load("1e-4"))
+    (line,) = complaints(content)
+    assert line.startswith(f"{UNET}.lr: got '1e-4'; ")
+    assert line.endswith("exponents with a point (1.0e-4)")
+
+
+def test_a_value_that_no_level_gives_is_missing_in_each_variant(content: dict[str, Any]) -> None:
+    del content["defaults"]["threads"]
+    assert complaints(content) == [
+        f"studies.{study}.variants.{name}.threads: missing; give it here, in the study's defaults or in defaults"
+        for study, row in content["studies"].items()
+        for name in row["variants"]
+    ]
+
+
+def test_a_null_in_the_defaults_is_told_once_where_it_stands(content: dict[str, Any]) -> None:
+    put(content, "defaults.optimizer", None)
+    assert complaints(content) == ["defaults.optimizer: got null; give a value or take the line out"]
+
+
+@pytest.mark.parametrize("section", ["presets", "cluster", "datasets", "defaults", "studies"])
+@pytest.mark.parametrize("value", [None, [], 3, "text"])
+def test_a_section_of_another_kind_is_refused(content: dict[str, Any], section: str, value: object) -> None:
+    content[section] = value
+    assert complaints(content)[0].startswith(f"{section}: got {value!r}; ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("preset: [demo\nseeds: 3\n", "no YAML: while parsing a flow sequence"),
+        ("", "got NoneType, expected keys such as preset and studies"),
+        ("- preset\n", "got list, expected keys such as preset and studies"),
+    ],
+)
+def test_a_file_that_is_no_table_of_keys(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_params(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "seg.config.params", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_real_process_ends_with_a_line_an_error_and_code_2(content: dict[str, Any], tmp_path: Path) -> None:
+    put(content, f"{UNET}.epoch", 3)
+    put(content, "preset", "dmo")
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(content))
+    run = check(str(path))
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.splitlines() == [
+        f"error: {UNET}.epoch: unknown; did you mean epochs?",
+        "error: preset: 'dmo' is unknown; did you mean demo?",
+    ]
+
+
+def test_a_real_process_on_a_file_that_is_not_there(tmp_path: Path) -> None:
+    run = check(str(tmp_path / "absent.yaml"))
+    assert run.returncode == 2
+    assert run.stderr == f"error: [Errno 2] No such file or directory: '{tmp_path / 'absent.yaml'}'\n"
+
+
+# The schema for editors
+
+
+def test_the_schema_does_not_drift() -> None:
+    stored = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    mend = f"run: python -m seg.config.params --schema > {SCHEMA.relative_to(ROOT)}"
+    assert stored == json_schema(), mend
+
+
+def test_the_schema_accepts_the_file_and_refuses_wrong_ones(content: dict[str, Any]) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    validator.check_schema(validator.schema)
+    validator.validate(content)
+    put(content, f"{UNET}.epoch", 3)
+    put(content, f"studies.{STUDY}.variants.dice.epochs", 0)
+    put(content, f"studies.{STUDY}.variants.baseline.lr", "1e-4")
+    put(content, "preset", 3)
+    wrong = {".".join(map(str, error.absolute_path)) for error in validator.iter_errors(content)}
+    study = f"studies.{STUDY}.variants"
+    assert wrong == {UNET, f"{study}.dice.epochs", f"{study}.baseline.lr", "preset"}
+
+
+# What the file comes to
+
+HALF, FULL = (512, 1024), (1024, 2048)
+FCN, ADAPTED, UNET_MODEL = (
+    Model(name="fcn"),
+    Model(name="fcn", options={"depth": 6, "activation": "prelu"}),
+    Model(name="unet"),
+)
+RESNET50 = Model(name="resnet_fcn", options={"backbone": "resnet50"})
+CONSTANT, STEP = Schedule(), Schedule(name="step", every=10, factor=0.1)
+PLAIN, AUGMENTED = Augmentation(), Augmentation(flip=0.2, rotation=Rotation(p=0.2, degrees=10))
+# The table of the study: model, loss, batch, epochs, lr, schedule, weight decay, augmentation, size of training images.
+TABLE = {
+    "baseline": (FCN, "cross_entropy", 4, 35, 0.005, CONSTANT, 0, PLAIN, HALF),
+    "augmented": (FCN, "cross_entropy", 2, 30, 1e-4, STEP, 1e-4, AUGMENTED, HALF),
+    "augmented_full_resolution": (FCN, "cross_entropy", 2, 30, 1e-4, STEP, 1e-4, AUGMENTED, FULL),
+    "adapted": (ADAPTED, "cross_entropy", 4, 32, 0.005, CONSTANT, 0, PLAIN, HALF),
+    "dice": (FCN, "dice", 4, 37, 0.005, CONSTANT, 0, PLAIN, HALF),
+    "resnet50_frozen": (RESNET50, "cross_entropy", 2, 30, 0.005, CONSTANT, 0, PLAIN, HALF),
+    "unet": (Model(name="unet"), "cross_entropy", 2, 30, 1e-4, STEP, 0, PLAIN, HALF),
+}  # fmt: skip
+
+
+def test_the_variants_of_the_first_study() -> None:
+    assert read_params(ROOT / "params.yaml").variants(STUDY) == list(TABLE)
+
+
+@pytest.mark.parametrize("variant", TABLE)
+def test_a_variant_is_what_its_source_says(variant: str) -> None:
+    params = read_params(ROOT / "params.yaml")
+    model, loss, batch, epochs, lr, schedule, decay, augmentation, size = TABLE[variant]
+    recipe = params.recipe("paper", STUDY, variant, seed=3)
+    assert (recipe.model, recipe.loss, recipe.batch, recipe.epochs) == (model, loss, batch, epochs)
+    assert (recipe.lr, recipe.schedule, recipe.weight_decay) == (lr, schedule, decay)
+    assert (recipe.augmentation, recipe.optimizer, recipe.seed) == (augmentation, "adam", 3)
+    assert params.pack("paper", STUDY, variant, "train") == Pack("cityscapes", "train", *size)
+    assert params.pack("paper", STUDY, variant, "val") == Pack("cityscapes", "val", *FULL)
+    assert params.pack("paper", STUDY, variant, "eval") == Pack("cityscapes", "val", *FULL)
+
+
+def test_what_is_ours_is_named() -> None:
+    variants = read_params(ROOT / "params.yaml").studies[STUDY].variants
+    ours = {"adapted": ["lr"], "dice": ["lr"], "resnet50_frozen": ["lr"]}
+    assert {name: row.not_in_source for name, row in variants.items() if row.not_in_source} == ours
+
+
+def test_a_preset_says_where_the_data_comes_from() -> None:
+    params = read_params(ROOT / "params.yaml")
+    assert params.pack("camvid", STUDY, "baseline", "train") == Pack("camvid", "train", 180, 240)
+    assert params.pack("camvid", STUDY, "baseline", "val") == Pack("camvid", "val", 360, 480)
+    assert params.pack("camvid", STUDY, "baseline", "eval") == Pack("camvid", "test", 360, 480)
+    assert params.pack("demo", STUDY, "unet", "train") == Pack("streets", "train", 128, 192)
+    assert params.pack("demo", STUDY, "unet", "eval") == Pack("streets", "val", 256, 384)
+
+
+@pytest.mark.parametrize("variant", TABLE)
+@pytest.mark.parametrize("preset", ["demo", "camvid"])
+def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str, variant: str) -> None:
+    put(content, f"presets.{preset}.epochs", 0.2)
+    put(content, f"presets.{preset}.epochs_of", {})
+    put(content, f"presets.{preset}.validate_every", 5)
+    params = load_params(content)
+    paper = params.recipe("paper", STUDY, variant, 0)
+    every = paper.schedule.every and paper.schedule.every // 5
+    spent = {
+        "epochs": round(paper.epochs / 5),
+        "validate_every": 5,
+        "schedule": paper.schedule.model_copy(update={"every": every}),
+        "weights": params.presets[preset].weights.get(paper.weights, paper.weights),  # what stands in for them
+        "threads": params.presets[preset].threads or paper.threads,
+    }
+    assert params.recipe(preset, STUDY, variant, 0) == paper.model_copy(update=spent)
+
+
+def test_a_tiny_share_still_trains_and_validates(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.epochs", 0.001)
+    put(content, "presets.demo.epochs_of", {})
+    recipe = load_params(content).recipe("demo", STUDY, "unet", 0)
+    assert (recipe.epochs, recipe.validate_every, recipe.schedule.every) == (1, 1, 1)
+
+
+def test_a_variant_can_have_a_share_of_its_own(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.epochs", 1.0)
+    put(content, "presets.demo.epochs_of", {f"{STUDY}/unet": 0.5})
+    params = load_params(content)
+    assert [params.recipe("demo", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [15, 30]
+    put(content, "presets.demo.epochs_of", {f"{STUDY}/unett": 0.5})
+    with pytest.raises(ValueError, match=f"presets.demo.epochs_of.{STUDY}/unett: .* did you mean {STUDY}/unet"):
+        load_params(content)
+
+
+def test_a_variant_that_is_switched_off_keeps_its_row(content: dict[str, Any]) -> None:
+    put(content, f"{UNET}.enabled", False)
+    params = load_params(content)
+    assert params.variants(STUDY) == [name for name in TABLE if name != "unet"]
+    assert "unet" in params.studies[STUDY].variants
+
+
+def test_settings_tell_the_level_that_a_value_comes_from() -> None:
+    settings = read_params(ROOT / "params.yaml").settings(STUDY, "augmented_full_resolution")
+    assert settings["train_size"] == (1.0, f"studies.{STUDY}.variants.augmented_full_resolution")
+    assert settings["loss"] == ("cross_entropy", f"studies.{STUDY}.defaults")
+    assert settings["optimizer"] == ("adam", "defaults")
+
+
+# Recipes as text
+
+RECIPES = [read_params(ROOT / "params.yaml").recipe("paper", STUDY, variant, 0) for variant in TABLE]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=TABLE)
+def test_a_recipe_survives_its_line(recipe: Recipe) -> None:
+    line = recipe.json_line()
+    assert recipe_from_json(line) == recipe
+    assert recipe_from_json(line).json_line() == line
+    assert "\n" not in line
+    assert list(json.loads(line)) == sorted(Recipe.model_fields)
+
+
+@given(lr=st.floats(min_value=0, exclude_min=True, allow_nan=False, allow_infinity=False))
+def test_a_number_survives_to_the_last_bit(lr: float) -> None:
+    recipe = RECIPES[0].model_copy(update={"lr": lr})
+    assert recipe_from_json(recipe.json_line()).lr == lr
+
+
+def test_the_way_a_file_is_written_does_not_change_a_recipe(content: dict[str, Any]) -> None:
+    before = load_params(content).recipe("demo", STUDY, "augmented", 0).json_line()
+    put(content, "defaults.weight_decay", 0)  # was 0.0
+    put(content, "presets.demo.epochs", 1)
+    for table in (content, content["defaults"], content["studies"][STUDY]["variants"]["augmented"]):
+        for key in reversed(list(table)):
+            table[key] = table.pop(key)
+    assert load_params(content).recipe("demo", STUDY, "augmented", 0).json_line() == before
+
+
+def test_recipes_are_frozen_and_checked() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        RECIPES[0].lr = 1.0  # type: ignore[misc]
+    with pytest.raises(ValueError, match=r"--recipe is no JSON .*; take the line that Snakemake prints"):
+        recipe_from_json("{'lr': 1}")
+    with pytest.raises(ValueError, match="model 'fnc' is unknown; did you mean fcn"):
+        recipe_from_json(RECIPES[0].json_line().replace('"fcn"', '"fnc"'))
+
+
+# What the other sources say of their variants: model and options, loss, schedule, weights, what is augmented.
+FCN_34 = ("resnet_fcn", {"backbone": "resnet34", "order": "relu_bn"})
+RELU_BN = ("fcn", {"order": "relu_bn"})
+DARREN_34 = ("darrennet", {"stem": "resnet34"})
+CROSS, WEIGHTED = "cross_entropy", "weighted_cross_entropy"
+OTHERS = {
+    "voc2012_fcn/baseline": (*RELU_BN, CROSS, "constant", None, ""),
+    "voc2012_fcn/cosine": (*RELU_BN, CROSS, "cosine", None, ""),
+    "voc2012_fcn/augmented": (*RELU_BN, CROSS, "cosine", None, "flip crop"),
+    "voc2012_fcn/weighted": (*RELU_BN, WEIGHTED, "cosine", None, "flip crop"),
+    "voc2012_fcn/dropout": ("fcn", {"order": "relu_bn", "dropout": True}, WEIGHTED, "cosine", None, "flip crop"),
+    "voc2012_fcn/resnet34": (*FCN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip crop"),
+    "voc2012_fcn/unet": ("unet", {"widths": "voc2012_fcn"}, WEIGHTED, "cosine", None, "flip crop"),
+    "bdd100k_lite/segnet_basic": ("segnet", {"depth": "basic"}, CROSS, "constant", None, ""),
+    "bdd100k_lite/u_lite": ("u_lite", {}, CROSS, "constant", None, ""),
+    "cityscapes_deeplab/resnet101": (
+        "deeplab", {"backbone": "resnet101"}, CROSS, "polynomial", "resnet101_imagenet", "",
+    ),
+    "cityscapes_deeplab/resnet152": (
+        "deeplab", {"backbone": "resnet152"}, CROSS, "polynomial", "resnet152_imagenet", "",
+    ),
+    "voc2007_erfnet/baseline": (*RELU_BN, CROSS, "constant", None, ""),
+    "voc2007_erfnet/augmented": (*RELU_BN, CROSS, "constant", None, "flip rotation crop"),
+    "voc2007_erfnet/cosine": (*RELU_BN, CROSS, "cosine", None, ""),
+    "voc2007_erfnet/weighted": (*RELU_BN, WEIGHTED, "constant", None, ""),
+    "voc2007_erfnet/fcn_resnet34": (*FCN_34, CROSS, "constant", "resnet34_imagenet", ""),
+    "voc2007_erfnet/darrennet": ("darrennet", {}, WEIGHTED, "cosine", None, "flip vertical_flip"),
+    "voc2007_erfnet/darrennet_erfnet": (
+        "darrennet", {}, WEIGHTED, "cosine", "erfnet_imagenet", "flip vertical_flip",
+    ),
+    "voc2007_erfnet/darrennet_resnet34": (
+        *DARREN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip vertical_flip",
+    ),
+    "voc2007_erfnet/darrennet_resnet34_augmented": (
+        *DARREN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip vertical_flip rotation crop",
+    ),
+    "voc2007_erfnet/darrennet_affine": (
+        *DARREN_34, WEIGHTED, "cosine", "resnet34_imagenet", "flip vertical_flip affine",
+    ),
+    "voc2007_erfnet/unet": ("unet", {"widths": "voc2007_erfnet"}, CROSS, "constant", None, ""),
+    "voc2007_erfnet/unet_resnet34": (
+        "resnet_unet", {"backbone": "resnet34"}, CROSS, "constant", "resnet34_imagenet", "",
+    ),
+}  # fmt: skip
+
+
+def test_the_variants_of_the_other_studies() -> None:
+    params = read_params(ROOT / "params.yaml")
+    names = [f"{study}/{name}" for study in params.studies if study != STUDY for name in params.variants(study)]
+    assert names == list(OTHERS)
+
+
+@pytest.mark.parametrize("variant", OTHERS)
+def test_a_variant_of_another_study_is_what_its_source_says(variant: str) -> None:
+    recipe = read_params(ROOT / "params.yaml").recipe("paper", *variant.split("/"), seed=0)
+    model, options, loss, schedule, weights, augmented = OTHERS[variant]
+    assert (recipe.model.name, recipe.model.options, recipe.loss) == (model, options, loss)
+    assert (recipe.schedule.name, recipe.weights, recipe.frozen) == (schedule, weights, False)
+    used = {name for name, value in recipe.augmentation.model_dump().items() if value}
+    assert used == set(augmented.split())
+    deeplab = variant.startswith("cityscapes_deeplab")
+    assert (recipe.optimizer, recipe.scaling) == (
+        "sgd" if deeplab else "adam",
+        "symmetric" if variant.startswith("bdd") else "imagenet",
+    )
+    stops = variant.startswith(("voc2012", "bdd"))
+    assert (recipe.early_stopping is not None) == stops

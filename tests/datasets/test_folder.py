@@ -1,0 +1,186 @@
+"""A folder of one's own: classes.yaml, lists, and splits by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from seg.data.pack import pack
+from seg.data.pack_format import memory_map
+from seg.datasets import IGNORE
+from seg.datasets.layouts import class_table, draw_split, find_pairs
+from seg.datasets.manifest import write_manifest
+
+SPLITS = ("train", "val", "test")
+
+
+def table_of(root: Path, text: str):  # type: ignore[no-untyped-def]
+    (root / "classes.yaml").write_text(text)
+    return class_table("folder", root)
+
+
+def complaints(root: Path, text: str) -> list[str]:
+    with pytest.raises(ValueError, match=r"classes\.yaml") as caught:
+        table_of(root, text)
+    return [line.removeprefix(f"{root}/classes.yaml: ") for line in str(caught.value).splitlines()]
+
+
+def write_files(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+# classes.yaml
+
+
+def test_a_list_of_names(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "- background\n- crack\n- rust\n")
+    assert table.names == table.ids == ("background", "crack", "rust")
+    assert table.palette == ((0, 0, 0), (128, 0, 0), (0, 128, 0))
+    assert table.ignored is None
+
+
+def test_colours_are_given_or_found_and_never_twice(tmp_path: Path) -> None:
+    text = "classes: [ground, {name: crack, colour: [0, 0, 0]}, rust, {name: bolt, colour: [9, 8, 7]}]\nignore: 255\n"
+    table = table_of(tmp_path, text)
+    assert table.palette == ((128, 0, 0), (0, 0, 0), (0, 128, 0), (9, 8, 7))
+    assert (table.scored, table.ignored) == ((0, 1, 2, 3), 255)
+
+
+def test_an_ignored_id_of_the_list_is_not_scored(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "classes: [void, crack, rust]\nignore: 0\n")
+    assert (table.names, table.scored, table.ignored) == (("crack", "rust"), (1, 2), None)
+    assert table.train_ids()[:4].tolist() == [IGNORE, 0, 1, IGNORE]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "classes: got None, expected a list such as '- background'"),
+        ("classes: crack", "classes: got 'crack', expected a list such as '- background'"),
+        ("[crack]", "classes: got 1, expected 2 to 255"),
+        ("[a, no]", "class 1: got the name False, expected text; put words such as no and numbers in quotes"),
+        ("[a, 7]", "class 1: got the name 7, expected text; put words such as no and numbers in quotes"),
+        ("[a, b, a]", "class 2: has the name 'a' of class 0; rename one"),
+        ("[a, {name: b, color: [1, 2, 3]}]", "class 1: unknown key 'color'; known are name, colour"),
+        (
+            "[a, {name: b, colour: [1, 2, 256]}]",
+            "class 1: got the colour [1, 2, 256], expected red, green and blue such as [220, 20, 60]",
+        ),
+        (
+            "[{name: a, colour: [1, 2, 3]}, {name: b, colour: [1, 2, 3]}]",
+            "class 1: has the colour [1, 2, 3] of class 0; choose another",
+        ),
+        ("classes: [a, b]\nignore: 256", "ignore: got 256, expected an id from 0 to 255"),
+        ("classes: [a, b]\nignored: 255", "unknown key 'ignored'; known are classes, ignore"),
+    ],
+)
+def test_what_is_wrong_in_classes_yaml_is_told(tmp_path: Path, text: str, line: str) -> None:
+    assert complaints(tmp_path, text) == [line]
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    assert len(complaints(tmp_path, "classes: [a, 3, a, {name: b, colour: red}]\nignore: -1\nsize: 3")) == 5
+
+
+def test_a_missing_or_broken_classes_yaml(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"classes\.yaml: missing; write the names of the classes into it"):
+        class_table("folder", tmp_path)
+    assert complaints(tmp_path, "[a, b")[0].startswith("no YAML: ")
+
+
+# Files and splits
+
+
+def test_lists_make_the_splits(tmp_path: Path) -> None:
+    images = ["images/a.png", "images/b.JPG", "images/c.jpeg", "images/d.bmp", "images/e.tif", "images/unlisted.png"]
+    write_files(tmp_path, *images, "images/notes.txt", "images/.a.png", *(f"labels/{name}.png" for name in "abcde"))
+    (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbfa\r\n\r\nb \r\nc\r\n")
+    (tmp_path / "val.txt").write_text("d\ne")
+    assert [(pair.name, pair.image.name) for pair in find_pairs("folder", tmp_path, "train")] == [
+        ("a", "a.png"),
+        ("b", "b.JPG"),
+        ("c", "c.jpeg"),
+    ]
+    assert [pair.label.name for pair in find_pairs("folder", tmp_path, "val")] == ["d.png", "e.png"]
+    with pytest.raises(ValueError, match="no image in split 'test'"):
+        find_pairs("folder", tmp_path, "test")
+
+
+def test_listed_names_without_files_are_told_at_once(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/a.png", "labels/a.png", "images/b.png")
+    (tmp_path / "train.txt").write_text("a\nb\nc\n")
+    with pytest.raises(ValueError, match="missing") as caught:
+        find_pairs("folder", tmp_path, "train")
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
+        f"{tmp_path}/images/c.*",
+        f"{tmp_path}/labels/b.png",
+        f"{tmp_path}/labels/c.png",
+    ]
+
+
+def test_a_name_may_be_listed_once(tmp_path: Path) -> None:
+    write_files(tmp_path, *(f"{kind}/{name}.png" for kind in ("images", "labels") for name in "abc"))
+    (tmp_path / "train.txt").write_text("a\nb\nb\n")
+    (tmp_path / "test.txt").write_text("c\na\n")
+    with pytest.raises(ValueError, match="listed") as caught:
+        find_pairs("folder", tmp_path, "train")
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}: 'a' is listed in train.txt and in test.txt; keep one",
+        f"{tmp_path}: 'b' is listed in train.txt and in train.txt; keep one",
+    ]
+
+
+def test_two_images_of_one_name(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/a.png", "images/a.jpg", "labels/a.png")
+    with pytest.raises(ValueError, match=r"images/a\.png: has the name of a\.jpg; keep one or rename it"):
+        find_pairs("folder", tmp_path, draw_split("a"))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(old=st.sets(st.integers(0, 10**6), max_size=15), new=st.sets(st.integers(0, 10**6), min_size=1, max_size=15))
+def test_without_lists_splits_part_all_and_stand(
+    tmp_path_factory: pytest.TempPathFactory, old: set[int], new: set[int]
+) -> None:
+    root = tmp_path_factory.mktemp("folder")
+    found = []
+    for numbers in (old, new):
+        write_files(root, *(f"{kind}/{k}.png" for kind in ("images", "labels") for k in numbers))
+        found.append({split: {pair.name for pair in pairs(root, split)} for split in SPLITS})
+    before, after = found
+    assert sum(map(len, after.values())) == len(old | new)
+    assert set.union(*after.values()) == {str(k) for k in old | new}
+    assert all(before[split] <= after[split] for split in SPLITS)
+
+
+def pairs(root: Path, split: str) -> list:  # type: ignore[type-arg]
+    try:
+        return find_pairs("folder", root, split)
+    except ValueError as error:
+        if "none into split" in str(error) or "no image in split" in str(error):  # few names may leave one empty
+            return []
+        raise
+
+
+def test_a_split_that_remains_empty_tells_what_to_do(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/a.png", "labels/a.png")
+    empty = next(split for split in SPLITS if split != draw_split("a"))
+    message = f"put none into split '{empty}'; add images, or write the lists train.txt, val.txt and test.txt"
+    with pytest.raises(ValueError, match=message):
+        find_pairs("folder", tmp_path, empty)
+
+
+def test_a_pack_knows_the_folders_own_classes(tmp_path: Path) -> None:
+    table_of(tmp_path, "classes: [background, crack]\nignore: 9\n")
+    label = np.array([[0, 1], [9, 1]], np.uint8)
+    for kind, picture in (("images", label), ("labels", label)):
+        (tmp_path / kind).mkdir()
+        Image.fromarray(picture).save(tmp_path / kind / "a.png")
+    (tmp_path / "train.txt").write_text("a")
+    write_manifest(tmp_path / "manifest.json", {"name": "mine"})
+    pack(tmp_path / "manifest.json", "folder", "train", 2, 2, tmp_path / "packs/train")
+    assert memory_map(tmp_path / "packs/train.json", "labels")[0].tolist() == [[0, 1], [IGNORE, 1]]

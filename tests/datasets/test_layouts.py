@@ -1,0 +1,178 @@
+"""The layouts on disk: class tables against the owners' own, and files paired by name."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cityscapesscripts.helpers import labels as official
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seg.datasets import IGNORE
+from seg.datasets.classes import bit_colour
+from seg.datasets.layouts import FOLDERS, class_table, draw_split, find_pairs, place
+from seg.datasets.manifest import fingerprint, read_manifest, write_manifest
+
+
+@pytest.fixture
+def camvid(camvid_root: Path, tmp_path: Path) -> Path:
+    """A copy of the data set that may be changed."""
+    return shutil.copytree(camvid_root, tmp_path / "camvid")
+
+
+def test_cityscapes_ids_are_those_of_its_owners() -> None:
+    table = class_table("cityscapes")
+    rows = [label for label in official.labels if label.id >= 0]  # -1 is the licence plate, in no label file
+    assert table.ids == tuple(label.name for label in rows)
+    expected = [label.trainId if 0 <= label.trainId < IGNORE else IGNORE for label in rows]
+    assert table.train_ids()[:34].tolist() == expected
+    assert (table.train_ids()[34:] == IGNORE).all()
+    scored = sorted((label for label in rows if label.trainId < IGNORE), key=lambda label: label.trainId)
+    assert table.names == tuple(label.name for label in scored)
+    assert table.palette == tuple(label.color for label in scored)
+
+
+def test_camvid_has_the_eleven_classes_in_their_order() -> None:
+    table = class_table("camvid")
+    names = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
+    assert table.names == tuple(names.split())
+    assert table.train_ids()[:13].tolist() == [*range(11), IGNORE, IGNORE]
+
+
+@pytest.mark.parametrize("layout", FOLDERS)
+def test_a_class_table_is_sound(layout: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text("[background, crack, rust]")  # the folder's own
+    table = class_table(layout, tmp_path)
+    assert table.train_ids().dtype == np.uint8
+    assert len(set(table.ids)) == len(table.ids)
+    assert len(set(table.palette)) == len(table.palette) == len(table.scored)
+    assert [table.train_ids()[i] for i in table.scored] == list(range(len(table.scored)))
+
+
+def test_pairs_share_a_name_and_are_sorted(camvid_root: Path, cityscapes_root: Path) -> None:
+    for pair in (pairs := find_pairs("camvid", camvid_root, "train")):
+        assert pair.image == camvid_root / "train" / f"{pair.name}.png"
+        assert pair.label == camvid_root / "trainannot" / f"{pair.name}.png"
+    assert [pair.name for pair in pairs] == [f"scene_{k:04d}" for k in range(12)]
+    pairs = find_pairs("cityscapes", cityscapes_root, "val")
+    assert [pair.name for pair in pairs] == [f"ulm_{k:06d}_000019" for k in range(4)]
+    assert pairs[1].image.name == "ulm_000001_000019_leftImg8bit.png"
+    assert pairs[1].label.name == "ulm_000001_000019_gtFine_labelIds.png"
+
+
+def test_images_may_be_jpeg(camvid: Path) -> None:
+    (camvid / "val" / "scene_0001.png").rename(camvid / "val" / "scene_0001.jpg")
+    names = [pair.image.name for pair in find_pairs("camvid", camvid, "val")]
+    assert names == ["scene_0000.png", "scene_0001.jpg", "scene_0002.png", "scene_0003.png"]
+
+
+def test_files_of_other_kinds_are_no_part_of_cityscapes(cityscapes_root: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(cityscapes_root, tmp_path / "cityscapes")
+    for kind in ("gtFine_color.png", "gtFine_instanceIds.png", "gtFine_polygons.json"):
+        (root / "gtFine" / "val" / "ulm" / f"ulm_000001_000019_{kind}").write_bytes(b"")
+    assert len(find_pairs("cityscapes", root, "val")) == 4
+
+
+def test_all_that_have_no_twin_are_listed(camvid: Path) -> None:
+    (camvid / "valannot" / "scene_0001.png").unlink()
+    (camvid / "valannot" / "scene_0002.png").rename(camvid / "valannot" / "scene_0009.png")
+    with pytest.raises(ValueError, match="without") as caught:
+        find_pairs("camvid", camvid, "val")
+    assert str(caught.value).splitlines() == [
+        f"{camvid}/val/scene_0001.png: image without a label; add its twin or remove it",
+        f"{camvid}/val/scene_0002.png: image without a label; add its twin or remove it",
+        f"{camvid}/valannot/scene_0009.png: label without an image; add its twin or remove it",
+    ]
+
+
+@pytest.mark.parametrize("layout", FOLDERS)
+def test_an_empty_split(tmp_path: Path, layout: str) -> None:
+    message = f"{tmp_path}: no image in split 'train'; expected the layout '{layout}' with images in it"
+    with pytest.raises(ValueError, match="no image") as caught:
+        find_pairs(layout, tmp_path, "train")
+    assert str(caught.value) == message
+
+
+def test_an_unknown_layout() -> None:
+    with pytest.raises(
+        ValueError, match="layout 'pascal' is unknown; known are camvid, cityscapes, bdd100k, bdd100k_19,"
+    ):
+        class_table("pascal")
+
+
+def test_a_table_that_lies_in_the_data_needs_the_folder() -> None:
+    with pytest.raises(ValueError, match="layout 'folder' has its classes in the data; name the data set's folder"):
+        class_table("folder")
+
+
+def test_colours_are_interleaved_bits() -> None:
+    """Bits of i, lowest first, go to red, green, blue, red, ...; the first of a channel is worth 128, then 64, 32."""
+    assert [bit_colour(i) for i in (0, 1, 2, 3, 4, 8, 9, 64)] == [
+        (0, 0, 0),
+        (128, 0, 0),
+        (0, 128, 0),
+        (128, 128, 0),
+        (0, 0, 128),
+        (64, 0, 0),
+        (192, 0, 0),
+        (32, 0, 0),
+    ]
+    assert len({bit_colour(i) for i in range(256)}) == 256
+
+
+# Splits drawn by name
+
+
+def test_a_drawn_split_never_changes() -> None:
+    """Another value would move what a model was trained on into the split that it is scored on."""
+    assert place("a") == int(hashlib.sha256(b"0/a").hexdigest()[:12], 16) / 2**48
+    assert [draw_split(name) for name in "abcdefgh"] == ["val", *["train"] * 6, "test"]
+
+
+@given(st.text())
+def test_a_place_lies_in_the_unit_interval_and_decides_the_split(name: str) -> None:
+    assert 0 <= place(name) < 1
+    assert draw_split(name) == ("train" if place(name) < 0.7 else "val" if place(name) < 0.85 else "test")
+
+
+def test_shares_are_near_70_15_15_over_2000_groups() -> None:
+    drawn = [draw_split(f"{k:08x}") for k in range(2000)]
+    shares = [drawn.count(split) / 2000 for split in ("train", "val", "test")]
+    assert np.abs(np.subtract(shares, [0.7, 0.15, 0.15])).max() < 0.03  # 3 standard deviations
+
+
+def test_a_fingerprint_is_that_of_the_content_alone(camvid: Path, tmp_path: Path) -> None:
+    before = fingerprint(read_manifest(camvid / "manifest.json"))
+    moved = camvid.rename(tmp_path / "elsewhere")
+    write_manifest(moved / "manifest.json", {"name": "another name"})
+    assert fingerprint(read_manifest(moved / "manifest.json")) == before
+    image = moved / "train" / "scene_0003.png"
+    image.write_bytes(image.read_bytes()[:-1] + b"\0")
+    write_manifest(moved / "manifest.json", {})
+    assert fingerprint(read_manifest(moved / "manifest.json")) != before
+
+
+def test_a_manifest_lists_every_file_but_itself(camvid_root: Path) -> None:
+    files = read_manifest(camvid_root / "manifest.json")["files"]
+    assert len(files) == 2 * (12 + 4 + 4)
+    for name, entry in files.items():
+        assert entry["size"] == (camvid_root / name).stat().st_size
+        assert len(entry["sha256"]) == 64
+
+
+def test_a_manifest_lists_nothing_that_a_dot_hides(tmp_path: Path) -> None:
+    root = tmp_path / ".hidden" / "mine"  # what lies above the data set does not count
+    for name in ("images/a.png", "a.b", ".DS_Store", "images/._a.png", ".git/config", "images/.cache/a.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    write_manifest(root / "manifest.json", {})
+    assert list(read_manifest(root / "manifest.json")["files"]) == ["a.b", "images/a.png"]
+
+
+def test_a_file_that_is_no_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="lists no files; delete it and run the download again"):
+        read_manifest(path)

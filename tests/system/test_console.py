@@ -1,0 +1,46 @@
+"""How a stage ends."""
+
+import pytest
+
+from seg.system.console import run_stage
+
+
+def ending(error: BaseException) -> int | str | None:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        run_stage(main)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("error", [ValueError("a is bad\nb is bad"), OSError("a is bad\nb is bad")])
+def test_what_the_user_can_mend_is_a_line_an_error(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(error) == 2
+    assert capsys.readouterr() == ("", "error: a is bad\nerror: b is bad\n")
+
+
+def test_a_traceback_is_there_for_who_asks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEG_DEBUG", "1")
+    assert ending(ValueError("bad")) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == "error: bad"
+
+
+def test_an_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_our_own_faults_keep_their_traceback() -> None:
+    def main() -> None:
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        run_stage(main)
+
+
+def test_a_stage_that_ends_well_just_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    run_stage(lambda: None)
+    assert capsys.readouterr() == ("", "")

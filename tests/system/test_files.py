@@ -1,0 +1,132 @@
+"""Files that are written whole or not at all, also where the block fails, the disk is full or the process is killed."""
+
+import errno
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seg.system.files import canonical_json, read_json, sha256, write_json, write_text, written_whole
+
+ROOT = Path(__file__).parents[1]
+
+
+def listing(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_all_files_appear_together_at_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    with written_whole(folder / "a.npy", folder / "b.json") as (a, b):
+        a.write_text("one")
+        b.write_text("two")
+        assert not (folder / "a.npy").exists()
+        assert a.parent == folder  # a rename is whole on one file system only
+    assert listing(folder) == {"a.npy": "one", "b.json": "two"}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_exception_keeps_the_old_files_and_leaves_nothing_new(tmp_path: Path, error: type[BaseException]) -> None:
+    def fail() -> None:
+        with written_whole(tmp_path / "a", tmp_path / "b") as (a, b):
+            a.write_text("half")
+            b.write_text("ha")
+            raise error
+
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(error):
+        fail()
+    assert listing(tmp_path) == {"a": "old"}
+
+
+def test_a_file_that_the_block_forgot_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(FileNotFoundError), written_whole(tmp_path / "a", tmp_path / "b") as (a, _):
+        a.write_text("new")
+    assert listing(tmp_path) == {"a": "old"}
+
+
+def test_what_a_killed_run_left_is_overwritten(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from seg.system.files import written_whole\n"
+        "with written_whole(Path(sys.argv[1])) as (part,):\n"
+        "    part.write_text('half and half'); print('ready', flush=True); time.sleep(60)"
+    )
+    path = tmp_path / "a"
+    path.write_text("old")
+    with subprocess.Popen([sys.executable, "-c", script, path], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGKILL)
+    assert path.read_text() == "old"
+    write_text(path, "new")
+    assert listing(tmp_path) == {"a": "new"}
+
+
+def test_a_full_disk_is_named_and_keeps_the_old_file(small_disk: Path) -> None:
+    path = small_disk / "a.json"
+    write_text(path, "old")
+    with pytest.raises(OSError, match="No space left on device; make room and run again") as caught:
+        write_text(path, "x" * (2 << 20))
+    assert str(caught.value).startswith(f"{small_disk}: ")
+    assert listing(small_disk) == {"a.json": "old"}
+
+
+def test_other_errors_of_the_disk_pass_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_text(tmp_path / "folder", "text")
+    assert caught.value.errno == errno.EISDIR
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_json_comes_back_and_nan_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    content = {"miou": 0.1 + 0.2, "absent": None, "name": "Zürich"}
+    write_json(path, content)
+    assert read_json(path) == content
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"miou": float("nan")})
+    assert read_json(path) == content
+
+
+def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"half": ')
+    with pytest.raises(ValueError, match=r"not a JSON file .*; delete it and run again") as caught:
+        read_json(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="not a JSON file"):
+        read_json(path)
+
+
+def test_a_digest_is_that_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    data = bytes(range(256)) * 5000
+    (tmp_path / "b").write_bytes(data)
+    assert sha256(tmp_path / "b") == hashlib.sha256(data).hexdigest()
+
+
+trees = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(), trees, max_size=5))
+def test_canonical_json_is_one_line_whatever_the_order(content: dict[str, object]) -> None:
+    line = canonical_json(content)
+    assert canonical_json(dict(reversed(content.items()))) == line
+    assert json.loads(line) == content
+    assert "\n" not in line

@@ -1,0 +1,68 @@
+"""Precision, threads and deterministic kernels."""
+
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from seg.training import numerics
+
+FAULTS = """
+import resource
+import torch
+from seg.training.numerics import set_up
+set_up(1, deterministic=True, device=torch.device("cpu"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for step in range(100):
+    torch.ones(8 << 20, dtype=torch.uint8)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.fixture
+def settings() -> Iterator[None]:
+    """Put torch's global settings back."""
+    threads, cudnn = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = cudnn
+    torch.utils.deterministic.fill_uninitialized_memory = fill
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_precision_is_the_processors(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    cpu = torch.device("cpu")
+    assert numerics.resolve_precision("auto", cpu) == ("bf16" if native else "fp32")
+    assert numerics.resolve_precision("auto", torch.device("mps")) == "fp32"
+    assert [numerics.resolve_precision(precision, cpu) for precision in ("fp32", "bf16")] == ["fp32", "bf16"]
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_autocast_computes_in_the_precision(precision: str, dtype: torch.dtype) -> None:
+    with numerics.autocast(torch.device("cpu"), precision):
+        assert torch.nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == dtype
+
+
+@pytest.mark.usefixtures("settings")
+def test_set_up_fixes_threads_and_kernels() -> None:
+    numerics.set_up(3, deterministic=True, device=torch.device("cuda"))
+    assert torch.get_num_threads() == 3
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+    numerics.set_up(1, deterministic=False, device=torch.device("cuda"))
+    assert torch.get_num_threads() == 1
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep freed memory")
+def test_freed_memory_is_used_again() -> None:
+    """A hundred times 8 MiB are 204,800 pages, each of which the system would clear and hand out anew."""
+    child = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(child.stdout) < 40_000
