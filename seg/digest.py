@@ -1,8 +1,8 @@
-"""The digest of the code behind a stage: what it imports from `seg`, without comments, docstrings and blank lines.
+"""Digest of the code behind a stage: the module and everything it imports from `seg`, without comments and docstrings.
 
-Snakemake keeps the digest as a parameter of the rule, so a change in code that can change a result makes just that
-result stale. It is taken from the syntax tree in a form of our own, because `ast.dump` and `ast.unparse` differ between
-Python versions and the digest may not.
+Snakemake keeps the digest as a parameter of a rule, so that a change of code reruns the results that it can change and
+no others. Messages (the arguments of exceptions and of `say`) do not count either. The digest is computed from the
+syntax tree in a format of its own, because `ast.dump` and `ast.unparse` differ between Python versions.
 """
 
 import ast
@@ -12,16 +12,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
-# Nothing here can change a result: resolved values are in the recipe, files carry the version of their schema, and
-# `seg.system` only reads, writes and prints.
-_WITHOUT_EFFECT = ("seg.config", "seg.system", "seg.results", "seg.plan", "seg.digest", "seg.cli")
+# Packages and modules that cannot change a result. The values of `seg.config` reach a stage resolved, in the recipe.
+# The others read and write files and print; a file in another format is refused by its schema version.
+EXEMPT = (
+    "seg.cli",
+    "seg.plan",
+    "seg.config",
+    "seg.results",
+    "seg.system",
+    "seg.digest",
+    "seg.data.pack_format",
+    "seg.models.checkpoint",
+    "seg.training.resume",
+)
 
 
 @cache
 def code_digest(*modules: str) -> str:
-    """SHA-256 (16 hexadecimal digits) over `modules` and all that they import from `seg`, however far.
+    """SHA-256 (the first 16 hexadecimal digits) over `modules` and everything they import from `seg`, directly or not.
 
-    Modules that are imported by a computed name (a model's file, a data set's layout) are not seen: name them too.
+    Modules that are imported by a computed name (the file of a model or of a dataset layout) are not found this way:
+    pass them too.
 
     Raises:
         ValueError: a module has no file.
@@ -30,7 +41,7 @@ def code_digest(*modules: str) -> str:
     queue = list(modules)
     while queue:
         module = queue.pop()
-        if module not in found and not _without_effect(module):
+        if module not in found and not _exempt(module):
             found.add(module)
             queue.extend(_read(module).imports)
     digest = hashlib.sha256()
@@ -39,17 +50,17 @@ def code_digest(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _without_effect(module: str) -> bool:
-    return module == "seg" or any(module == name or module.startswith(f"{name}.") for name in _WITHOUT_EFFECT)
+def _exempt(module: str) -> bool:
+    return module == "seg" or any(module == name or module.startswith(f"{name}.") for name in EXEMPT)
 
 
 def tree_digest(source: str) -> str:
-    """SHA-256 of what `source` does: blind to comments, docstrings, layout and the Python version."""
+    """SHA-256 of the syntax tree of `source`; comments, docstrings, messages and layout do not count."""
     return _walk(source).digest
 
 
 class _Code(NamedTuple):
-    """The digest of a piece of code and the names it imports."""
+    """Digest of a module and the names that it imports."""
 
     digest: str
     imports: set[str]
@@ -57,13 +68,13 @@ class _Code(NamedTuple):
 
 @cache
 def _read(module: str) -> _Code:
-    """A module, and the modules of `seg` that it imports at any level, with the packages above them."""
+    """Digest of a module, and the modules of `seg` that it imports, in functions too, with their parent packages."""
     path = _path(module)
     if path is None:
         raise ValueError(f"module {module} has no file below {PACKAGE}; name one that exists")
     digest, names = _walk(path.read_text(encoding="utf-8"))
-    ours = {name for name in names if name.split(".")[0] == "seg" and _path(name)}
-    return _Code(digest, ours | {name[:i] for name in ours for i, letter in enumerate(name) if letter == "."})
+    modules = {name for name in names if name.split(".")[0] == "seg" and _path(name)}
+    return _Code(digest, modules | {name[:i] for name in modules for i, letter in enumerate(name) if letter == "."})
 
 
 def _path(module: str) -> Path | None:
@@ -72,15 +83,16 @@ def _path(module: str) -> Path | None:
 
 
 def _walk(source: str) -> _Code:
-    """Write the tree in prefix form and collect what may be modules, in one go: every start of Snakemake waits for it.
+    """Serialise the tree and collect the names of imports in one pass: every start of Snakemake waits for it.
 
-    Empty fields are left out: newer Pythons add some, such as `type_params`.
+    Empty fields are left out, because newer Python versions add some, such as `type_params`.
     """
     tokens: list[str] = []
     names: set[str] = set()
     put = tokens.append
 
     def visit(node: object) -> None:
+        node = _without_message(node)
         if isinstance(node, ast.Constant):
             put(f"({type(node.value).__name__} {node.value!r})")
         elif isinstance(node, ast.AST):
@@ -90,7 +102,7 @@ def _walk(source: str) -> _Code:
                 if field == "body" and isinstance(value, list):
                     value = _without_docstring(node, value)
                 elif field == "values" and isinstance(node, ast.JoinedStr):
-                    value = _joined(node.values)
+                    value = _merged(node.values)
                 if value is not None and value != []:
                     put(f" {field}=")
                     visit(value)
@@ -123,8 +135,17 @@ def _without_docstring(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:
     return body if ast.get_docstring(node, clean=False) is None else body[1:]
 
 
-def _joined(values: list[ast.expr]) -> list[ast.expr]:
-    """Parts of an f-string with neighbouring texts as one: early 3.12 keeps them apart and adds empty ones."""
+def _without_message(node: object) -> object:
+    """A `raise` without the arguments of the exception, a call of `say` without arguments; any other node unchanged."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return ast.Raise(node.exc.func, node.cause)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+        return ast.Call(node.func, [], [])
+    return node
+
+
+def _merged(values: list[ast.expr]) -> list[ast.expr]:
+    """Parts of an f-string with adjacent constants merged: early releases of 3.12 split them and add empty ones."""
     parts: list[ast.expr] = []
     for value in values:
         last = parts[-1] if parts else None

@@ -21,6 +21,8 @@ class Ring:
     def area(self, outer=2.0, inner=1.0):
         if outer < inner:
             raise ValueError(f"outer {outer} is below inner {inner:.2f}")
+        say(f"a ring of {outer}")
+        self.name = f"outer {outer} with inner {inner:.2f}"
         return math.pi * (outer**2 - inner**2)
 """
 
@@ -35,6 +37,8 @@ SAME = {
     "a trailing comma": PLAIN.replace("inner=1.0)", "inner=1.0,\n    )"),
     "line ends": PLAIN.replace("\n", "\r\n"),
     "a text in two pieces": PLAIN.replace('f"outer {outer}', 'f"outer " f"{outer}'),
+    "an error's message": PLAIN.replace("is below", "is less than"),
+    "a line that is printed": PLAIN.replace("a ring of", "ring:"),
 }
 
 CHANGED = {
@@ -48,11 +52,14 @@ CHANGED = {
     "a name": PLAIN.replace("area", "surface"),
     "an import": PLAIN.replace("import math", "import cmath as math"),
     "an order": PLAIN.replace("outer**2 - inner**2", "inner**2 - outer**2"),
-    "a text": PLAIN.replace("is below", "is under"),
-    "a format": PLAIN.replace(".2f", ".3f"),
+    "a text": PLAIN.replace(" with ", " and "),
+    "a format": PLAIN.replace('inner:.2f}"\n        return', 'inner:.3f}"\n        return'),
+    "an error's type": PLAIN.replace("ValueError", "TypeError"),
+    "no error": PLAIN.replace("raise ValueError", "ValueError"),
+    "another function's argument": PLAIN.replace("say(", "tell("),
     "a decorator": PLAIN.replace("    def", "    @staticmethod\n    def"),
     "a base": PLAIN.replace("Ring:", "Ring(list):"),
-    "a nesting": PLAIN.replace("        return", "            return"),
+    "a nesting": PLAIN.replace("        say", "            say"),
 }
 
 
@@ -139,7 +146,7 @@ def sort(shape):
                 pass
             return {k: v for k, v in other for _ in "é\N{BULLET}"}, 1_000, 0x1F, 1e-7, 1e400
 '''
-GOLDEN = "5d5c4d819ccd5dd6c8da724d2be5f033f0848b83d3988540101ecdf95206e98e"
+GOLDEN = "b4045f0eeeaecc8ee0728ad13fb04230a7aa83b025453cc831f230669e4957f1"
 
 PRINT_DIGESTS = """
 import sys
@@ -188,10 +195,13 @@ STAGES = {
     "fcn": (TRAINING, "seg.models.fcn"),
     "unet": (TRAINING, "seg.models.unet"),
     "evaluation": ("seg.evaluation.evaluate", "seg.models.fcn"),
+    "table": ("seg.report.table",),
+    "page": ("seg.report.page",),
     "camvid": ("seg.data.pack", "seg.datasets.camvid"),
     "cityscapes": ("seg.data.pack", "seg.datasets.cityscapes"),
     "statistics": ("seg.data.statistics",),
 }
+TRAININGS = {"fcn", "unet"}
 
 
 def forget() -> None:
@@ -228,16 +238,28 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     ("file", "old", "new", "stale"),
     [
         ("models/unet.py", "nn.Conv2d(width, width, 3, padding=1", "nn.Conv2d(width, width, 5, padding=2", {"unet"}),
-        ("models/unet.py", '"""U-Nets of the stud', '"""The U-Nets of the stud', set()),
+        ("models/unet.py", '"""U-Net', '"""The U-Net', set()),
         ("models/unet.py", "import torch\n", "# A comment.\nimport torch\n", set()),
+        ("models/unet.py", "give sides >= 16", "the least side is 16", set()),
         ("models/fcn.py", "512", "511", {"fcn", "evaluation"}),
+        ("models/checkpoint.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
+        ("training/losses.py", "\ndef ", "\nX = 1\n\n\ndef ", TRAININGS),
+        ("training/resume.py", "\nclass ", "\nX = 1\n\n\nclass ", set()),
+        ("metrics/confusion.py", "\ndef ", "\nX = 1\n\n\ndef ", {*TRAININGS, "evaluation"}),
+        ("metrics/scores.py", "\ndef ", "\nX = 1\n\n\ndef ", {"evaluation", "table", "page"}),
+        ("evaluation/bootstrap.py", "\ndef ", "\nX = 1\n\n\ndef ", {"evaluation", "table", "page"}),
+        ("evaluation/comparison.py", "\ndef ", "\nX = 1\n\n\ndef ", {"table", "page"}),
         ("datasets/camvid.py", '"sky"', '"heaven"', {"camvid"}),
         ("datasets/cityscapes.py", '"sky"', '"heaven"', {"cityscapes"}),
-        ("metrics/confusion.py", "\ndef ", "\nX = 1\n\n\ndef ", {"fcn", "unet", "evaluation"}),
+        ("datasets/images.py", "\ndef ", "\nX = 1\n\n\ndef ", {"camvid", "cityscapes"}),
+        ("data/pack.py", "\ndef ", "\nX = 1\n\n\ndef ", {"camvid", "cityscapes"}),
         ("system/files.py", "indent=1", "indent=2", set()),
-        ("config/params.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
+        ("system/gpus.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
         ("system/console.py", "sys.exit(130)", "sys.exit(131)", set()),
-        ("report/page.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
+        ("config/params.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
+        ("results.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
+        ("report/page.py", "\ndef ", "\nX = 1\n\n\ndef ", {"page"}),
+        ("report/figures.py", "\ndef ", "\nX = 1\n\n\ndef ", {"table"}),
     ],
 )
 def test_a_change_makes_stale_what_depends_on_it(

@@ -1,0 +1,65 @@
+"""What an edit of the code schedules: exactly the results that it can change."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from clones import VARIANTS, Clone, rerun
+
+pytestmark = pytest.mark.workflow
+
+FOLLOWING = ["Report preset demo", "Tabulate cityscapes_fcn"]
+EVALUATIONS = sorted([*(f"Evaluate cityscapes_fcn/{name} with seed 0" for name in VARIANTS), *FOLLOWING])
+
+METRIC = '''
+
+def dice_score(confusion: np.ndarray) -> np.ndarray:
+    """Mean over classes of 2TP / (2TP + FP + FN)."""
+    iou = class_iou(confusion)
+    return np.nanmean(2 * iou / (1 + iou), -1)
+
+
+METRICS["dice_score"] = dice_score
+'''
+EDITS = {
+    "a metric is added": ("seg/metrics/scores.py", "", METRIC, EVALUATIONS),
+    "a message of a lock": ("seg/system/gpus.py", "GPUs", "graphics cards", []),
+    "how files are written": ("seg/system/files.py", "fsync", "fdatasync", []),
+    "the text of a validation": ("seg/config/validation.py", "unknown", "not known", []),
+    "the bootstrap": ("seg/evaluation/bootstrap.py", "RESAMPLES = 2000", "RESAMPLES = 2001", EVALUATIONS),
+    "the paired comparison": ("seg/evaluation/comparison.py", "np.quantile", "np.percentile", FOLLOWING),
+    "the U-Net": (
+        "seg/models/unet.py",
+        "nn.Conv2d(width, width, 3, padding=1",
+        "nn.Conv2d(width, width, 5, padding=2",
+        rerun("unet"),
+    ),
+    "a loss": ("seg/training/losses.py", "1 - ratio", "2 - ratio", rerun(*VARIANTS)),
+    "the message of a training's error": ("seg/training/train.py", "have other classes", "have different classes", []),
+    "the checkpoint's format": ("seg/models/checkpoint.py", "train again", "train it again", []),
+    "the loss curves": ("seg/report/figures.py", "_COLUMNS = 3", "_COLUMNS = 4", FOLLOWING),
+    "the page": ("seg/report/index.html.j2", "<main", "<main class='wide'", ["Report preset demo"]),
+    "a comment": ("seg/training/losses.py", "", "\n# A comment.\n", []),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A copy of the finished clone that these tests edit and restore."""
+    path = tmp_path_factory.mktemp("staleness") / "clone"
+    yield Clone(shutil.copytree(template.path, path, symlinks=True))
+    shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(("file", "old", "new", "scheduled"), EDITS.values(), ids=EDITS)
+def test_an_edit_schedules_what_it_can_change(
+    finished: Clone, file: str, old: str, new: str, scheduled: list[str]
+) -> None:
+    path = finished.path / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new) if old else text + new)
+    try:
+        assert finished.scheduled() == sorted(scheduled)
+    finally:
+        path.write_text(text)
