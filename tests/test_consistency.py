@@ -5,11 +5,11 @@ from typing import get_args
 import pytest
 import torch
 
-from seg.config.params import LAYOUTS
+from seg.config.params import Params
 from seg.config.recipe import Recipe
 from seg.datasets.layouts import FOLDERS
 from seg.metrics import scores
-from seg.report import rows
+from seg.report.rows import METRIC_TITLES
 from seg.results import Metrics
 from seg.training.losses import make_loss
 
@@ -21,9 +21,11 @@ def test_every_loss_of_the_schema_is_implemented(name: str) -> None:
 
 
 def test_every_metric_is_stored_and_reported() -> None:
-    assert set(scores.METRICS) == set(rows.METRICS)
+    assert set(scores.METRICS) == set(METRIC_TITLES)
     assert set(scores.METRICS) <= set(Metrics.model_fields)
 
 
-def test_every_layout_of_the_schema_is_implemented() -> None:
-    assert set(LAYOUTS) == set(FOLDERS)
+@pytest.mark.parametrize("layout", FOLDERS)
+def test_every_layout_is_accepted_by_the_schema(layout: str) -> None:
+    row = get_args(Params.model_fields["datasets"].annotation)[1]
+    assert row(layout=layout, size=(32, 32), eval_split="val").layout == layout
