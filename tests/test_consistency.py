@@ -1,0 +1,31 @@
+"""Lists that are kept in several places name the same things."""
+
+from typing import get_args
+
+import pytest
+import torch
+
+from seg.config.params import Params
+from seg.config.recipe import Recipe
+from seg.datasets.layouts import FOLDERS
+from seg.metrics import scores
+from seg.report.rows import METRIC_TITLES
+from seg.results import Metrics
+from seg.training.losses import make_loss
+
+
+@pytest.mark.parametrize("name", get_args(Recipe.model_fields["loss"].annotation))
+def test_every_loss_of_the_schema_is_implemented(name: str) -> None:
+    loss = make_loss(name, torch.ones(3))
+    assert loss(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.uint8)).isfinite()
+
+
+def test_every_metric_is_stored_and_reported() -> None:
+    assert set(scores.METRICS) == set(METRIC_TITLES)
+    assert set(scores.METRICS) <= set(Metrics.model_fields)
+
+
+@pytest.mark.parametrize("layout", FOLDERS)
+def test_every_layout_is_accepted_by_the_schema(layout: str) -> None:
+    row = get_args(Params.model_fields["datasets"].annotation)[1]
+    assert row(layout=layout, size=(32, 32), eval_split="val").layout == layout
