@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from seg.config.recipe import Count, Frozen
+from seg.config.base import Count, Frozen
 
 
 class Job(Frozen):

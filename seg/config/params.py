@@ -24,9 +24,10 @@ from pydantic import (
     model_validator,
 )
 
+from seg.config.base import Count, Frozen, Positive
 from seg.config.cluster import Cluster
-from seg.config.recipe import Count, Frozen, Positive, Recipe
-from seg.config.validation import line
+from seg.config.messages import describe as line
+from seg.config.recipe import Recipe
 from seg.system.console import nearest, run_stage
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -337,7 +338,7 @@ def _contradictions(params: Params) -> Iterator[str]:
                 try:
                     params.recipe(params.preset, study_name, variant, params.seeds[0])
                 except ValidationError as error:
-                    yield from (f"{path}{line(problem, Recipe)}" for problem in error.errors())
+                    yield from (f"{path}: {line(problem, Recipe)}" for problem in error.errors())
 
 
 def json_schema() -> dict[str, Any]:
