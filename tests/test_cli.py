@@ -28,8 +28,11 @@ def test_show_tells_where_a_value_comes_from() -> None:
     lines = {line.split()[0]: line for line in values.splitlines()}
     assert "0.005" in lines["lr"]
     assert lines["lr"].endswith("studies.cityscapes_fcn.variants.adapted (not in the source)")
-    assert lines["threads"].split()[-1] == "defaults"
-    assert lines["epochs"].endswith("presets.demo, of 32 in studies.cityscapes_fcn.variants.adapted")
+    assert lines["scaling"].split()[-1] == "defaults"
+    assert lines["threads"].endswith("budgets.demo.threads, in place of 2 in defaults")
+    assert lines["epochs"].endswith(
+        "budgets.demo.epochs.cityscapes_fcn/adapted, in place of 32 in studies.cityscapes_fcn.variants.adapted"
+    )
     assert lines["weights"].split()[1] == "None"
 
 
@@ -37,7 +40,7 @@ def test_show_tells_what_stands_in_for_weights() -> None:
     text = seg("show", "voc2012_fcn/resnet34").stdout
     line = next(line for line in text.splitlines() if line.startswith("weights"))
     assert line.split()[1] == "resnet34_shapes"
-    assert "presets.demo, of resnet34_imagenet in studies.voc2012_fcn.variants.resnet34" in line
+    assert line.endswith("presets.demo.weights, in place of resnet34_imagenet in studies.voc2012_fcn.variants.resnet34")
 
 
 def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None:
@@ -49,7 +52,7 @@ def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None
     first = next(line for line in layers if line.startswith("encoder.0.convolution"))
     # A 3x3 convolution from 3 to 32 channels with bias that halves 64 x 64: 32 x 32 outputs a channel.
     assert first.split()[1:] == ["Conv2d", "32", "x", "32", "x", "32", "896", f"{3 * 3 * 3 * 32 * 32 * 32:,}"]
-    assert total.startswith("all, an image of 64 x 64")
+    assert total.startswith("total for an image of 64 x 64")
     # Table 1's 5,498,195 for 19 classes, two more of 33 numbers, and a bias for each of 992 + 992 channels.
     assert total.split()[-2] == f"{5_498_195 + 2 * 33 + 992 + 992:,}"
 
@@ -57,7 +60,7 @@ def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None
 def test_show_of_what_is_not_there_is_one_line() -> None:
     done = seg("show", "cityscapes_fcn/unett")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: cityscapes_fcn/unett: no such variant; known are ")
+    assert done.stderr.startswith("error: cityscapes_fcn/unett: unknown variant; known are ")
     assert done.stderr.count("\n") == 1
 
 

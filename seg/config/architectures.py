@@ -4,7 +4,7 @@ An options class has the keyword arguments of `build` in `seg/models/<name>.py`,
 declared here because Snakemake validates `params.yaml` at every start, and importing a model imports torch.
 """
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -79,85 +79,15 @@ class UNetOptions(Part):
     widths: Literal["cityscapes_fcn", "voc2012_fcn", "voc2007_erfnet"] = "cityscapes_fcn"
 
 
-class Architecture(Part):
-    """Base of the models below."""
+Name = TypeVar("Name")
+Options = TypeVar("Options", bound=Part)
 
 
-class DarrenNetModel(Architecture):
-    """`seg.models.darrennet`."""
+class Architecture(Part, Generic[Name, Options]):
+    """A module of `seg.models` and the options of its `build`."""
 
-    name: Literal["darrennet"]
-    options: DarrenNetOptions = DarrenNetOptions()
-
-
-class DeepLabModel(Architecture):
-    """`seg.models.deeplab`."""
-
-    name: Literal["deeplab"]
-    options: DeepLabOptions = DeepLabOptions()
-
-
-class ERFNetModel(Architecture):
-    """`seg.models.erfnet`."""
-
-    name: Literal["erfnet"]
-    options: NoOptions = NoOptions()
-
-
-class FCNModel(Architecture):
-    """`seg.models.fcn`."""
-
-    name: Literal["fcn"]
-    options: FCNOptions = FCNOptions()
-
-
-class ResNetFCNModel(Architecture):
-    """`seg.models.resnet_fcn`."""
-
-    name: Literal["resnet_fcn"]
-    options: ResNetFCNOptions = ResNetFCNOptions()
-
-
-class ResNetUNetModel(Architecture):
-    """`seg.models.resnet_unet`."""
-
-    name: Literal["resnet_unet"]
-    options: ResNetUNetOptions = ResNetUNetOptions()
-
-
-class SegNetModel(Architecture):
-    """`seg.models.segnet`."""
-
-    name: Literal["segnet"]
-    options: SegNetOptions = SegNetOptions()
-
-
-class SMPModel(Architecture):
-    """`seg.models.smp`, the optional extra `zoo`."""
-
-    name: Literal["smp"]
-    options: SMPOptions = SMPOptions()
-
-
-class TorchvisionModel(Architecture):
-    """`seg.models.torchvision_zoo`."""
-
-    name: Literal["torchvision_zoo"]
-    options: TorchvisionOptions = TorchvisionOptions()
-
-
-class ULiteModel(Architecture):
-    """`seg.models.u_lite`."""
-
-    name: Literal["u_lite"]
-    options: NoOptions = NoOptions()
-
-
-class UNetModel(Architecture):
-    """`seg.models.unet`."""
-
-    name: Literal["unet"]
-    options: UNetOptions = UNetOptions()
+    name: Name
+    options: Options = Field(default={}, validate_default=True)
 
 
 def _any_of(schema: dict[str, Any]) -> None:
@@ -167,17 +97,17 @@ def _any_of(schema: dict[str, Any]) -> None:
 
 
 Model = Annotated[
-    DarrenNetModel
-    | DeepLabModel
-    | ERFNetModel
-    | FCNModel
-    | ResNetFCNModel
-    | ResNetUNetModel
-    | SegNetModel
-    | SMPModel
-    | TorchvisionModel
-    | ULiteModel
-    | UNetModel,
+    Architecture[Literal["darrennet"], DarrenNetOptions]
+    | Architecture[Literal["deeplab"], DeepLabOptions]
+    | Architecture[Literal["erfnet"], NoOptions]
+    | Architecture[Literal["fcn"], FCNOptions]
+    | Architecture[Literal["resnet_fcn"], ResNetFCNOptions]
+    | Architecture[Literal["resnet_unet"], ResNetUNetOptions]
+    | Architecture[Literal["segnet"], SegNetOptions]
+    | Architecture[Literal["smp"], SMPOptions]
+    | Architecture[Literal["torchvision_zoo"], TorchvisionOptions]
+    | Architecture[Literal["u_lite"], NoOptions]
+    | Architecture[Literal["unet"], UNetOptions],
     Field(discriminator="name", json_schema_extra=_any_of),
 ]
 _MODEL: TypeAdapter[Model] = TypeAdapter(Model)

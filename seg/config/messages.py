@@ -1,5 +1,6 @@
 """Validation errors as one line each: the path in the file, what came, what is expected, the nearest known name."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
@@ -8,10 +9,16 @@ from seg.config.architectures import Architecture, describe_model_error
 from seg.system.console import nearest
 
 
-def describe(problem: Any, root: type[BaseModel]) -> str:
-    """One item of `ValidationError.errors()` of a model `root`, as `path: what came; what is expected`."""
+def describe(problem: Any, root: type[BaseModel], written_at: Callable[[str], str] = str) -> str:
+    """One pydantic error as `path: what came; what is expected`.
+
+    Args:
+        problem: an item of `ValidationError.errors()`.
+        root: the model that was validated.
+        written_at: maps the path of a value to the path in the file that it was written at.
+    """
     place = _place(problem["loc"], root)
-    path = ".".join(place.keys)
+    path = written_at(".".join(place.keys))
     match problem["type"]:
         case "value_error":
             text = str(problem["ctx"]["error"])

@@ -1,59 +1,77 @@
-"""How a mistake in `params.yaml` is told: one line with its path in the file, what came, and the nearest known name."""
+"""Errors in `params.yaml` beyond a single value: names that refer to nothing, incomplete and impossible recipes."""
 
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 
+from seg.config.inherit import mapping
+from seg.config.messages import describe
+from seg.config.recipe import Recipe
+from seg.config.rows import NULLABLE, RECIPE_KEYS
 from seg.system.console import nearest
 
+if TYPE_CHECKING:
+    from seg.config.params import Params
 
-def line(problem: Any, root: type[BaseModel]) -> str:
-    """One problem that pydantic found, as `path: what came, what was expected`."""
-    keys, known = _path(problem["loc"], root)
-    path = ".".join(keys)
-    if problem["type"] == "extra_forbidden":
-        return f"{path}: unknown; {nearest(keys[-1], known)}"
-    if problem["type"] == "missing":
-        return f"{path}: missing; add it"
-    if problem["type"] == "value_error":
-        return f"{path}: {problem['ctx']['error']}"
-    got = problem["input"]
-    hint = ""
-    if isinstance(got, str) and got.lower().replace("e", "").replace("-", "").replace("+", "").isdigit():
-        hint = "; YAML reads it as text: write it without quotes, exponents with a point (1.0e-4)"
-    return f"{path}: got {got!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}{hint}"
+_KEYS = (*sorted(RECIPE_KEYS), "train_size", "eval_size")
 
 
-def _path(location: tuple[int | str, ...], root: type[BaseModel]) -> tuple[list[str], list[str]]:
-    """Keys of the file along a pydantic location, which also names union members, and the keys known at its end."""
-    keys: list[str] = []
-    known: list[str] = []
-    current: Any = root
-    for part in location:
-        if part == "[key]":
-            continue
-        models = [kind for kind in _flat(current) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        fields = {name: field for model in models for name, field in model.model_fields.items()}
-        mappings = [get_args(kind)[1] for kind in _flat(current) if getattr(kind, "__origin__", None) is dict]
-        if part in fields:
-            keys.append(str(part))
-            current = fields[str(part)].annotation
-        elif mappings:
-            keys.append(str(part))
-            current = mappings[0]
-        elif fields:
-            keys.append(str(part))
-            known = list(fields)
-        elif isinstance(part, int):
-            keys.append(str(part))
-    return keys, known
+def unknown_names(content: Mapping[str, Any]) -> Iterator[str]:
+    """One line per name that refers to nothing. The content may be invalid elsewhere."""
+    for path, name, known in _references(content):
+        if isinstance(name, str) and name not in known:
+            yield f"{path}: '{name}' is unknown; {nearest(name, known)}"
 
 
-def _flat(annotation: Any) -> list[Any]:
-    """The types behind an annotation: members of unions, without `Annotated`."""
-    if annotation is None or getattr(annotation, "__origin__", None) is dict or isinstance(annotation, type):
-        return [annotation]
-    parts = get_args(annotation)
-    if hasattr(annotation, "__metadata__"):
-        return _flat(parts[0])
-    return [kind for part in parts for kind in _flat(part)] if parts else [annotation]
+def _references(content: Mapping[str, Any]) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Every name that must be a key of another mapping: its path, the name, the mapping."""
+    tables = ("presets", "datasets", "weights", "studies", "budgets")
+    presets, datasets, weights, studies, budgets = (mapping(content.get(key)) for key in tables)
+    variants = {key: mapping(mapping(study).get("variants")) for key, study in studies.items()}
+    runs = {f"{study}/{variant}": row for study, rows in variants.items() for variant, row in rows.items()}
+    yield "preset", content.get("preset"), presets
+    for key, row in datasets.items():
+        yield f"datasets.{key}.files", mapping(row).get("files"), datasets
+    for key, preset in presets.items():
+        for table, known in (("datasets", datasets), ("weights", weights)):
+            for old, new in mapping(mapping(preset).get(table)).items():
+                yield f"presets.{key}.{table}.{old}", old, known
+                yield f"presets.{key}.{table}.{old}", new, known
+    for key, study in studies.items():
+        yield f"studies.{key}.dataset", mapping(study).get("dataset"), datasets
+        rows = {"defaults": mapping(study).get("defaults")} | {
+            f"variants.{name}": row for name, row in variants[key].items()
+        }
+        for path, row in rows.items():
+            yield f"studies.{key}.{path}.weights", mapping(row).get("weights"), weights
+    for key, budget in budgets.items():
+        yield f"budgets.{key}", key, presets
+        for run in mapping(mapping(budget).get("epochs")):
+            yield f"budgets.{key}.epochs.{run}", run, runs
+    for run in mapping(mapping(content.get("cluster")).get("training_of")):
+        yield f"cluster.training_of.{run}", run, runs
+
+
+def impossible_recipes(params: "Params") -> Iterator[str]:
+    """One line per value that is missing or null, and per recipe that its values together do not allow."""
+    for study, row in params.studies.items():
+        for variant in row.variants:
+            path = f"studies.{study}.variants.{variant}"
+            values = params.values(study, variant)
+            missing = [key for key in _KEYS if key not in values]
+            null = [key for key in _KEYS if key in values and values[key] is None and key not in NULLABLE]
+            for key in missing:
+                yield f"{path}.{key}: missing; give it here, in the study's defaults or in defaults"
+            for key in null:
+                yield f"{params.settings(study, variant)[key][1]}.{key}: got null; give a value or remove the line"
+            for key in params.not_in_source(study, variant):
+                if key not in values:
+                    yield f"{path}.not_in_source: '{key}' is no value of a recipe; {nearest(key, values)}"
+            if values.get("frozen") and values.get("weights") is None:
+                yield f"{path}.frozen: true without weights keeps a random backbone; set weights"
+            if not missing and not null:
+                try:
+                    params.recipe(params.preset, study, variant, params.seeds[0])
+                except ValidationError as error:
+                    yield from (f"{path}: {describe(problem, Recipe)}" for problem in error.errors())

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from seg.config.architectures import make_model
-from seg.config.params import Pack, json_schema, load_params, read_params
+from seg.config.params import PackSpec, json_schema, load_params, read_params
 from seg.config.recipe import Augmentation, Recipe, Rotation, Schedule, recipe_from_json
+from seg.models.weights_table import WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 STUDY = "cityscapes_fcn"
@@ -57,11 +58,11 @@ WRONG = [
     (f"{UNET}.batch", "four", f"{UNET}.batch: got 'four'; input should be a valid integer"),
     (f"{UNET}.lr", float("nan"), f"{UNET}.lr: got nan; input should be a finite number"),
     (f"{UNET}.gpus", 4, f"{UNET}: gpus 4 cannot share a batch of 2; give a multiple of gpus"),
-    (f"{UNET}.frozen", True, f"{UNET}.frozen: true without weights, so a random backbone would stay; name its weights"),
+    (f"{UNET}.frozen", True, f"{UNET}.frozen: true without weights keeps a random backbone; set weights"),
     (f"{UNET}.weights", "resnet3", f"{UNET}.weights: 'resnet3' is unknown; did you mean resnet34_shapes?"),
-    (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or take the line out"),
-    (f"{UNET}.schedule", None, f"{UNET}.schedule: got null; give a value or take the line out"),
-    (f"{UNET}.train_size", None, f"{UNET}.train_size: got null; give a value or take the line out"),
+    (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or remove the line"),
+    (f"{UNET}.schedule", None, f"{UNET}.schedule: got null; give a value or remove the line"),
+    (f"{UNET}.train_size", None, f"{UNET}.train_size: got null; give a value or remove the line"),
     (f"{UNET}.model", {"name": "unett"}, f"{UNET}.model: model 'unett' is unknown; did you mean unet?"),
     (f"{UNET}.model", {"name": "../fcn"}, f"{UNET}.model: model '../fcn' is unknown; did you mean fcn?"),
     (
@@ -105,11 +106,31 @@ WRONG = [
     (f"{UNET}.enabled", "no way", f"{UNET}.enabled: got 'no way'; input should be a valid boolean"),
     (DATASET, "cityscape", f"{DATASET}: 'cityscape' is unknown; did you mean cityscapes?"),
     (INSTEAD, "street", f"{INSTEAD}: 'street' is unknown; did you mean streets?"),
-    ("presets.demo.epochs", 0, "presets.demo.epochs: got 0; input should be greater than 0"),
+    ("presets.demo.epochs_scale", 0, "presets.demo.epochs_scale: got 0; input should be greater than 0"),
+    ("presets.demo.epochs", 1, "presets.demo.epochs: unknown; did you mean epochs_scale?"),
+    (
+        "budgets.demo.epochs",
+        {f"{STUDY}/unet": 0.5},
+        f"budgets.demo.epochs.{STUDY}/unet: got 0.5; input should be a valid integer",
+    ),
+    (
+        "budgets.demo.epochs",
+        {f"{STUDY}/unett": 1},
+        f"budgets.demo.epochs.{STUDY}/unett: '{STUDY}/unett' is unknown; did you mean {STUDY}/unet?",
+    ),
+    ("budgets.demoo", {}, "budgets.demoo: 'demoo' is unknown; did you mean demo?"),
+    ("weights.erfnet_imagenet", {}, "weights.erfnet_imagenet: got neither; give either source or pretext"),
+    ("weights.erfnet_shapes.source", "github", "weights.erfnet_shapes: got both; give either source or pretext"),
+    (
+        "weights.erfnet_imagenet.source",
+        "web",
+        "weights.erfnet_imagenet.source: got 'web'; input should be 'torchvision' or 'github'",
+    ),
     (
         "datasets.streets.layout",
         "city",
-        "datasets.streets: layout 'city' is unknown; known are camvid, cityscapes, bdd100k, bdd100k_19, voc, folder",
+        "datasets.streets.layout: got 'city'; "
+        "input should be 'camvid', 'cityscapes', 'bdd100k', 'bdd100k_19', 'voc' or 'folder'",
     ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),
@@ -176,9 +197,7 @@ def test_text_that_is_a_number_is_read_as_one(content: dict[str, Any], text: str
 
 def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    edited = text.replace(
-        "baseline: { batch: 4, epochs: 35, lr: 0.005 }", "baseline: { batch: 4, epochs: 35, lr: 1e-3 }"
-    )
+    edited = text.replace("epochs: 35, lr: 0.005", "epochs: 35, lr: 1e-3")
     assert edited != text
     (tmp_path / "params.yaml").write_text(edited, encoding="utf-8")
     assert read_params(tmp_path / "params.yaml").recipe("paper", STUDY, "baseline", 0).lr == 0.001
@@ -208,7 +227,7 @@ def test_a_value_that_no_level_gives_is_missing_in_each_variant(content: dict[st
 
 def test_a_null_in_the_defaults_is_told_once_where_it_stands(content: dict[str, Any]) -> None:
     put(content, "defaults.optimizer", None)
-    assert complaints(content) == ["defaults.optimizer: got null; give a value or take the line out"]
+    assert complaints(content) == ["defaults.optimizer: got null; give a value or remove the line"]
 
 
 @pytest.mark.parametrize("section", ["presets", "cluster", "datasets", "defaults", "studies"])
@@ -221,7 +240,7 @@ def test_a_section_of_another_kind_is_refused(content: dict[str, Any], section: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("preset: [demo\nseeds: 3\n", "no YAML: while parsing a flow sequence"),
+        ("preset: [demo\nseeds: 3\n", "not YAML: while parsing a flow sequence"),
         ("", "got NoneType, expected keys such as preset and studies"),
         ("- preset\n", "got list, expected keys such as preset and studies"),
     ],
@@ -265,8 +284,8 @@ def test_a_real_process_on_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_the_schema_does_not_drift() -> None:
     stored = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    mend = f"run: python -m seg.config.params --schema > {SCHEMA.relative_to(ROOT)}"
-    assert stored == json_schema(), mend
+    fix = f"run: python -m seg.config.params --schema > {SCHEMA.relative_to(ROOT)}"
+    assert stored == json_schema(), fix
 
 
 def test_the_schema_accepts_the_file_and_refuses_wrong_ones(content: dict[str, Any]) -> None:
@@ -317,9 +336,9 @@ def test_a_variant_is_what_its_source_says(variant: str) -> None:
     assert (recipe.model, recipe.loss, recipe.batch, recipe.epochs) == (model, loss, batch, epochs)
     assert (recipe.lr, recipe.schedule, recipe.weight_decay) == (lr, schedule, decay)
     assert (recipe.augmentation, recipe.optimizer, recipe.seed) == (augmentation, "adam", 3)
-    assert params.pack("paper", STUDY, variant, "train") == Pack("cityscapes", "train", *size)
-    assert params.pack("paper", STUDY, variant, "val") == Pack("cityscapes", "val", *FULL)
-    assert params.pack("paper", STUDY, variant, "eval") == Pack("cityscapes", "val", *FULL)
+    assert params.pack("paper", STUDY, variant, "train") == PackSpec("cityscapes", "train", *size)
+    assert params.pack("paper", STUDY, variant, "val") == PackSpec("cityscapes", "val", *FULL)
+    assert params.pack("paper", STUDY, variant, "eval") == PackSpec("cityscapes", "val", *FULL)
 
 
 def test_what_is_ours_is_named() -> None:
@@ -330,18 +349,18 @@ def test_what_is_ours_is_named() -> None:
 
 def test_a_preset_says_where_the_data_comes_from() -> None:
     params = read_params(ROOT / "params.yaml")
-    assert params.pack("camvid", STUDY, "baseline", "train") == Pack("camvid", "train", 180, 240)
-    assert params.pack("camvid", STUDY, "baseline", "val") == Pack("camvid", "val", 360, 480)
-    assert params.pack("camvid", STUDY, "baseline", "eval") == Pack("camvid", "test", 360, 480)
-    assert params.pack("demo", STUDY, "unet", "train") == Pack("streets", "train", 128, 192)
-    assert params.pack("demo", STUDY, "unet", "eval") == Pack("streets", "val", 256, 384)
+    assert params.pack("camvid", STUDY, "baseline", "train") == PackSpec("camvid", "train", 180, 240)
+    assert params.pack("camvid", STUDY, "baseline", "val") == PackSpec("camvid", "val", 360, 480)
+    assert params.pack("camvid", STUDY, "baseline", "eval") == PackSpec("camvid", "test", 360, 480)
+    assert params.pack("demo", STUDY, "unet", "train") == PackSpec("streets", "train", 128, 192)
+    assert params.pack("demo", STUDY, "unet", "eval") == PackSpec("streets", "val", 256, 384)
 
 
 @pytest.mark.parametrize("variant", TABLE)
 @pytest.mark.parametrize("preset", ["demo", "camvid"])
 def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str, variant: str) -> None:
-    put(content, f"presets.{preset}.epochs", 0.2)
-    put(content, f"presets.{preset}.epochs_of", {})
+    put(content, f"presets.{preset}.epochs_scale", 0.2)
+    put(content, "budgets.demo.epochs", {})
     put(content, f"presets.{preset}.validate_every", 5)
     params = load_params(content)
     paper = params.recipe("paper", STUDY, variant, 0)
@@ -351,26 +370,76 @@ def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str,
         "validate_every": 5,
         "schedule": paper.schedule.model_copy(update={"every": every}),
         "weights": params.presets[preset].weights.get(paper.weights, paper.weights),  # what stands in for them
-        "threads": params.presets[preset].threads or paper.threads,
+        "threads": 1 if preset == "demo" else paper.threads,
     }
     assert params.recipe(preset, STUDY, variant, 0) == paper.model_copy(update=spent)
 
 
 def test_a_tiny_share_still_trains_and_validates(content: dict[str, Any]) -> None:
-    put(content, "presets.demo.epochs", 0.001)
-    put(content, "presets.demo.epochs_of", {})
+    put(content, "presets.demo.epochs_scale", 0.001)
+    put(content, "budgets.demo.epochs", {})
     recipe = load_params(content).recipe("demo", STUDY, "unet", 0)
     assert (recipe.epochs, recipe.validate_every, recipe.schedule.every) == (1, 1, 1)
 
 
-def test_a_variant_can_have_a_share_of_its_own(content: dict[str, Any]) -> None:
-    put(content, "presets.demo.epochs", 1.0)
-    put(content, "presets.demo.epochs_of", {f"{STUDY}/unet": 0.5})
+def test_a_budget_is_epochs_of_single_variants_and_the_scale_applies_to_the_rest(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.epochs_scale", 0.5)
+    put(content, "budgets.demo", {"epochs": {f"{STUDY}/unet": 7}})
     params = load_params(content)
-    assert [params.recipe("demo", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [15, 30]
-    put(content, "presets.demo.epochs_of", {f"{STUDY}/unett": 0.5})
-    with pytest.raises(ValueError, match=f"presets.demo.epochs_of.{STUDY}/unett: .* did you mean {STUDY}/unet"):
-        load_params(content)
+    assert [params.recipe("demo", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [7, 15]
+    assert [params.recipe("paper", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [30, 30]
+    assert params.recipe("demo", STUDY, "unet", 0).threads == 2
+
+
+@pytest.mark.parametrize(("epochs", "every"), [(1, 1), (3, 1), (4, 2), (6, 2), (8, 3), (29, 10), (30, 10), (60, 20)])
+def test_learning_rate_steps_are_scaled_with_the_epochs_and_rounded_up(
+    content: dict[str, Any], epochs: int, every: int
+) -> None:
+    put(content, "budgets.demo.epochs", {f"{STUDY}/unet": epochs})  # of 30, with a step every 10
+    schedule = load_params(content).recipe("demo", STUDY, "unet", 0).schedule
+    assert schedule == Schedule(name="step", every=every, factor=0.1)
+
+
+# Epochs of the demo where they are more than one, and the steps of the learning rate.
+DEMO = {
+    "cityscapes_fcn/baseline": 7, "cityscapes_fcn/augmented": 8, "cityscapes_fcn/augmented_full_resolution": 4,
+    "cityscapes_fcn/adapted": 12, "cityscapes_fcn/dice": 4, "voc2012_fcn/baseline": 2, "voc2012_fcn/cosine": 2,
+    "voc2012_fcn/augmented": 2, "voc2012_fcn/weighted": 3, "voc2012_fcn/dropout": 3, "voc2012_fcn/resnet34": 3,
+    "voc2007_erfnet/baseline": 2, "voc2007_erfnet/augmented": 2, "voc2007_erfnet/cosine": 2,
+    "voc2007_erfnet/weighted": 3, "voc2007_erfnet/darrennet": 6, "voc2007_erfnet/darrennet_erfnet": 6,
+    "voc2007_erfnet/darrennet_resnet34": 7, "voc2007_erfnet/darrennet_resnet34_augmented": 12,
+    "voc2007_erfnet/darrennet_affine": 8,
+}  # fmt: skip
+DEMO_STEPS = {"augmented": 3, "augmented_full_resolution": 2, "unet": 1}
+
+
+def test_the_demo_spends_these_epochs() -> None:
+    params = read_params(ROOT / "params.yaml")
+    for study in params.studies:
+        for variant in params.variants(study):
+            recipe = params.recipe("demo", study, variant, 0)
+            assert recipe.epochs == DEMO.get(f"{study}/{variant}", 1)
+            assert recipe.validate_every == min(4, recipe.epochs)
+            assert recipe.schedule.every == (DEMO_STEPS.get(variant) if study == STUDY else None)
+
+
+def test_a_job_of_a_single_variant_inherits_the_other_requests(content: dict[str, Any]) -> None:
+    put(content, "cluster.training.gpu_model", "a100")
+    put(content, "cluster.training_of", {f"{STUDY}/unet": {"minutes": 60, "gpu_model": None}})
+    cluster = load_params(content).cluster
+    expected = cluster.training.model_copy(update={"minutes": 60, "gpu_model": None})
+    assert cluster.training_of[f"{STUDY}/unet"] == expected
+    put(content, "cluster.training.memory", 0)
+    assert complaints(content) == ["cluster.training.memory: got 0; input should be greater than or equal to 1"]
+
+
+def test_weights_are_downloaded_from_the_source_in_their_row() -> None:
+    rows = read_params(ROOT / "params.yaml").weights
+    hosts = {"torchvision": "https://download.pytorch.org/", "github": "https://raw.githubusercontent.com/"}
+    sources = {name: row.source for name, row in rows.items() if row.source}
+    assert set(sources) == set(WEIGHTS)
+    for name, source in sources.items():
+        assert WEIGHTS[name].archive.urls[0].startswith(hosts[source])
 
 
 def test_a_variant_that_is_switched_off_keeps_its_row(content: dict[str, Any]) -> None:
@@ -410,7 +479,7 @@ def test_a_number_survives_to_the_last_bit(lr: float) -> None:
 def test_the_way_a_file_is_written_does_not_change_a_recipe(content: dict[str, Any]) -> None:
     before = load_params(content).recipe("demo", STUDY, "augmented", 0).json_line()
     put(content, "defaults.weight_decay", 0)  # was 0.0
-    put(content, "presets.demo.epochs", 1)
+    put(content, "presets.demo.epochs_scale", 1)
     for table in (content, content["defaults"], content["studies"][STUDY]["variants"]["augmented"]):
         for key in reversed(list(table)):
             table[key] = table.pop(key)
