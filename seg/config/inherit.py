@@ -60,7 +60,7 @@ def _complete(path: str, rows: Row, result: Inherited) -> dict[str, Row]:
             continue
         if len(chain) == 1:
             continue
-        merged: Row = rows[chain[-1]]
+        merged = mapping(rows[chain[-1]])
         for name in reversed(chain[:-1]):
             merged = _merge(merged, rows[name], _NOT_INHERITED, NULLABLE)
         complete[variant] = merged
