@@ -7,10 +7,10 @@ messages and `seg show`.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from seg.config.rows import NULLABLE
+from seg.config.schema import NULLABLE
 from seg.system.console import nearest
 
-Row = Mapping[str, Any]
+RawRow = Mapping[str, Any]
 _NOT_INHERITED = ("like", "enabled")
 
 
@@ -27,7 +27,7 @@ class Inherited(NamedTuple):
         return self.written.get(path) or (f"{self.written_at(parent)}.{key}" if parent else path)
 
 
-def apply_inheritance(content: Row) -> Inherited:
+def apply_inheritance(content: RawRow) -> Inherited:
     """Complete the rows that inherit. `problems` has one line per invalid `like`; the rest may be invalid, too."""
     result = Inherited(dict(content), {}, [])
     studies = mapping(content.get("studies"))
@@ -49,9 +49,9 @@ def apply_inheritance(content: Row) -> Inherited:
     return result
 
 
-def _complete(path: str, rows: Row, result: Inherited) -> dict[str, Row]:
+def _complete(path: str, rows: RawRow, result: Inherited) -> dict[str, RawRow]:
     """Complete rows of the variants that inherit. Adds to `written` and `problems`."""
-    complete: dict[str, Row] = {}
+    complete: dict[str, RawRow] = {}
     for variant in rows:
         try:
             chain = _chain(variant, rows)
@@ -73,7 +73,7 @@ def _complete(path: str, rows: Row, result: Inherited) -> dict[str, Row]:
     return complete
 
 
-def _chain(variant: str, rows: Row) -> list[str]:
+def _chain(variant: str, rows: RawRow) -> list[str]:
     """A variant and those that it inherits from, nearest first. Raises ValueError for an unknown name or a cycle."""
     chain = [variant]
     while isinstance(like := mapping(rows[chain[-1]]).get("like"), str):
@@ -88,7 +88,9 @@ def _chain(variant: str, rows: Row) -> list[str]:
     return chain
 
 
-def _merge(inherited: Row, row: Row, omitted: tuple[str, ...] = (), nullable: frozenset[str] = frozenset()) -> Row:
+def _merge(
+    inherited: RawRow, row: RawRow, omitted: tuple[str, ...] = (), nullable: frozenset[str] = frozenset()
+) -> RawRow:
     """Merge a row over an inherited one: mappings key by key, null clears what is inherited."""
     merged = {key: value for key, value in inherited.items() if key not in omitted}
     for key, value in row.items():
@@ -102,18 +104,18 @@ def _merge(inherited: Row, row: Row, omitted: tuple[str, ...] = (), nullable: fr
     return merged
 
 
-def _renamed(before: Row, value: Row) -> bool:
+def _renamed(before: RawRow, value: RawRow) -> bool:
     """Whether a mapping such as `model` or `schedule` gets another name, which the inherited keys do not belong to."""
     return "name" in before and "name" in value and before["name"] != value["name"]
 
 
-def _paths(row: Row, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _paths(row: RawRow, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for key, value in row.items():
         yield (*above, key)
         yield from _paths(mapping(value), (*above, key))
 
 
-def _has(row: Row, keys: tuple[str, ...]) -> bool:
+def _has(row: RawRow, keys: tuple[str, ...]) -> bool:
     value: Any = row
     for key in keys:
         if key not in mapping(value):
@@ -122,6 +124,6 @@ def _has(row: Row, keys: tuple[str, ...]) -> bool:
     return True
 
 
-def mapping(value: Any) -> Row:
+def mapping(value: Any) -> RawRow:
     """The value if it is a mapping, else an empty one: raw content may hold anything."""
     return value if isinstance(value, dict) else {}

@@ -15,11 +15,12 @@ import yaml
 from pydantic import PrivateAttr, ValidationError
 
 from seg.config.base import Frozen
+from seg.config.checks import impossible_recipes, unknown_names
 from seg.config.cluster import Cluster
 from seg.config.inherit import Inherited, apply_inheritance
 from seg.config.messages import describe
 from seg.config.recipe import Recipe
-from seg.config.rows import (
+from seg.config.schema import (
     RECIPE_KEYS,
     Budget,
     DatasetRow,
@@ -30,7 +31,6 @@ from seg.config.rows import (
     Study,
     WeightsRow,
 )
-from seg.config.validation import impossible_recipes, unknown_names
 from seg.system.console import run_stage
 
 _SIZES = ("train_size", "eval_size")

@@ -1,4 +1,4 @@
-"""`params.yaml`: the file in the repository, what its recipes come to, and every way in which an edit can be wrong."""
+"""`params.yaml`: its resolved recipes, and the message for each kind of invalid edit."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ SCHEMA = ROOT / "workflow" / "schemas" / "params.schema.json"
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    """The content of the repository's `params.yaml`, to be changed at will."""
+    """The content of the repository's `params.yaml`, as a copy that a test may change."""
     loaded: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     return loaded
 
@@ -42,13 +42,13 @@ def put(content: dict[str, Any], path: str, value: object) -> None:
     content[last] = value
 
 
-def complaints(content: dict[str, Any]) -> list[str]:
+def errors_of(content: dict[str, Any]) -> list[str]:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the lines are compared whole
         load_params(content)
     return str(caught.value).splitlines()
 
 
-# What is refused
+# Errors
 
 WRONG = [
     (f"{UNET}.epoch", 3, f"{UNET}.epoch: unknown; did you mean epochs?"),
@@ -159,21 +159,19 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("path", "value", "line"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])
-def test_what_is_wrong_is_told_in_one_line_with_its_path(
-    content: dict[str, Any], path: str, value: object, line: str
-) -> None:
+def test_an_error_is_one_line_with_its_path(content: dict[str, Any], path: str, value: object, line: str) -> None:
     put(content, path, value)
-    assert complaints(content) == [line]
+    assert errors_of(content) == [line]
 
 
-def test_everything_wrong_is_told_at_once(content: dict[str, Any]) -> None:
+def test_all_errors_are_reported_at_once(content: dict[str, Any]) -> None:
     put(content, "preset", "dmo")
     put(content, f"{UNET}.epoch", 3)
     put(content, f"studies.{STUDY}.variants.dice.epochs", 0)
     put(content, f"studies.{STUDY}.variants.baseline.lr", "fast")
     put(content, f"studies.{STUDY}.variants.adapted.model.name", "fnc")
     put(content, f"studies.{STUDY}.dataset", "cityscape")
-    assert sorted(complaints(content)) == [
+    assert sorted(errors_of(content)) == [
         "preset: 'dmo' is unknown; did you mean demo?",
         f"studies.{STUDY}.dataset: 'cityscape' is unknown; did you mean cityscapes?",
         f"studies.{STUDY}.variants.adapted.model: model 'fnc' is unknown; did you mean fcn?",
@@ -192,7 +190,7 @@ def test_text_that_is_a_number_is_read_as_one(content: dict[str, Any], text: str
     if number > 0:
         assert load_params(content).recipe("paper", STUDY, "unet", 0).lr == number
     else:
-        assert complaints(content) == [f"{UNET}.lr: got '{text}'; input should be greater than 0"]
+        assert errors_of(content) == [f"{UNET}.lr: got '{text}'; input should be greater than 0"]
 
 
 def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
@@ -206,35 +204,35 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["fast", "", "1e", "0x10", "1_000", "nan", "1,5", "1e-3 "])
 def test_other_text_is_refused(content: dict[str, Any], text: str) -> None:
     put(content, f"{UNET}.lr", text)
-    assert complaints(content) == [f"{UNET}.lr: got '{text}'; input should be a valid number"]
+    assert errors_of(content) == [f"{UNET}.lr: got '{text}'; input should be a valid number"]
 
 
 def test_text_stays_text_and_counts_are_no_text(content: dict[str, Any]) -> None:
     put(content, "presets.demo.title", "1e-3")
     assert load_params(content).presets["demo"].title == "1e-3"
     put(content, f"{UNET}.batch", "2")
-    assert complaints(content) == [f"{UNET}.batch: got '2'; input should be a valid integer; write it without quotes"]
+    assert errors_of(content) == [f"{UNET}.batch: got '2'; input should be a valid integer; write it without quotes"]
 
 
-def test_a_value_that_no_level_gives_is_missing_in_each_variant(content: dict[str, Any]) -> None:
+def test_a_value_without_a_default_is_missing_in_every_variant(content: dict[str, Any]) -> None:
     del content["defaults"]["threads"]
-    assert complaints(content) == [
+    assert errors_of(content) == [
         f"studies.{study}.variants.{name}.threads: missing; give it here, in the study's defaults or in defaults"
         for study, row in content["studies"].items()
         for name in row["variants"]
     ]
 
 
-def test_a_null_in_the_defaults_is_told_once_where_it_stands(content: dict[str, Any]) -> None:
+def test_a_null_in_the_defaults_is_reported_once(content: dict[str, Any]) -> None:
     put(content, "defaults.optimizer", None)
-    assert complaints(content) == ["defaults.optimizer: got null; give a value or remove the line"]
+    assert errors_of(content) == ["defaults.optimizer: got null; give a value or remove the line"]
 
 
 @pytest.mark.parametrize("section", ["presets", "cluster", "datasets", "defaults", "studies"])
 @pytest.mark.parametrize("value", [None, [], 3, "text"])
-def test_a_section_of_another_kind_is_refused(content: dict[str, Any], section: str, value: object) -> None:
+def test_a_section_of_another_type_is_refused(content: dict[str, Any], section: str, value: object) -> None:
     content[section] = value
-    assert complaints(content)[0].startswith(f"{section}: got {value!r}; ")
+    assert errors_of(content)[0].startswith(f"{section}: got {value!r}; ")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +243,7 @@ def test_a_section_of_another_kind_is_refused(content: dict[str, Any], section: 
         ("- preset\n", "got list, expected keys such as preset and studies"),
     ],
 )
-def test_a_file_that_is_no_table_of_keys(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message) as caught:
@@ -259,7 +257,7 @@ def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_a_real_process_ends_with_a_line_an_error_and_code_2(content: dict[str, Any], tmp_path: Path) -> None:
+def test_the_command_prints_one_line_per_error_and_exits_with_2(content: dict[str, Any], tmp_path: Path) -> None:
     put(content, f"{UNET}.epoch", 3)
     put(content, "preset", "dmo")
     path = tmp_path / "bad.yaml"
@@ -273,7 +271,7 @@ def test_a_real_process_ends_with_a_line_an_error_and_code_2(content: dict[str, 
     ]
 
 
-def test_a_real_process_on_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_the_command_on_a_missing_file_is_one_line(tmp_path: Path) -> None:
     run = check(str(tmp_path / "absent.yaml"))
     assert run.returncode == 2
     assert run.stderr == f"error: [Errno 2] No such file or directory: '{tmp_path / 'absent.yaml'}'\n"
@@ -282,13 +280,13 @@ def test_a_real_process_on_a_file_that_is_not_there(tmp_path: Path) -> None:
 # The schema for editors
 
 
-def test_the_schema_does_not_drift() -> None:
+def test_the_stored_schema_is_current() -> None:
     stored = json.loads(SCHEMA.read_text(encoding="utf-8"))
     fix = f"run: python -m seg.config.params --schema > {SCHEMA.relative_to(ROOT)}"
     assert stored == json_schema(), fix
 
 
-def test_the_schema_accepts_the_file_and_refuses_wrong_ones(content: dict[str, Any]) -> None:
+def test_the_schema_accepts_the_file_and_refuses_invalid_ones(content: dict[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     validator.check_schema(validator.schema)
     validator.validate(content)
@@ -301,7 +299,7 @@ def test_the_schema_accepts_the_file_and_refuses_wrong_ones(content: dict[str, A
     assert wrong == {UNET, f"{study}.dice.epochs", f"{study}.baseline.lr", "preset"}
 
 
-# What the file comes to
+# Resolved recipes
 
 HALF, FULL = (512, 1024), (1024, 2048)
 FCN, ADAPTED, UNET_MODEL = (
@@ -329,7 +327,7 @@ def test_the_variants_of_the_first_study() -> None:
 
 
 @pytest.mark.parametrize("variant", TABLE)
-def test_a_variant_is_what_its_source_says(variant: str) -> None:
+def test_a_recipe_has_the_values_of_its_source(variant: str) -> None:
     params = read_params(ROOT / "params.yaml")
     model, loss, batch, epochs, lr, schedule, decay, augmentation, size = TABLE[variant]
     recipe = params.recipe("paper", STUDY, variant, seed=3)
@@ -341,13 +339,13 @@ def test_a_variant_is_what_its_source_says(variant: str) -> None:
     assert params.pack("paper", STUDY, variant, "eval") == PackSpec("cityscapes", "val", *FULL)
 
 
-def test_what_is_ours_is_named() -> None:
+def test_values_that_are_not_in_the_source_are_named() -> None:
     variants = read_params(ROOT / "params.yaml").studies[STUDY].variants
-    ours = {"adapted": ["lr"], "dice": ["lr"], "resnet50_frozen": ["lr"]}
-    assert {name: row.not_in_source for name, row in variants.items() if row.not_in_source} == ours
+    expected = {"adapted": ["lr"], "dice": ["lr"], "resnet50_frozen": ["lr"]}
+    assert {name: row.not_in_source for name, row in variants.items() if row.not_in_source} == expected
 
 
-def test_a_preset_says_where_the_data_comes_from() -> None:
+def test_a_preset_chooses_the_dataset() -> None:
     params = read_params(ROOT / "params.yaml")
     assert params.pack("camvid", STUDY, "baseline", "train") == PackSpec("camvid", "train", 180, 240)
     assert params.pack("camvid", STUDY, "baseline", "val") == PackSpec("camvid", "val", 360, 480)
@@ -369,13 +367,13 @@ def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str,
         "epochs": round(paper.epochs / 5),
         "validate_every": 5,
         "schedule": paper.schedule.model_copy(update={"every": every}),
-        "weights": params.presets[preset].weights.get(paper.weights, paper.weights),  # what stands in for them
+        "weights": params.presets[preset].weights.get(paper.weights, paper.weights),  # their replacement
         "threads": 1 if preset == "demo" else paper.threads,
     }
     assert params.recipe(preset, STUDY, variant, 0) == paper.model_copy(update=spent)
 
 
-def test_a_tiny_share_still_trains_and_validates(content: dict[str, Any]) -> None:
+def test_a_small_scale_still_trains_and_validates(content: dict[str, Any]) -> None:
     put(content, "presets.demo.epochs_scale", 0.001)
     put(content, "budgets.demo.epochs", {})
     recipe = load_params(content).recipe("demo", STUDY, "unet", 0)
@@ -430,7 +428,7 @@ def test_a_job_of_a_single_variant_inherits_the_other_requests(content: dict[str
     expected = cluster.training.model_copy(update={"minutes": 60, "gpu_model": None})
     assert cluster.training_of[f"{STUDY}/unet"] == expected
     put(content, "cluster.training.memory", 0)
-    assert complaints(content) == ["cluster.training.memory: got 0; input should be greater than or equal to 1"]
+    assert errors_of(content) == ["cluster.training.memory: got 0; input should be greater than or equal to 1"]
 
 
 def test_weights_are_downloaded_from_the_source_in_their_row() -> None:
@@ -442,14 +440,14 @@ def test_weights_are_downloaded_from_the_source_in_their_row() -> None:
         assert WEIGHTS[name].archive.urls[0].startswith(hosts[source])
 
 
-def test_a_variant_that_is_switched_off_keeps_its_row(content: dict[str, Any]) -> None:
+def test_a_disabled_variant_keeps_its_row(content: dict[str, Any]) -> None:
     put(content, f"{UNET}.enabled", False)
     params = load_params(content)
     assert params.variants(STUDY) == [name for name in TABLE if name != "unet"]
     assert "unet" in params.studies[STUDY].variants
 
 
-def test_settings_tell_the_level_that_a_value_comes_from() -> None:
+def test_settings_name_the_row_that_a_value_was_written_in() -> None:
     settings = read_params(ROOT / "params.yaml").settings(STUDY, "augmented_full_resolution")
     assert settings["train_size"] == (1.0, f"studies.{STUDY}.variants.augmented_full_resolution")
     assert settings["loss"] == ("cross_entropy", f"studies.{STUDY}.defaults")
@@ -462,7 +460,7 @@ RECIPES = [read_params(ROOT / "params.yaml").recipe("paper", STUDY, variant, 0) 
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=TABLE)
-def test_a_recipe_survives_its_line(recipe: Recipe) -> None:
+def test_a_recipe_survives_its_json_line(recipe: Recipe) -> None:
     line = recipe.json_line()
     assert recipe_from_json(line) == recipe
     assert recipe_from_json(line).json_line() == line
@@ -476,7 +474,7 @@ def test_a_number_survives_to_the_last_bit(lr: float) -> None:
     assert recipe_from_json(recipe.json_line()).lr == lr
 
 
-def test_the_way_a_file_is_written_does_not_change_a_recipe(content: dict[str, Any]) -> None:
+def test_order_and_number_format_do_not_change_a_recipe(content: dict[str, Any]) -> None:
     before = load_params(content).recipe("demo", STUDY, "augmented", 0).json_line()
     put(content, "defaults.weight_decay", 0)  # was 0.0
     put(content, "presets.demo.epochs_scale", 1)
@@ -495,7 +493,7 @@ def test_recipes_are_frozen_and_checked() -> None:
         recipe_from_json(RECIPES[0].json_line().replace('"fcn"', '"fnc"'))
 
 
-# What the other sources say of their variants: model and options, loss, schedule, weights, what is augmented.
+# Values in the other sources: model and options, loss, schedule, weights, what is augmented.
 FCN_34 = ("resnet_fcn", {"backbone": "resnet34", "order": "relu_bn"})
 RELU_BN = ("fcn", {"order": "relu_bn"})
 DARREN_34 = ("darrennet", {"stem": "resnet34"})
@@ -548,7 +546,7 @@ def test_the_variants_of_the_other_studies() -> None:
 
 
 @pytest.mark.parametrize("variant", OTHERS)
-def test_a_variant_of_another_study_is_what_its_source_says(variant: str) -> None:
+def test_a_recipe_of_another_study_has_the_values_of_its_source(variant: str) -> None:
     recipe = read_params(ROOT / "params.yaml").recipe("paper", *variant.split("/"), seed=0)
     model, options, loss, schedule, weights, augmented = OTHERS[variant]
     assert (recipe.model, recipe.loss) == (make_model(model, **options), loss)

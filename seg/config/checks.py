@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from seg.config.inherit import mapping
 from seg.config.messages import describe
 from seg.config.recipe import Recipe
-from seg.config.rows import NULLABLE, RECIPE_KEYS
+from seg.config.schema import NULLABLE, RECIPE_KEYS
 from seg.system.console import nearest
 
 if TYPE_CHECKING:

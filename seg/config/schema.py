@@ -1,4 +1,4 @@
-"""The rows of `params.yaml`: presets, budgets, datasets, weights, studies and their variants."""
+"""Schema of `params.yaml`: presets, budgets, datasets, weights, studies and their variants."""
 
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_type_hints
