@@ -38,7 +38,7 @@ def finished(folder: Path, variants: int) -> None:
         shutil.copy2(ROOT / file, folder / file)
     content = yaml.safe_load((folder / "params.yaml").read_text())
     content["studies"] = {f"study{k}": _study(variants // STUDIES) for k in range(STUDIES)}
-    content["presets"]["demo"]["epochs_of"] = content["cluster"]["training_of"] = {}
+    content["budgets"]["demo"]["epochs"] = content["cluster"]["training_of"] = {}
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     for name in _files(content):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from benchmarks.scenes import street_pack
 from benchmarks.timing import Row, compare, report
-from seg.config.recipe import Augmentation, Model, Recipe, Schedule
+from seg.config.architectures import make_model
+from seg.config.recipe import Augmentation, Recipe, Schedule
 from seg.data.pack_format import Pack
 from seg.datasets import IGNORE
 from seg.models import build_model
@@ -57,7 +58,7 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
 def recipe(name: str) -> Recipe:
     """An epoch of a network of the Cityscapes study, as plainly as its peer does it."""
     return Recipe(
-        model=Model(name=name),
+        model=make_model(name),
         weights=None,
         frozen=False,
         loss="cross_entropy",

@@ -1,4 +1,4 @@
-"""What a person types: `seg show`, `seg diff`, `seg predict`, `seg doctor`."""
+"""Compare segmentation models: show a variant, compare results, segment images, check a dataset."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,41 +12,44 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 @app.command()
 def show(
-    variant: Annotated[str, typer.Argument(help="study/variant, such as cityscapes_fcn/unet")],
-    params: Annotated[Path, typer.Option(help="the file of all numbers")] = Path("params.yaml"),
+    variant: Annotated[str, typer.Argument(help="study/variant, for example cityscapes_fcn/unet")],
+    params: Annotated[Path, typer.Option(help="path of the parameters")] = Path("params.yaml"),
 ) -> None:
-    """Print a variant's recipe under the preset, where each value comes from, and the layers of its network."""
+    """Print the resolved values of a variant, the row that each was written in, and the layers of its network."""
     from seg.config.params import read_params
     from seg.datasets.layouts import class_table
-    from seg.models.summary import table
+    from seg.models.summary import layer_table
 
-    read = read_params(params)
+    content = read_params(params)
     study, _, name = variant.partition("/")
-    if study not in read.studies or name not in read.studies[study].variants:
-        known = [f"{key}/{row}" for key, rows in read.studies.items() for row in rows.variants]
-        raise ValueError(f"{variant}: no such variant; known are {', '.join(known)}")
-    not_in_source = read.not_in_source(study, name)
-    resolved = read.resolved(study, name)
-    for key, (value, path) in sorted(resolved.items()):
-        typer.echo(f"{key:16} {value!s:60} {path}{' (not in the source)' if key in not_in_source else ''}")
+    if study not in content.studies or name not in content.studies[study].variants:
+        known = [f"{key}/{row}" for key, rows in content.studies.items() for row in rows.variants]
+        raise ValueError(f"{variant}: unknown variant; known are {', '.join(known)}")
+    row = "{:32} {:44} {}".format
+    not_in_source = content.not_in_source(study, name)
+    for key, (value, path) in sorted(content.resolved(study, name).items()):
+        mark = " (not in the source)" if key.partition(".")[0] in not_in_source else ""
+        typer.echo(row(key, str(value), f"{path}{mark}"))
+    if like := content.studies[study].variants[name].like:
+        typer.echo(row("like", like, f"studies.{study}.variants.{name}"))
     for use in ("train", "val", "eval"):
-        pack = read.pack(read.preset, study, name, use)
-        typer.echo(f"{use + ' images':16} {f'{pack.height} x {pack.width}':60} {pack.dataset}, split {pack.split}")
-    recipe, pack = read.recipe(read.preset, study, name, read.seeds[0]), read.pack(read.preset, study, name, "eval")
-    row = read.datasets[pack.dataset]
-    classes = len(class_table(row.layout, Path("data/raw", read.files(pack.dataset))).names)
+        pack = content.pack(content.preset, study, name, use)
+        typer.echo(row(f"{use} images", f"{pack.height} x {pack.width}", f"{pack.dataset}, split {pack.split}"))
+    recipe = content.recipe(content.preset, study, name, content.seeds[0])
+    folder = Path("data/raw", content.files(pack.dataset))
+    classes = len(class_table(content.datasets[pack.dataset].layout, folder).names)
     typer.echo(f"\n{recipe.model.name} for {classes} classes")
-    for line in table(recipe, classes, pack.height, pack.width):
+    for line in layer_table(recipe, classes, pack.height, pack.width):
         typer.echo(line)
 
 
 @app.command()
 def diff(
-    commit: Annotated[str, typer.Argument(help="with a dvc.lock, such as HEAD~1 or a branch")],
-    preset: Annotated[str | None, typer.Option(help="by default the one in params.yaml")] = None,
-    metric: Annotated[str, typer.Option(help="a column of comparison.csv")] = "miou",
+    commit: Annotated[str, typer.Argument(help="commit with a dvc.lock, for example HEAD~1 or a branch")],
+    preset: Annotated[str | None, typer.Option(help="preset to compare; default: the one in params.yaml")] = None,
+    metric: Annotated[str, typer.Option(help="column of comparison.csv")] = "miou",
 ) -> None:
-    """Print the comparison against another commit's, value by value with intervals."""
+    """Print the results beside those of another commit, with intervals."""
     from seg.config.params import read_params
     from seg.report.diff import compare, earlier_values, read_values, table
 
@@ -58,12 +61,12 @@ def diff(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="model.safetensors of a training")],
+    model: Annotated[Path, typer.Argument(help="path of a model.safetensors")],
     images: Annotated[list[Path], typer.Argument(help="images to segment")],
-    out: Annotated[Path, typer.Option(help="folder for the coloured predictions, PNG")] = Path("predictions"),
-    device: Annotated[str, typer.Option(help="cuda, mps, cpu; by default what is there")] = "auto",
+    out: Annotated[Path, typer.Option(help="directory for the predictions")] = Path("predictions"),
+    device: Annotated[str, typer.Option(help="cuda, mps or cpu; auto: the fastest available")] = "auto",
 ) -> None:
-    """Segment images at their own size; a palette PNG each, whose values are the train ids."""
+    """Segment images at their own size. Writes one palette PNG per image, whose pixel values are train ids."""
     from seg.evaluation.predict import segment
 
     for path in segment(model, images, out, device):
@@ -72,10 +75,10 @@ def predict(
 
 @app.command()
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="the data set's folder")],
-    layout: Annotated[str, typer.Option(help="how its files are arranged, as `layout` in params.yaml")],
+    folder: Annotated[Path, typer.Argument(help="directory of the dataset")],
+    layout: Annotated[str, typer.Option(help="layout of its files, as in params.yaml")],
 ) -> None:
-    """Check a data set on disk: every image and label is decoded, and all that is wrong is told at once."""
+    """Check a dataset on disk: decode every image and label and print all problems."""
     from seg.datasets.doctor import examine
 
     findings = examine(folder, layout)
@@ -88,7 +91,7 @@ def doctor(
 
 
 def main() -> None:
-    """Run the command line. What the user can mend ends in a line an error and exit code 2."""
+    """Run the command line. Invalid input ends with one line per error and exit code 2."""
     run_stage(app)
 
 

@@ -11,7 +11,8 @@ from hypothesis import settings
 from PIL import Image
 from untried import mounted
 
-from seg.config.recipe import Augmentation, Model, Recipe, Schedule
+from seg.config.architectures import make_model
+from seg.config.recipe import Augmentation, Recipe, Schedule
 from seg.data.pack import pack
 from seg.datasets.layouts import class_table
 from seg.datasets.manifest import write_manifest
@@ -96,7 +97,7 @@ def packs(camvid_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Packs:
 def tiny_recipe() -> Recipe:
     """The FCN for two epochs, plainly; vary it with `model_copy(update=...)`."""
     return Recipe(
-        model=Model(name="fcn"),
+        model=make_model("fcn"),
         weights=None,
         frozen=False,
         loss="cross_entropy",

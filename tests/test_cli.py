@@ -1,4 +1,4 @@
-"""The command line as a person types it."""
+"""The command line, run as a process."""
 
 import subprocess
 import sys
@@ -23,21 +23,36 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_show_tells_where_a_value_comes_from() -> None:
+def test_show_prints_the_row_that_a_value_was_written_in() -> None:
     values, _, _ = seg("show", "cityscapes_fcn/adapted").stdout.partition("\n\n")
     lines = {line.split()[0]: line for line in values.splitlines()}
     assert "0.005" in lines["lr"]
     assert lines["lr"].endswith("studies.cityscapes_fcn.variants.adapted (not in the source)")
-    assert lines["threads"].split()[-1] == "defaults"
-    assert lines["epochs"].endswith("presets.demo, of 32 in studies.cityscapes_fcn.variants.adapted")
+    assert lines["scaling"].split()[-1] == "defaults"
+    assert lines["threads"].endswith("budgets.demo.threads, in place of 2 in defaults")
+    assert lines["epochs"].endswith(
+        "budgets.demo.epochs.cityscapes_fcn/adapted, in place of 32 in studies.cityscapes_fcn.variants.adapted"
+    )
     assert lines["weights"].split()[1] == "None"
 
 
-def test_show_tells_what_stands_in_for_weights() -> None:
+def test_show_prints_the_weights_that_replace_others() -> None:
     text = seg("show", "voc2012_fcn/resnet34").stdout
     line = next(line for line in text.splitlines() if line.startswith("weights"))
     assert line.split()[1] == "resnet34_shapes"
-    assert "presets.demo, of resnet34_imagenet in studies.voc2012_fcn.variants.resnet34" in line
+    assert line.endswith("presets.demo.weights, in place of resnet34_imagenet in studies.voc2012_fcn.variants.resnet34")
+
+
+def test_show_prints_what_a_variant_inherits() -> None:
+    done = seg("show", "voc2007_erfnet/darrennet_affine")
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.partition("\n\n")[0].splitlines()}
+    row = "studies.voc2007_erfnet.variants."
+    assert lines["like"].split() == ["like", "darrennet_resnet34", f"{row}darrennet_affine"]
+    assert lines["augmentation.flip"].split()[1:] == ["0.5", f"{row}darrennet", "(not", "in", "the", "source)"]
+    assert lines["augmentation.affine.shear"].split()[1:3] == ["10.0", f"{row}darrennet_affine"]
+    assert lines["model.options.stem"].split()[1:] == ["resnet34", f"{row}darrennet_resnet34"]
+    assert lines["schedule.name"].split()[1:] == ["cosine", f"{row}darrennet"]
 
 
 def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None:
@@ -49,15 +64,15 @@ def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None
     first = next(line for line in layers if line.startswith("encoder.0.convolution"))
     # A 3x3 convolution from 3 to 32 channels with bias that halves 64 x 64: 32 x 32 outputs a channel.
     assert first.split()[1:] == ["Conv2d", "32", "x", "32", "x", "32", "896", f"{3 * 3 * 3 * 32 * 32 * 32:,}"]
-    assert total.startswith("all, an image of 64 x 64")
+    assert total.startswith("total for an image of 64 x 64")
     # Table 1's 5,498,195 for 19 classes, two more of 33 numbers, and a bias for each of 992 + 992 channels.
     assert total.split()[-2] == f"{5_498_195 + 2 * 33 + 992 + 992:,}"
 
 
-def test_show_of_what_is_not_there_is_one_line() -> None:
+def test_show_of_an_unknown_variant_is_one_line() -> None:
     done = seg("show", "cityscapes_fcn/unett")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: cityscapes_fcn/unett: no such variant; known are ")
+    assert done.stderr.startswith("error: cityscapes_fcn/unett: unknown variant; known are ")
     assert done.stderr.count("\n") == 1
 
 
@@ -70,7 +85,7 @@ def model(tmp_path: Path, tiny_recipe: Recipe) -> Path:
     return path
 
 
-def test_predict_writes_a_palette_picture_of_the_images_size(model: Path, tmp_path: Path) -> None:
+def test_predict_writes_a_palette_image_of_the_same_size(model: Path, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (37, 51, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "street.jpg")
     done = seg("predict", model, tmp_path / "street.jpg", "--out", tmp_path / "out")
@@ -83,7 +98,7 @@ def test_predict_writes_a_palette_picture_of_the_images_size(model: Path, tmp_pa
     assert np.array_equal(colours, np.array(PALETTE, np.uint8)[ids])
 
 
-def test_predict_of_a_file_that_is_no_image_is_one_line(model: Path, tmp_path: Path) -> None:
+def test_predict_of_a_file_that_is_not_an_image_is_one_line(model: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     done = seg("predict", model, tmp_path / "notes.txt", "--out", tmp_path / "out")
     assert done.returncode == 2
@@ -93,7 +108,7 @@ def test_predict_of_a_file_that_is_no_image_is_one_line(model: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("out", ["photos", "photos/../photos", "link"])
-def test_predict_into_the_folder_of_its_images_is_refused(model: Path, tmp_path: Path, out: str) -> None:
+def test_predict_into_the_directory_of_its_images_is_refused(model: Path, tmp_path: Path, out: str) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "photos")
     street = tmp_path / "photos/street.png"

@@ -1,4 +1,1 @@
-"""The schema of `params.yaml` and the recipes resolved from it.
-
-Imports no torch: every start of Snakemake waits for it.
-"""
+"""Schema of `params.yaml` and the recipes resolved from it. Imports no torch: every start of Snakemake waits."""

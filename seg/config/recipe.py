@@ -1,30 +1,22 @@
-"""A recipe: everything that can change what a training gives, and nothing else.
+"""The recipe of one training: every value that can change its result, and nothing else.
 
-`seg.config.params` makes recipes from `params.yaml`; a rule freezes one into its command as JSON; training writes it
-into the checkpoint. What does not change the result (the device, the number of loader workers, paths) is not part of
-it. What the data is, the packs say themselves.
+`seg.config.params` resolves recipes from `params.yaml`, a rule freezes one into its command as JSON, and training
+writes it into the checkpoint. Device, loader workers and paths do not affect the result and are not part of it. The
+data is identified by its packs.
 """
 
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from seg.models import check_model
+from seg.config.architectures import Model
+from seg.config.base import Count, Frozen, Number, Part, Positive, Probability
+from seg.config.messages import describe
 from seg.system.files import canonical_json
 
-Probability = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
-
-class Frozen(BaseModel):
-    """Immutable, and refuses unknown keys and silent conversions (`"3"` is no number, `1.5` no count)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Interval(Frozen):
+class Interval(Part):
     """A closed range to draw from."""
 
     low: Positive
@@ -37,14 +29,14 @@ class Interval(Frozen):
         return self
 
 
-class Rotation(Frozen):
+class Rotation(Part):
     """Rotate with probability `p` by an angle drawn uniformly from [-degrees, degrees]."""
 
     p: Probability
-    degrees: Annotated[float, Field(gt=0, le=180)]
+    degrees: Annotated[Number, Field(gt=0, le=180)]
 
 
-class Crop(Frozen):
+class Crop(Part):
     """Random resized crop with probability `p`: share of the area drawn uniformly, aspect ratio log-uniformly."""
 
     p: Probability
@@ -52,18 +44,18 @@ class Crop(Frozen):
     aspect: Interval
 
 
-class Affine(Frozen):
-    """Shear, scale, rotate and shift with probability `p`, each drawn uniformly as torchvision's RandomAffine does.
+class Affine(Part):
+    """Shear, scale, rotate and shift with probability `p`, each drawn uniformly as in torchvision's RandomAffine.
 
-    `degrees` and `shear` (along x, degrees) from [-value, value], the factor `scale` from its interval; `translation`
-    is the largest shift as a share of width and height, drawn apart for each and rounded to whole pixels.
+    `degrees` and `shear` (along x, in degrees) are drawn from [-value, value], the factor `scale` from its interval.
+    `translation` is the largest shift as a share of width and height; both shifts are rounded to whole pixels.
     """
 
     p: Probability
-    degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    translation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    degrees: Annotated[Number, Field(ge=0, le=180)] = 0.0
+    translation: Probability = 0.0
     scale: Interval | None = None
-    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    shear: Annotated[Number, Field(ge=0, lt=90)] = 0.0
 
     @model_validator(mode="after")
     def _changes(self) -> "Affine":
@@ -72,16 +64,16 @@ class Affine(Frozen):
         return self
 
 
-class Snow(Frozen):
-    """Snow with probability `p` on all that is darker than a threshold: see `seg.data.snow`.
+class Snow(Part):
+    """Snow with probability `p` on every pixel darker than a threshold: see `seg.data.snow`.
 
-    `threshold`, the strength, is drawn uniformly, as a share of the full lightness; `brightness` multiplies the
+    `threshold`, the strength, is drawn uniformly as a share of the full lightness. `brightness` multiplies the
     lightness below it.
     """
 
     p: Probability
     threshold: Interval
-    brightness: Annotated[float, Field(ge=1)] = 2.5
+    brightness: Annotated[Number, Field(ge=1)] = 2.5
 
     @model_validator(mode="after")
     def _share(self) -> "Snow":
@@ -90,8 +82,8 @@ class Snow(Frozen):
         return self
 
 
-class Augmentation(Frozen):
-    """Random changes of an image and its labels, composed to one affine map, and snow on the image; off by default."""
+class Augmentation(Part):
+    """Random changes of an image and its labels, composed into one affine map, and snow; off by default."""
 
     flip: Probability = 0.0
     vertical_flip: Probability = 0.0
@@ -101,8 +93,8 @@ class Augmentation(Frozen):
     snow: Snow | None = None
 
 
-class Schedule(Frozen):
-    """How the learning rate falls: see `seg.training.optimisation.learning_rate`.
+class Schedule(Part):
+    """Schedule of the learning rate: see `seg.training.optimisation.learning_rate`.
 
     `every` (epochs) and `factor` belong to `step`, `power` to `polynomial`.
     """
@@ -114,36 +106,24 @@ class Schedule(Frozen):
 
     @model_validator(mode="after")
     def _complete(self) -> "Schedule":
-        wanted = {"step": {"every", "factor"}, "polynomial": {"power"}}.get(self.name, set())
+        expected = {"step": {"every", "factor"}, "polynomial": {"power"}}.get(self.name, set())
         given = {key for key in ("every", "factor", "power") if getattr(self, key) is not None}
-        if wanted != given:
+        if expected != given:
             raise ValueError(
-                f"schedule '{self.name}' takes {', '.join(sorted(wanted)) or 'no value'}; "
+                f"schedule '{self.name}' takes {', '.join(sorted(expected)) or 'no value'}; "
                 f"got {', '.join(sorted(given)) or 'none'}"
             )
         return self
 
 
-class EarlyStopping(Frozen):
-    """Stop after `patience` validations without a lower validation loss; the best weights are restored."""
+class EarlyStopping(Part):
+    """Stop after `patience` validations without a lower validation loss and restore the best weights."""
 
     patience: Count
 
 
-class Model(Frozen):
-    """A network by its name in `seg.models` and the options that its file takes."""
-
-    name: str
-    options: dict[str, bool | int | float | str] = {}
-
-    @model_validator(mode="after")
-    def _known(self) -> "Model":
-        check_model(self.name, self.options)
-        return self
-
-
 class Recipe(Frozen):
-    """One training, whole. `weights` is where the model's backbone starts from; `frozen` keeps it there."""
+    """One training. The backbone starts from `weights`; `frozen` keeps it unchanged."""
 
     model: Model
     weights: str | None
@@ -151,8 +131,8 @@ class Recipe(Frozen):
     loss: Literal["cross_entropy", "weighted_cross_entropy", "dice"]
     optimizer: Literal["adam", "adamw", "sgd"]
     lr: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[Number, Field(ge=0)]
+    momentum: Annotated[Number, Field(ge=0, lt=1)]
     schedule: Schedule
     clip_norm: Positive | None
     batch: Count
@@ -170,7 +150,7 @@ class Recipe(Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
     @model_validator(mode="after")
-    def _shared(self) -> "Recipe":
+    def _divisible(self) -> "Recipe":
         if self.batch % self.gpus:
             raise ValueError(f"gpus {self.gpus} cannot share a batch of {self.batch}; give a multiple of gpus")
         return self
@@ -181,13 +161,13 @@ class Recipe(Frozen):
 
 
 def recipe_from_json(text: str) -> Recipe:
-    """The recipe that a command carries. Raises ValueError where it is none."""
+    """Parse the recipe in a command. Raises ValueError, one line per error, if it is not valid."""
     try:
         content: Any = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"--recipe is no JSON ({error}); take the line that Snakemake prints") from None
+        raise ValueError(f"--recipe: not JSON ({error}); copy the line that Snakemake prints") from None
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        lines = (f"--recipe: {'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        lines = (f"--recipe: {describe(problem, Recipe)}" for problem in error.errors())
         raise ValueError("\n".join(lines)) from None

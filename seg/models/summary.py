@@ -1,4 +1,4 @@
-"""A network's layers with their output shapes, parameters and multiply-adds, without computing a single value."""
+"""Layers of a network with their output shapes, parameters and multiply-adds, computed on the meta device."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from seg.models import build_model
 
 
 class Layer(NamedTuple):
-    """A layer that holds no other: its name, kind, output shape (N, C, H, W), parameters and multiply-adds."""
+    """A leaf module: name, class, output shape (N, C, H, W), parameters and multiply-adds."""
 
     name: str
     kind: str
@@ -22,23 +22,23 @@ class Layer(NamedTuple):
 
 
 def layers(recipe: Recipe, classes: int, height: int, width: int) -> list[Layer]:
-    """The layers of a recipe's network for one image, in the order in which they are passed.
+    """The layers of a recipe's network for one image, in the order of the forward pass.
 
-    Multiply-adds are those of convolutions and matrix products (torch.utils.flop_counter counts two operations each);
-    norms, activations and resampling count nothing, as in the papers.
+    Only convolutions and matrix products are counted as multiply-adds, as in the papers. torch.utils.flop_counter
+    counts each as two operations.
     """
     with torch.device("meta"):
-        model = build_model(recipe.model.name, classes, recipe.model.options).eval()
+        model = build_model(recipe.model.name, classes, recipe.model.options).to("meta").eval()
         image = torch.empty(1, 3, height, width)
     shapes: dict[str, tuple[int, ...]] = {}
     leaves = dict(_leaves(model))
     names = {module: name for name, module in leaves.items()}
 
-    def note(module: nn.Module, _: object, output: Tensor) -> None:
+    def record_shape(module: nn.Module, _: object, output: Tensor) -> None:
         shapes[names[module]] = tuple(output.shape)
 
     for module in names:
-        module.register_forward_hook(note)
+        module.register_forward_hook(record_shape)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         model(image)
     operations = {path.partition(".")[2]: sum(counts.values()) for path, counts in counter.get_flop_counts().items()}
@@ -54,8 +54,8 @@ def layers(recipe: Recipe, classes: int, height: int, width: int) -> list[Layer]
     ]
 
 
-def table(recipe: Recipe, classes: int, height: int, width: int) -> Iterator[str]:
-    """The same as lines of text, with the sums below."""
+def layer_table(recipe: Recipe, classes: int, height: int, width: int) -> Iterator[str]:
+    """The same as lines of text, followed by the totals."""
     rows = layers(recipe, classes, height, width)
     line = "{:44} {:18} {:>18} {:>12} {:>16}".format
     yield line("layer", "kind", "output", "parameters", "multiply-adds")
@@ -63,7 +63,7 @@ def table(recipe: Recipe, classes: int, height: int, width: int) -> Iterator[str
         shape = " x ".join(map(str, row.shape[1:]))
         yield line(row.name, row.kind, shape, f"{row.parameters:,}", f"{row.multiply_adds:,}")
     parameters, operations = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
-    yield line(f"all, an image of {height} x {width}", "", "", f"{parameters:,}", f"{operations:,}")
+    yield line(f"total for an image of {height} x {width}", "", "", f"{parameters:,}", f"{operations:,}")
 
 
 def _leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -1,4 +1,4 @@
-"""`params.yaml`: the file in the repository, what its recipes come to, and every way in which an edit can be wrong."""
+"""`params.yaml`: its resolved recipes, and the message for each kind of invalid edit."""
 
 import json
 import subprocess
@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from seg.config.params import Pack, json_schema, load_params, read_params
-from seg.config.recipe import Augmentation, Model, Recipe, Rotation, Schedule, recipe_from_json
+from seg.config.architectures import make_model
+from seg.config.params import PackSpec, json_schema, load_params, read_params
+from seg.config.recipe import Augmentation, Recipe, Rotation, Schedule, recipe_from_json
+from seg.models.weights_table import WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 STUDY = "cityscapes_fcn"
@@ -27,7 +29,7 @@ SCHEMA = ROOT / "workflow" / "schemas" / "params.schema.json"
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    """The content of the repository's `params.yaml`, to be changed at will."""
+    """The content of the repository's `params.yaml`, as a copy that a test may change."""
     loaded: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     return loaded
 
@@ -40,13 +42,13 @@ def put(content: dict[str, Any], path: str, value: object) -> None:
     content[last] = value
 
 
-def complaints(content: dict[str, Any]) -> list[str]:
+def errors_of(content: dict[str, Any]) -> list[str]:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the lines are compared whole
         load_params(content)
     return str(caught.value).splitlines()
 
 
-# What is refused
+# Errors
 
 WRONG = [
     (f"{UNET}.epoch", 3, f"{UNET}.epoch: unknown; did you mean epochs?"),
@@ -56,11 +58,11 @@ WRONG = [
     (f"{UNET}.batch", "four", f"{UNET}.batch: got 'four'; input should be a valid integer"),
     (f"{UNET}.lr", float("nan"), f"{UNET}.lr: got nan; input should be a finite number"),
     (f"{UNET}.gpus", 4, f"{UNET}: gpus 4 cannot share a batch of 2; give a multiple of gpus"),
-    (f"{UNET}.frozen", True, f"{UNET}.frozen: true without weights, so a random backbone would stay; name its weights"),
+    (f"{UNET}.frozen", True, f"{UNET}.frozen: true without weights keeps a random backbone; set weights"),
     (f"{UNET}.weights", "resnet3", f"{UNET}.weights: 'resnet3' is unknown; did you mean resnet34_shapes?"),
-    (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or take the line out"),
-    (f"{UNET}.schedule", None, f"{UNET}.schedule: got null; give a value or take the line out"),
-    (f"{UNET}.train_size", None, f"{UNET}.train_size: got null; give a value or take the line out"),
+    (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or remove the line"),
+    (f"{UNET}.schedule", None, f"{UNET}.schedule: got null; give a value or remove the line"),
+    (f"{UNET}.train_size", None, f"{UNET}.train_size: got null; give a value or remove the line"),
     (f"{UNET}.model", {"name": "unett"}, f"{UNET}.model: model 'unett' is unknown; did you mean unet?"),
     (f"{UNET}.model", {"name": "../fcn"}, f"{UNET}.model: model '../fcn' is unknown; did you mean fcn?"),
     (
@@ -71,7 +73,7 @@ WRONG = [
     (
         f"{UNET}.model",
         {"name": "fcn", "options": {"depth": 7}},
-        f"{UNET}.model: option 'depth' of model 'fcn': got 7, expected [5, 6]",
+        f"{UNET}.model: option 'depth' of model 'fcn': got 7; input should be 5 or 6",
     ),
     (
         f"{UNET}.model",
@@ -104,11 +106,31 @@ WRONG = [
     (f"{UNET}.enabled", "no way", f"{UNET}.enabled: got 'no way'; input should be a valid boolean"),
     (DATASET, "cityscape", f"{DATASET}: 'cityscape' is unknown; did you mean cityscapes?"),
     (INSTEAD, "street", f"{INSTEAD}: 'street' is unknown; did you mean streets?"),
-    ("presets.demo.epochs", 0, "presets.demo.epochs: got 0; input should be greater than 0"),
+    ("presets.demo.epochs_scale", 0, "presets.demo.epochs_scale: got 0; input should be greater than 0"),
+    ("presets.demo.epochs", 1, "presets.demo.epochs: unknown; did you mean epochs_scale?"),
+    (
+        "budgets.demo.epochs",
+        {f"{STUDY}/unet": 0.5},
+        f"budgets.demo.epochs.{STUDY}/unet: got 0.5; input should be a valid integer",
+    ),
+    (
+        "budgets.demo.epochs",
+        {f"{STUDY}/unett": 1},
+        f"budgets.demo.epochs.{STUDY}/unett: '{STUDY}/unett' is unknown; did you mean {STUDY}/unet?",
+    ),
+    ("budgets.demoo", {}, "budgets.demoo: 'demoo' is unknown; did you mean demo?"),
+    ("weights.erfnet_imagenet", {}, "weights.erfnet_imagenet: got neither; give either source or pretext"),
+    ("weights.erfnet_shapes.source", "github", "weights.erfnet_shapes: got both; give either source or pretext"),
+    (
+        "weights.erfnet_imagenet.source",
+        "web",
+        "weights.erfnet_imagenet.source: got 'web'; input should be 'torchvision' or 'github'",
+    ),
     (
         "datasets.streets.layout",
         "city",
-        "datasets.streets: layout 'city' is unknown; known are camvid, cityscapes, bdd100k, bdd100k_19, voc, folder",
+        "datasets.streets.layout: got 'city'; "
+        "input should be 'camvid', 'cityscapes', 'bdd100k', 'bdd100k_19', 'voc' or 'folder'",
     ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),
@@ -137,21 +159,19 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("path", "value", "line"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])
-def test_what_is_wrong_is_told_in_one_line_with_its_path(
-    content: dict[str, Any], path: str, value: object, line: str
-) -> None:
+def test_an_error_is_one_line_with_its_path(content: dict[str, Any], path: str, value: object, line: str) -> None:
     put(content, path, value)
-    assert complaints(content) == [line]
+    assert errors_of(content) == [line]
 
 
-def test_everything_wrong_is_told_at_once(content: dict[str, Any]) -> None:
+def test_all_errors_are_reported_at_once(content: dict[str, Any]) -> None:
     put(content, "preset", "dmo")
     put(content, f"{UNET}.epoch", 3)
     put(content, f"studies.{STUDY}.variants.dice.epochs", 0)
     put(content, f"studies.{STUDY}.variants.baseline.lr", "fast")
     put(content, f"studies.{STUDY}.variants.adapted.model.name", "fnc")
     put(content, f"studies.{STUDY}.dataset", "cityscape")
-    assert sorted(complaints(content)) == [
+    assert sorted(errors_of(content)) == [
         "preset: 'dmo' is unknown; did you mean demo?",
         f"studies.{STUDY}.dataset: 'cityscape' is unknown; did you mean cityscapes?",
         f"studies.{STUDY}.variants.adapted.model: model 'fnc' is unknown; did you mean fcn?",
@@ -161,43 +181,69 @@ def test_everything_wrong_is_told_at_once(content: dict[str, Any]) -> None:
     ]
 
 
-def test_an_exponent_without_a_point_is_text_and_the_message_tells_how_to_write_it(content: dict[str, Any]) -> None:
-    put(content, f"{UNET}.lr", yaml.safe_load("1e-4"))
-    (line,) = complaints(content)
-    assert line.startswith(f"{UNET}.lr: got '1e-4'; ")
-    assert line.endswith("exponents with a point (1.0e-4)")
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1e-3", 0.001), ("1E-3", 0.001), ("0.001", 0.001), ("1e+1", 10), (".5", 0.5), ("2", 2), ("-1e-3", -0.001)],
+)
+def test_text_that_is_a_number_is_read_as_one(content: dict[str, Any], text: str, number: float) -> None:
+    put(content, f"{UNET}.lr", text)
+    if number > 0:
+        assert load_params(content).recipe("paper", STUDY, "unet", 0).lr == number
+    else:
+        assert errors_of(content) == [f"{UNET}.lr: got '{text}'; input should be greater than 0"]
 
 
-def test_a_value_that_no_level_gives_is_missing_in_each_variant(content: dict[str, Any]) -> None:
+def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    edited = text.replace("epochs: 35, lr: 0.005", "epochs: 35, lr: 1e-3")
+    assert edited != text
+    (tmp_path / "params.yaml").write_text(edited, encoding="utf-8")
+    assert read_params(tmp_path / "params.yaml").recipe("paper", STUDY, "baseline", 0).lr == 0.001
+
+
+@pytest.mark.parametrize("text", ["fast", "", "1e", "0x10", "1_000", "nan", "1,5", "1e-3 "])
+def test_other_text_is_refused(content: dict[str, Any], text: str) -> None:
+    put(content, f"{UNET}.lr", text)
+    assert errors_of(content) == [f"{UNET}.lr: got '{text}'; input should be a valid number"]
+
+
+def test_text_stays_text_and_counts_are_no_text(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.title", "1e-3")
+    assert load_params(content).presets["demo"].title == "1e-3"
+    put(content, f"{UNET}.batch", "2")
+    assert errors_of(content) == [f"{UNET}.batch: got '2'; input should be a valid integer; write it without quotes"]
+
+
+def test_a_value_without_a_default_is_missing_in_every_variant(content: dict[str, Any]) -> None:
     del content["defaults"]["threads"]
-    assert complaints(content) == [
+    assert errors_of(content) == [
         f"studies.{study}.variants.{name}.threads: missing; give it here, in the study's defaults or in defaults"
         for study, row in content["studies"].items()
         for name in row["variants"]
     ]
 
 
-def test_a_null_in_the_defaults_is_told_once_where_it_stands(content: dict[str, Any]) -> None:
+def test_a_null_in_the_defaults_is_reported_once(content: dict[str, Any]) -> None:
     put(content, "defaults.optimizer", None)
-    assert complaints(content) == ["defaults.optimizer: got null; give a value or take the line out"]
+    assert errors_of(content) == ["defaults.optimizer: got null; give a value or remove the line"]
 
 
 @pytest.mark.parametrize("section", ["presets", "cluster", "datasets", "defaults", "studies"])
 @pytest.mark.parametrize("value", [None, [], 3, "text"])
-def test_a_section_of_another_kind_is_refused(content: dict[str, Any], section: str, value: object) -> None:
+def test_a_section_of_another_type_is_refused(content: dict[str, Any], section: str, value: object) -> None:
     content[section] = value
-    assert complaints(content)[0].startswith(f"{section}: got {value!r}; ")
+    assert errors_of(content)[0].startswith(f"{section}: got {value!r}; ")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("preset: [demo\nseeds: 3\n", "no YAML: while parsing a flow sequence"),
+        ("preset: [demo\nseeds: 3\n", "not YAML: while parsing a flow sequence"),
         ("", "got NoneType, expected keys such as preset and studies"),
         ("- preset\n", "got list, expected keys such as preset and studies"),
     ],
 )
-def test_a_file_that_is_no_table_of_keys(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message) as caught:
@@ -211,7 +257,7 @@ def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_a_real_process_ends_with_a_line_an_error_and_code_2(content: dict[str, Any], tmp_path: Path) -> None:
+def test_the_command_prints_one_line_per_error_and_exits_with_2(content: dict[str, Any], tmp_path: Path) -> None:
     put(content, f"{UNET}.epoch", 3)
     put(content, "preset", "dmo")
     path = tmp_path / "bad.yaml"
@@ -225,7 +271,7 @@ def test_a_real_process_ends_with_a_line_an_error_and_code_2(content: dict[str, 
     ]
 
 
-def test_a_real_process_on_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_the_command_on_a_missing_file_is_one_line(tmp_path: Path) -> None:
     run = check(str(tmp_path / "absent.yaml"))
     assert run.returncode == 2
     assert run.stderr == f"error: [Errno 2] No such file or directory: '{tmp_path / 'absent.yaml'}'\n"
@@ -234,13 +280,13 @@ def test_a_real_process_on_a_file_that_is_not_there(tmp_path: Path) -> None:
 # The schema for editors
 
 
-def test_the_schema_does_not_drift() -> None:
+def test_the_stored_schema_is_current() -> None:
     stored = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    mend = f"run: python -m seg.config.params --schema > {SCHEMA.relative_to(ROOT)}"
-    assert stored == json_schema(), mend
+    fix = f"run: python -m seg.config.params --schema > {SCHEMA.relative_to(ROOT)}"
+    assert stored == json_schema(), fix
 
 
-def test_the_schema_accepts_the_file_and_refuses_wrong_ones(content: dict[str, Any]) -> None:
+def test_the_schema_accepts_the_file_and_refuses_invalid_ones(content: dict[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     validator.check_schema(validator.schema)
     validator.validate(content)
@@ -253,15 +299,15 @@ def test_the_schema_accepts_the_file_and_refuses_wrong_ones(content: dict[str, A
     assert wrong == {UNET, f"{study}.dice.epochs", f"{study}.baseline.lr", "preset"}
 
 
-# What the file comes to
+# Resolved recipes
 
 HALF, FULL = (512, 1024), (1024, 2048)
 FCN, ADAPTED, UNET_MODEL = (
-    Model(name="fcn"),
-    Model(name="fcn", options={"depth": 6, "activation": "prelu"}),
-    Model(name="unet"),
+    make_model("fcn"),
+    make_model("fcn", depth=6, activation="prelu"),
+    make_model("unet"),
 )
-RESNET50 = Model(name="resnet_fcn", options={"backbone": "resnet50"})
+RESNET50 = make_model("resnet_fcn", backbone="resnet50")
 CONSTANT, STEP = Schedule(), Schedule(name="step", every=10, factor=0.1)
 PLAIN, AUGMENTED = Augmentation(), Augmentation(flip=0.2, rotation=Rotation(p=0.2, degrees=10))
 # The table of the study: model, loss, batch, epochs, lr, schedule, weight decay, augmentation, size of training images.
@@ -272,7 +318,7 @@ TABLE = {
     "adapted": (ADAPTED, "cross_entropy", 4, 32, 0.005, CONSTANT, 0, PLAIN, HALF),
     "dice": (FCN, "dice", 4, 37, 0.005, CONSTANT, 0, PLAIN, HALF),
     "resnet50_frozen": (RESNET50, "cross_entropy", 2, 30, 0.005, CONSTANT, 0, PLAIN, HALF),
-    "unet": (Model(name="unet"), "cross_entropy", 2, 30, 1e-4, STEP, 0, PLAIN, HALF),
+    "unet": (make_model("unet"), "cross_entropy", 2, 30, 1e-4, STEP, 0, PLAIN, HALF),
 }  # fmt: skip
 
 
@@ -281,38 +327,38 @@ def test_the_variants_of_the_first_study() -> None:
 
 
 @pytest.mark.parametrize("variant", TABLE)
-def test_a_variant_is_what_its_source_says(variant: str) -> None:
+def test_a_recipe_has_the_values_of_its_source(variant: str) -> None:
     params = read_params(ROOT / "params.yaml")
     model, loss, batch, epochs, lr, schedule, decay, augmentation, size = TABLE[variant]
     recipe = params.recipe("paper", STUDY, variant, seed=3)
     assert (recipe.model, recipe.loss, recipe.batch, recipe.epochs) == (model, loss, batch, epochs)
     assert (recipe.lr, recipe.schedule, recipe.weight_decay) == (lr, schedule, decay)
     assert (recipe.augmentation, recipe.optimizer, recipe.seed) == (augmentation, "adam", 3)
-    assert params.pack("paper", STUDY, variant, "train") == Pack("cityscapes", "train", *size)
-    assert params.pack("paper", STUDY, variant, "val") == Pack("cityscapes", "val", *FULL)
-    assert params.pack("paper", STUDY, variant, "eval") == Pack("cityscapes", "val", *FULL)
+    assert params.pack("paper", STUDY, variant, "train") == PackSpec("cityscapes", "train", *size)
+    assert params.pack("paper", STUDY, variant, "val") == PackSpec("cityscapes", "val", *FULL)
+    assert params.pack("paper", STUDY, variant, "eval") == PackSpec("cityscapes", "val", *FULL)
 
 
-def test_what_is_ours_is_named() -> None:
+def test_values_that_are_not_in_the_source_are_named() -> None:
     variants = read_params(ROOT / "params.yaml").studies[STUDY].variants
-    ours = {"adapted": ["lr"], "dice": ["lr"], "resnet50_frozen": ["lr"]}
-    assert {name: row.not_in_source for name, row in variants.items() if row.not_in_source} == ours
+    expected = {"adapted": ["lr"], "dice": ["lr"], "resnet50_frozen": ["lr"]}
+    assert {name: row.not_in_source for name, row in variants.items() if row.not_in_source} == expected
 
 
-def test_a_preset_says_where_the_data_comes_from() -> None:
+def test_a_preset_chooses_the_dataset() -> None:
     params = read_params(ROOT / "params.yaml")
-    assert params.pack("camvid", STUDY, "baseline", "train") == Pack("camvid", "train", 180, 240)
-    assert params.pack("camvid", STUDY, "baseline", "val") == Pack("camvid", "val", 360, 480)
-    assert params.pack("camvid", STUDY, "baseline", "eval") == Pack("camvid", "test", 360, 480)
-    assert params.pack("demo", STUDY, "unet", "train") == Pack("streets", "train", 128, 192)
-    assert params.pack("demo", STUDY, "unet", "eval") == Pack("streets", "val", 256, 384)
+    assert params.pack("camvid", STUDY, "baseline", "train") == PackSpec("camvid", "train", 180, 240)
+    assert params.pack("camvid", STUDY, "baseline", "val") == PackSpec("camvid", "val", 360, 480)
+    assert params.pack("camvid", STUDY, "baseline", "eval") == PackSpec("camvid", "test", 360, 480)
+    assert params.pack("demo", STUDY, "unet", "train") == PackSpec("streets", "train", 128, 192)
+    assert params.pack("demo", STUDY, "unet", "eval") == PackSpec("streets", "val", 256, 384)
 
 
 @pytest.mark.parametrize("variant", TABLE)
 @pytest.mark.parametrize("preset", ["demo", "camvid"])
 def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str, variant: str) -> None:
-    put(content, f"presets.{preset}.epochs", 0.2)
-    put(content, f"presets.{preset}.epochs_of", {})
+    put(content, f"presets.{preset}.epochs_scale", 0.2)
+    put(content, "budgets.demo.epochs", {})
     put(content, f"presets.{preset}.validate_every", 5)
     params = load_params(content)
     paper = params.recipe("paper", STUDY, variant, 0)
@@ -321,37 +367,87 @@ def test_a_preset_never_changes_the_method(content: dict[str, Any], preset: str,
         "epochs": round(paper.epochs / 5),
         "validate_every": 5,
         "schedule": paper.schedule.model_copy(update={"every": every}),
-        "weights": params.presets[preset].weights.get(paper.weights, paper.weights),  # what stands in for them
-        "threads": params.presets[preset].threads or paper.threads,
+        "weights": params.presets[preset].weights.get(paper.weights, paper.weights),  # their replacement
+        "threads": 1 if preset == "demo" else paper.threads,
     }
     assert params.recipe(preset, STUDY, variant, 0) == paper.model_copy(update=spent)
 
 
-def test_a_tiny_share_still_trains_and_validates(content: dict[str, Any]) -> None:
-    put(content, "presets.demo.epochs", 0.001)
-    put(content, "presets.demo.epochs_of", {})
+def test_a_small_scale_still_trains_and_validates(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.epochs_scale", 0.001)
+    put(content, "budgets.demo.epochs", {})
     recipe = load_params(content).recipe("demo", STUDY, "unet", 0)
     assert (recipe.epochs, recipe.validate_every, recipe.schedule.every) == (1, 1, 1)
 
 
-def test_a_variant_can_have_a_share_of_its_own(content: dict[str, Any]) -> None:
-    put(content, "presets.demo.epochs", 1.0)
-    put(content, "presets.demo.epochs_of", {f"{STUDY}/unet": 0.5})
+def test_a_budget_is_epochs_of_single_variants_and_the_scale_applies_to_the_rest(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.epochs_scale", 0.5)
+    put(content, "budgets.demo", {"epochs": {f"{STUDY}/unet": 7}})
     params = load_params(content)
-    assert [params.recipe("demo", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [15, 30]
-    put(content, "presets.demo.epochs_of", {f"{STUDY}/unett": 0.5})
-    with pytest.raises(ValueError, match=f"presets.demo.epochs_of.{STUDY}/unett: .* did you mean {STUDY}/unet"):
-        load_params(content)
+    assert [params.recipe("demo", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [7, 15]
+    assert [params.recipe("paper", STUDY, name, 0).epochs for name in ("unet", "augmented")] == [30, 30]
+    assert params.recipe("demo", STUDY, "unet", 0).threads == 2
 
 
-def test_a_variant_that_is_switched_off_keeps_its_row(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("epochs", "every"), [(1, 1), (3, 1), (4, 2), (6, 2), (8, 3), (29, 10), (30, 10), (60, 20)])
+def test_learning_rate_steps_are_scaled_with_the_epochs_and_rounded_up(
+    content: dict[str, Any], epochs: int, every: int
+) -> None:
+    put(content, "budgets.demo.epochs", {f"{STUDY}/unet": epochs})  # of 30, with a step every 10
+    schedule = load_params(content).recipe("demo", STUDY, "unet", 0).schedule
+    assert schedule == Schedule(name="step", every=every, factor=0.1)
+
+
+# Epochs of the demo where they are more than one, and the steps of the learning rate.
+DEMO = {
+    "cityscapes_fcn/baseline": 7, "cityscapes_fcn/augmented": 8, "cityscapes_fcn/augmented_full_resolution": 4,
+    "cityscapes_fcn/adapted": 12, "cityscapes_fcn/dice": 4, "voc2012_fcn/baseline": 2, "voc2012_fcn/cosine": 2,
+    "voc2012_fcn/augmented": 2, "voc2012_fcn/weighted": 3, "voc2012_fcn/dropout": 3, "voc2012_fcn/resnet34": 3,
+    "voc2007_erfnet/baseline": 2, "voc2007_erfnet/augmented": 2, "voc2007_erfnet/cosine": 2,
+    "voc2007_erfnet/weighted": 3, "voc2007_erfnet/darrennet": 6, "voc2007_erfnet/darrennet_erfnet": 6,
+    "voc2007_erfnet/darrennet_resnet34": 7, "voc2007_erfnet/darrennet_resnet34_augmented": 12,
+    "voc2007_erfnet/darrennet_affine": 8,
+}  # fmt: skip
+DEMO_STEPS = {"augmented": 3, "augmented_full_resolution": 2, "unet": 1}
+
+
+def test_the_demo_spends_these_epochs() -> None:
+    params = read_params(ROOT / "params.yaml")
+    for study in params.studies:
+        for variant in params.variants(study):
+            recipe = params.recipe("demo", study, variant, 0)
+            assert recipe.epochs == DEMO.get(f"{study}/{variant}", 1)
+            assert recipe.validate_every == min(4, recipe.epochs)
+            assert recipe.schedule.every == (DEMO_STEPS.get(variant) if study == STUDY else None)
+
+
+def test_a_job_of_a_single_variant_inherits_the_other_requests(content: dict[str, Any]) -> None:
+    put(content, "cluster.training.gpu_model", "a100")
+    put(content, "cluster.training_of", {f"{STUDY}/unet": {"minutes": 60, "gpu_model": None}})
+    cluster = load_params(content).cluster
+    expected = cluster.training.model_copy(update={"minutes": 60, "gpu_model": None})
+    assert cluster.training_of[f"{STUDY}/unet"] == expected
+    put(content, "cluster.training.memory", 0)
+    assert errors_of(content) == ["cluster.training.memory: got 0; input should be greater than or equal to 1"]
+
+
+def test_weights_are_downloaded_from_the_source_in_their_row() -> None:
+    rows = read_params(ROOT / "params.yaml").weights
+    hosts = {"torchvision": "https://download.pytorch.org/", "github": "https://raw.githubusercontent.com/"}
+    sources = {name: row.source for name, row in rows.items() if row.source}
+    assert set(sources) == set(WEIGHTS)
+    for name, source in sources.items():
+        assert WEIGHTS[name].archive.urls[0].startswith(hosts[source])
+
+
+def test_a_disabled_variant_keeps_its_row(content: dict[str, Any]) -> None:
     put(content, f"{UNET}.enabled", False)
     params = load_params(content)
     assert params.variants(STUDY) == [name for name in TABLE if name != "unet"]
     assert "unet" in params.studies[STUDY].variants
 
 
-def test_settings_tell_the_level_that_a_value_comes_from() -> None:
+def test_settings_name_the_row_that_a_value_was_written_in() -> None:
     settings = read_params(ROOT / "params.yaml").settings(STUDY, "augmented_full_resolution")
     assert settings["train_size"] == (1.0, f"studies.{STUDY}.variants.augmented_full_resolution")
     assert settings["loss"] == ("cross_entropy", f"studies.{STUDY}.defaults")
@@ -364,7 +460,7 @@ RECIPES = [read_params(ROOT / "params.yaml").recipe("paper", STUDY, variant, 0) 
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=TABLE)
-def test_a_recipe_survives_its_line(recipe: Recipe) -> None:
+def test_a_recipe_survives_its_json_line(recipe: Recipe) -> None:
     line = recipe.json_line()
     assert recipe_from_json(line) == recipe
     assert recipe_from_json(line).json_line() == line
@@ -378,10 +474,10 @@ def test_a_number_survives_to_the_last_bit(lr: float) -> None:
     assert recipe_from_json(recipe.json_line()).lr == lr
 
 
-def test_the_way_a_file_is_written_does_not_change_a_recipe(content: dict[str, Any]) -> None:
+def test_order_and_number_format_do_not_change_a_recipe(content: dict[str, Any]) -> None:
     before = load_params(content).recipe("demo", STUDY, "augmented", 0).json_line()
     put(content, "defaults.weight_decay", 0)  # was 0.0
-    put(content, "presets.demo.epochs", 1)
+    put(content, "presets.demo.epochs_scale", 1)
     for table in (content, content["defaults"], content["studies"][STUDY]["variants"]["augmented"]):
         for key in reversed(list(table)):
             table[key] = table.pop(key)
@@ -391,13 +487,13 @@ def test_the_way_a_file_is_written_does_not_change_a_recipe(content: dict[str, A
 def test_recipes_are_frozen_and_checked() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         RECIPES[0].lr = 1.0  # type: ignore[misc]
-    with pytest.raises(ValueError, match=r"--recipe is no JSON .*; take the line that Snakemake prints"):
+    with pytest.raises(ValueError, match=r"^--recipe: not JSON .*; copy the line that Snakemake prints$"):
         recipe_from_json("{'lr': 1}")
     with pytest.raises(ValueError, match="model 'fnc' is unknown; did you mean fcn"):
         recipe_from_json(RECIPES[0].json_line().replace('"fcn"', '"fnc"'))
 
 
-# What the other sources say of their variants: model and options, loss, schedule, weights, what is augmented.
+# Values in the other sources: model and options, loss, schedule, weights, what is augmented.
 FCN_34 = ("resnet_fcn", {"backbone": "resnet34", "order": "relu_bn"})
 RELU_BN = ("fcn", {"order": "relu_bn"})
 DARREN_34 = ("darrennet", {"stem": "resnet34"})
@@ -450,10 +546,10 @@ def test_the_variants_of_the_other_studies() -> None:
 
 
 @pytest.mark.parametrize("variant", OTHERS)
-def test_a_variant_of_another_study_is_what_its_source_says(variant: str) -> None:
+def test_a_recipe_of_another_study_has_the_values_of_its_source(variant: str) -> None:
     recipe = read_params(ROOT / "params.yaml").recipe("paper", *variant.split("/"), seed=0)
     model, options, loss, schedule, weights, augmented = OTHERS[variant]
-    assert (recipe.model.name, recipe.model.options, recipe.loss) == (model, options, loss)
+    assert (recipe.model, recipe.loss) == (make_model(model, **options), loss)
     assert (recipe.schedule.name, recipe.weights, recipe.frozen) == (schedule, weights, False)
     used = {name for name, value in recipe.augmentation.model_dump().items() if value}
     assert used == set(augmented.split())

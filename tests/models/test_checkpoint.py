@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from seg.config.recipe import Model, Recipe
+from seg.config.architectures import make_model
+from seg.config.recipe import Recipe
 from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint, save_checkpoint
 
@@ -70,7 +71,7 @@ def test_what_is_written_is_read(saved: Path, tiny_recipe: Recipe) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"depth": 6, "activation": "prelu"}], ids=["plain", "adapted"])
 def test_the_network_predicts_as_before(tmp_path: Path, tiny_recipe: Recipe, options: dict[str, Any]) -> None:
-    recipe = tiny_recipe.model_copy(update={"model": Model(name="fcn", options=options)})
+    recipe = tiny_recipe.model_copy(update={"model": make_model("fcn", **options)})
     model = build_model("fcn", 3, options).to(memory_format=torch.channels_last)
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():

@@ -15,7 +15,8 @@ import pytest
 import torch
 from trainings import arguments, bits, fit, history, outputs, varied
 
-from seg.config.recipe import Augmentation, EarlyStopping, Model, Recipe, Schedule
+from seg.config.architectures import make_model
+from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Schedule
 from seg.training import distributed
 from seg.training.distributed import _BatchNorm
 from seg.training.step import share
@@ -24,8 +25,8 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 VARIED = {
     "plain": {"augmentation": Augmentation(flip=0.5)},
     "weighted": {"loss": "weighted_cross_entropy", "clip_norm": 1.0, "schedule": Schedule(name="cosine")},
-    "dice": {"loss": "dice", "batch": 2, "accumulate": 2, "model": Model(name="u_lite")},
-    "stopping": {"early_stopping": EarlyStopping(patience=1), "model": Model(name="u_lite")},
+    "dice": {"loss": "dice", "batch": 2, "accumulate": 2, "model": make_model("u_lite")},
+    "stopping": {"early_stopping": EarlyStopping(patience=1), "model": make_model("u_lite")},
 }
 # All in one group, for starting one takes longer than they do: the gradient of every loss in float64, for a batch that
 # is shared and by one process alone; then whole trainings.
@@ -119,7 +120,7 @@ def test_two_processes_train_as_one_does(
 
 @pytest.mark.slow
 def test_a_shared_training_that_is_killed_goes_on(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
-    recipe = varied(tiny_recipe, gpus=2, epochs=6, model=Model(name="fcn", options={"dropout": True}))
+    recipe = varied(tiny_recipe, gpus=2, epochs=6, model=make_model("fcn", dropout=True))
     log = tmp_path / "log"
 
     def started(folder: Path) -> subprocess.Popen[bytes]:

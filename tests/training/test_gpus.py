@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from trainings import Forks, arguments, varied
 
-from seg.config.recipe import Model, Recipe
+from seg.config.architectures import make_model
+from seg.config.recipe import Recipe
 from seg.system import gpus
 
 # Four GPUs that compute as the CPU does.
@@ -57,7 +58,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> Iterator[Machine]:
-    recipe = varied(tiny_recipe, model=Model(name="u_lite"), epochs=10_000)
+    recipe = varied(tiny_recipe, model=make_model("u_lite"), epochs=10_000)
     with Forks(_FEIGNED, {"TMPDIR": str(tmp_path)}) as forks:
         machine = Machine(forks, tmp_path, recipe, packs)
         yield machine

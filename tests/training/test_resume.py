@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 from trainings import bits, command, fit, killed_at_random, outputs, varied
 
-from seg.config.recipe import Augmentation, EarlyStopping, Model, Recipe, Rotation, Schedule
+from seg.config.architectures import make_model
+from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Rotation, Schedule
 from seg.system.files import held
 from seg.system.tensors import read_tensors, write_tensors
 from seg.training import step
@@ -21,7 +22,7 @@ VARIED = {
     "adam": {"augmentation": Augmentation(flip=0.5, rotation=Rotation(p=0.5, degrees=10.0))},
     "momentum": {"optimizer": "sgd", "lr": 0.05, "schedule": Schedule(name="cosine"), "weight_decay": 1e-4},
     "accumulated": {"batch": 2, "accumulate": 2, "optimizer": "adamw", "clip_norm": 1.0},
-    "dropout": {"model": Model(name="fcn", options={"dropout": True}), "lr": 0.02},
+    "dropout": {"model": make_model("fcn", dropout=True), "lr": 0.02},
     "stopping": {"early_stopping": EarlyStopping(patience=1), "lr": 0.05, "epochs": 6},
     "plain": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.0},
     "dice": {"loss": "dice", "validate_every": 2, "precision": "bf16"},
@@ -31,7 +32,7 @@ VARIED = {
 @pytest.fixture(scope="module")
 def small(tiny_recipe: Recipe) -> Recipe:
     """Of the smallest network."""
-    return varied(tiny_recipe, model=Model(name="u_lite"))
+    return varied(tiny_recipe, model=make_model("u_lite"))
 
 
 class Killed(BaseException):

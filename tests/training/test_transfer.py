@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from trainings import command, varied
 
-from seg.config.recipe import Model, Recipe
+from seg.config.architectures import make_model
+from seg.config.recipe import Recipe
 from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint
 from seg.models.weights import write_weights
@@ -31,7 +32,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe(tiny_recipe: Recipe) -> Recipe:
-    model = Model(name="resnet_fcn", options=OPTIONS)
+    model = make_model("resnet_fcn", **OPTIONS)
     return varied(tiny_recipe, model=model, weights="resnet34_shapes", epochs=1, lr=1e-6)
 
 

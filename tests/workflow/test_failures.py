@@ -21,7 +21,7 @@ def assert_reported(output: str, rule: str) -> None:
 
 
 def test_a_killed_training_is_an_error(clone: Clone) -> None:
-    clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 3.0})
+    clone.set("budgets.demo.epochs", {"cityscapes_fcn/baseline": 105})
     model = "results/demo/cityscapes_fcn/baseline/seed0/model.safetensors"
     killed, lines = 0.0, []
     with clone.start("snakemake", "--cores", "4", "--latency-wait", str(LATENCY), "--", model) as running:

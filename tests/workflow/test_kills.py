@@ -41,7 +41,7 @@ def killed(clone: Clone, log: str, pattern: str) -> None:
 
 
 def test_a_run_killed_with_all_that_it_started_ends_with_the_same_bits(clone: Clone) -> None:
-    clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 0.23})  # 8 epochs
+    clone.set("budgets.demo.epochs", {"cityscapes_fcn/baseline": 8})
     killed(clone, LOG, r"epoch 2/8 loss")
     killed(clone, LOG, r"epoch [45]/8 loss")
     said = (clone.path / LOG).read_text()

@@ -43,7 +43,7 @@ def clone(new_clone: Clone) -> Clone:
     """The smallest demo cut to two variants, with enough epochs that something can happen to them."""
     rows = new_clone.params()["studies"][STUDY]["variants"]
     new_clone.set(f"studies.{STUDY}.variants", {name.split("/")[1]: rows[name.split("/")[1]] for name in TRAININGS})
-    new_clone.set("presets.demo.epochs_of", dict.fromkeys(TRAININGS, 1.0))
+    new_clone.set("budgets.demo.epochs", {name: rows[name.split("/")[1]]["epochs"] for name in TRAININGS})
     training = {"partition": "main", "gpu_model": "tiny", "memory": 600, "minutes": 7}
     of = {name: training | {"memory": memory} for name, memory in TRAININGS.items()}
     data = {"partition": None, "memory": 500, "minutes": 5}

@@ -127,7 +127,7 @@ def test_the_same_bits_with_one_core_and_with_four(clone: Clone) -> None:
 
 
 def test_editing_params_changes_no_training_that_runs(clone: Clone) -> None:
-    clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 3.0})
+    clone.set("budgets.demo.epochs", {"cityscapes_fcn/baseline": 105})
     running = clone.start("snakemake", "--cores", "4")
     assert running.stdout
     for line in running.stdout:

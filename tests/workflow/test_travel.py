@@ -204,7 +204,7 @@ def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:
 
 
 def test_two_at_once(clone: Clone) -> None:
-    clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 1.0})
+    clone.set("budgets.demo.epochs", {"cityscapes_fcn/baseline": 35})
     running = clone.start("snakemake", "--cores", "4")
     assert running.stdout
     next(line for line in running.stdout if line.startswith("epoch 2/"))

@@ -1,0 +1,159 @@
+"""Schema of `params.yaml`: presets, budgets, datasets, weights, studies and their variants."""
+
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
+
+from seg.config.base import Count, Frozen, Number, Positive
+from seg.config.recipe import Recipe
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Side = Annotated[int, Field(ge=32)]
+Scale = Annotated[Number, Field(gt=0, le=1)]
+Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML has lists only
+Size = Scale | Sides
+
+
+def _distinct(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"got {seeds}; name each seed once")
+    return seeds
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[list[Seed], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_distinct)]
+
+
+class RenderedImages(Frozen):
+    """Number of images to render for each split, and the seed.
+
+    For a layout that makes its own splits, `train` is the number of all images.
+    """
+
+    train: Count
+    val: Count | None = None
+    test: Count | None = None
+    seed: Annotated[int, Field(ge=0)]
+
+    def arguments(self) -> list[str]:
+        """The splits as arguments of `seg.synthetic.synthesize`."""
+        counts = {"train": self.train, "val": self.val, "test": self.test}
+        return [f"--split={split}={count}" for split, count in counts.items() if count]
+
+
+class DatasetRow(Frozen):
+    """A dataset: its layout on disk, the size (height, width) of its images and the split that the tables report.
+
+    With `scenes` it is rendered, with layout `folder` it is the user's own, otherwise it is downloaded. `files` names
+    another dataset whose files it packs at a size of its own.
+    """
+
+    layout: Literal["camvid", "cityscapes", "bdd100k", "bdd100k_19", "voc", "folder"]
+    size: Sides
+    eval_split: Literal["train", "val", "test"]
+    files: str | None = None
+    scenes: RenderedImages | None = None
+
+
+class Pretext(Frozen):
+    """Pretraining of a backbone on the classification of synthetic shapes: the arguments of `seg.training.pretrain`."""
+
+    backbone: Literal["resnet34", "resnet50", "resnet101", "resnet152", "erfnet"]
+    images: Count
+    size: Side
+    epochs: Count
+    batch: Count
+    lr: Positive
+    seed: Annotated[int, Field(ge=0)]
+    threads: Count
+
+    def arguments(self) -> list[str]:
+        """The same as command-line arguments."""
+        return [f"--{name}={value}" for name, value in self.model_dump().items()]
+
+
+class WeightsRow(Frozen):
+    """Weights that a backbone starts from: downloaded from `source` under their name, or trained here by `pretext`."""
+
+    source: Literal["torchvision", "github"] | None = None
+    pretext: Pretext | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "WeightsRow":
+        if (self.source is None) == (self.pretext is None):
+            got = "neither" if self.source is None else "both"
+            raise ValueError(f"got {got}; give either source or pretext")
+        return self
+
+
+class Preset(Frozen):
+    """Where data and weights come from, and the share of the epochs that is spent.
+
+    `datasets` and `weights` map names of the studies to their replacements. `epochs_scale` multiplies the epochs of
+    every variant that has no number of epochs in the preset's budget. `validate_every` is in epochs.
+    """
+
+    title: str
+    datasets: dict[Identifier, Identifier] = {}
+    weights: dict[Identifier, Identifier] = {}
+    epochs_scale: Positive = 1.0
+    validate_every: Count
+
+
+class Budget(Frozen):
+    """What one machine spends on a preset: epochs of single variants, by `study/variant`, and CPU threads of each."""
+
+    threads: Count | None = None
+    epochs: dict[str, Count] = {}
+
+
+_KINDS: dict[str, Any] = {
+    name: kind
+    for name, kind in get_type_hints(Recipe, include_extras=True).items()
+    if name in Recipe.model_fields and name not in ("seed", "validate_every")  # given by seeds and preset
+}
+_OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _KINDS.items()}
+
+
+class _Sizes(Frozen):
+    train_size: Size | None = None
+    eval_size: Size | None = None
+
+
+Settings: type[_Sizes] = create_model(
+    "Settings",
+    __base__=_Sizes,
+    __doc__="Values of a recipe, and the sizes of the images that a variant is trained and evaluated on.",
+    **_OPTIONAL,
+)
+RECIPE_KEYS = frozenset(_KINDS)
+NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a value of these
+
+
+class VariantRow(Settings):
+    """A variant: what differs from its study's defaults.
+
+    `like` names another variant of the study, which may itself have `like`. This row is merged over that one: mappings
+    key by key; a list, or a mapping of another `name`, replaces the inherited one; null clears an inherited value. All
+    keys but `enabled` are inherited, `notes` and `not_in_source` too.
+    `not_in_source` names the values that the source does not report.
+    """
+
+    like: Identifier | None = None
+    enabled: bool = True
+    not_in_source: list[str] = []
+    notes: list[str] = []
+
+
+class Study(Frozen):
+    """A published comparison: defaults and one row per variant. `not_in_source` applies to all of its variants."""
+
+    title: str
+    source: str
+    dataset: Identifier
+    classes: list[str]
+    notes: list[str] = []
+    not_in_source: list[str] = []
+    defaults: Settings
+    variants: dict[Identifier, VariantRow]
