@@ -51,12 +51,11 @@ def diff(
 ) -> None:
     """Print the results beside those of another commit, with intervals."""
     from seg.config.params import read_params
-    from seg.report.diff import compare, earlier_values, read_values, table
+    from seg.report.diff import compare_scores, read_scores, scores_at
 
     path = Path("results", preset or read_params(Path("params.yaml")).preset, "comparison.csv")
-    now = read_values(path, metric)
-    for line in table(compare(earlier_values(path, commit, metric), now), metric):
-        typer.echo(line)
+    now = read_scores(path, metric)
+    typer.echo(compare_scores(scores_at(path, commit, metric), now, metric))
 
 
 @app.command()

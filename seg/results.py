@@ -8,7 +8,10 @@
 | `evaluation.json` | `EvaluationRun` | `seg.evaluation.evaluate` |
 | `statistics.json` | `Statistics` | `seg.data.statistics` |
 
-`metrics.json` holds no times and no machine, so evaluating the same model twice gives the same bytes.
+`seg.report.rows` defines the tables made from these files. Each file carries the version of its schema, JSON files
+under `schema_version` and CSV files in a last column of that name. A version increases when a reader would fail on
+older files or misread them. `metrics.json` holds no times and no machine, so evaluating a model twice gives the same
+bytes.
 """
 
 import csv
@@ -21,7 +24,7 @@ from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-SCHEMA_VERSION = 1  # of all files above; increases when a reader of the old files would fail or misread them
+HISTORY_VERSION = 1  # of history.csv
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -35,7 +38,7 @@ class ResultFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = 1  # a schema that changes sets its own
 
     def text(self) -> str:
         """One line of JSON; the same content gives the same bytes."""
@@ -77,7 +80,7 @@ class Metrics(ResultFile):
         if set(self.iou) != set(self.classes):
             raise ValueError("'iou' and 'classes' name different classes")
         if len(set(self.names)) != self.images:
-            raise ValueError("'names' and 'images' differ in number, or a name comes twice")
+            raise ValueError("'names' and 'images' differ in number, or a name is repeated")
         return self
 
 
@@ -92,8 +95,8 @@ class Machine(BaseModel):
     system: str
 
 
-class _Run(ResultFile):
-    """What a stage took."""
+class StageRun(ResultFile):
+    """Device, time and memory of a stage."""
 
     device: str
     machine: Machine
@@ -103,8 +106,8 @@ class _Run(ResultFile):
     peak_memory_bytes: NonNegative
 
 
-class TrainingRun(_Run):
-    """How a model was trained, what it took, and where.
+class TrainingRun(StageRun):
+    """How a model was trained, its time and memory, and where.
 
     `weights` is the metadata of the file that the backbone started from, `code` the digest of the code.
     """
@@ -123,8 +126,8 @@ class TrainingRun(_Run):
     started: str
 
 
-class EvaluationRun(_Run):
-    """What an evaluation took, and where."""
+class EvaluationRun(StageRun):
+    """Device, time and memory of an evaluation."""
 
 
 class Statistics(ResultFile):
@@ -173,28 +176,36 @@ class HistoryRow(NamedTuple):
 Result = TypeVar("Result", bound=ResultFile)
 
 
+def read_bytes(path: Path, fix: str) -> bytes:
+    """Content of a file. Raises ValueError with `fix`, how to make the file, if it is missing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; {fix}") from None
+
+
 def read_result(schema: type[Result], path: Path, fix: str) -> Result:
-    """Content of a result file.
+    """Content of a JSON file.
 
     Args:
         schema: class of the content.
         path: file to read.
-        fix: what makes the file again, for the message.
+        fix: how to make the file again, for the message.
 
     Raises:
         ValueError: the file is missing, damaged, or has another version of the schema.
     """
+    text = read_bytes(path, fix)
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"{path}: missing; {fix}") from None
+        content = json.loads(text)
     except ValueError as error:
         raise ValueError(f"{path}: not a JSON file ({error}); {fix}") from None
-    found = content.get("schema_version") if isinstance(content, dict) else None
-    if found != SCHEMA_VERSION:
-        raise ValueError(f"{path}: schema version {found}, expected {SCHEMA_VERSION}; {fix}")
+    found = content.get("schema_version", "none") if isinstance(content, dict) else "none"
+    expected = schema.model_fields["schema_version"].default
+    if found != expected:
+        raise ValueError(f"{path}: schema version {found}, expected {expected}; {fix}")
     try:
-        return schema.model_validate_json(json.dumps(content))
+        return schema.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -202,34 +213,36 @@ def read_result(schema: type[Result], path: Path, fix: str) -> Result:
 
 
 def history_text(rows: Sequence[HistoryRow]) -> str:
-    """`history.csv`: one row per epoch, cells without a value are empty."""
+    """`history.csv`: one row per epoch, empty cells for `None`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HistoryRow._fields)
-    writer.writerows(rows)
+    writer.writerow((*HistoryRow._fields, "schema_version"))
+    writer.writerows((*row, HISTORY_VERSION) for row in rows)
     return text.getvalue()
 
 
 def read_history(path: Path, fix: str = "train this seed again") -> tuple[HistoryRow, ...]:
-    """Rows of a `history.csv`. Raises ValueError where it is missing, damaged or has a loss that is not finite."""
+    """Rows of a `history.csv`.
+
+    Raises:
+        ValueError: the file is missing, damaged, has another version of the schema, or a value that is not finite.
+    """
+    content = read_bytes(path, fix)
+    rows = []
     try:
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
-        rows = [
-            HistoryRow(
-                int(row["epoch"]),
-                float(row["lr"]),
-                float(row["train_loss"]),
-                *(float(row[name]) if row[name] else None for name in HistoryRow._fields[3:]),
-            )
-            for row in reader
-        ]
-    except FileNotFoundError:
-        raise ValueError(f"{path}: missing; {fix}") from None
-    except (ValueError, KeyError, TypeError) as error:
+        for cells in csv.DictReader(io.StringIO(content.decode(), newline=""), restval=""):
+            found = cells.get("schema_version") or "none"
+            if found != str(HISTORY_VERSION):
+                raise ValueError(f"schema version {found}, expected {HISTORY_VERSION}")
+            epoch, lr, train_loss, *validation = (cells[name] for name in HistoryRow._fields)
+            row = HistoryRow(int(epoch), float(lr), float(train_loss), *(float(x) if x else None for x in validation))
+            if not all(math.isfinite(value) for value in row if value is not None):
+                raise ValueError(f"epoch {epoch} has a value that is not finite")
+            rows.append(row)
+    except KeyError as error:
+        raise ValueError(f"{path}: lacks the column {error}; {fix}") from None
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: {error}; {fix}") from None
-    for row in rows:
-        if not all(math.isfinite(value) for value in row if value is not None):
-            raise ValueError(f"{path}: epoch {row.epoch} has a loss that is not finite; {fix}")
     if not rows:
         raise ValueError(f"{path}: has no rows; {fix}")
     return tuple(rows)

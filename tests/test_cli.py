@@ -117,5 +117,5 @@ def test_predict_into_the_directory_of_its_images_is_refused(model: Path, tmp_pa
     done = seg("predict", model, street, "--out", tmp_path / out)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "is the folder of street.png, which could be overwritten; name another" in done.stderr
+    assert "contains street.png, which could be overwritten; use another directory" in done.stderr
     assert street.read_bytes() == before

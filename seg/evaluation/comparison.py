@@ -1,4 +1,4 @@
-"""Differences between variants that are resampled alike, each pair alone and all pairs at once."""
+"""Differences between variants that are resampled alike, with intervals for each pair and for all pairs jointly."""
 
 from typing import NamedTuple
 
@@ -12,29 +12,28 @@ class Differences(NamedTuple):
 
     pairs: np.ndarray  # (P, 2) int
     value: np.ndarray  # (P,): the score of i minus that of j
-    alone: np.ndarray  # (2, P): ends of the percentile interval of this pair
-    joint: np.ndarray  # (2, P): ends of the interval that holds for all pairs at once
+    alone: np.ndarray  # (2, P): ends of the percentile interval of each pair by itself
+    joint: np.ndarray  # (2, P): ends of the intervals that hold for all pairs at once
 
 
 def differences(scores: np.ndarray, resampled: np.ndarray, level: float = 0.95) -> Differences:
     """Differences between variants with their intervals.
 
-    A reader looks at the best variant, so picks the largest of many differences, and some intervals miss the truth by
-    chance: of twelve equal variants the best and the worst would seldom look equal. The joint intervals allow for
-    that. They reach as many standard errors to both sides as the largest deviation of any pair does in `level` of the
-    resamples: the single-step maxT of Westfall and Young, Resampling-Based Multiple Testing (1993), turned into
-    intervals. What the pairs have in common is in the resamples, so that this costs less than Bonferroni's P-th of
-    1 - `level`, whose tails 2,000 resamples could not show.
+    Whoever looks at the best variant picks the largest of many differences, and among many pairs some intervals miss
+    the true difference by chance. The joint intervals correct for this. Their half-width, in standard errors, is the
+    `level` quantile over the resamples of the largest deviation of any pair: the single-step maxT procedure of Westfall
+    and Young, Resampling-Based Multiple Testing (1993), as intervals. They account for the correlation of the pairs, so
+    they are narrower than with Bonferroni's correction, whose tails 2,000 resamples could not estimate.
 
     Args:
         scores: of the variants on all images and seeds (V,).
-        resampled: their values (RESAMPLES, V) by `seg.evaluation.bootstrap.resample` on the same images and seeds.
-        level: share of the resamples inside.
+        resampled: the same scores (RESAMPLES, V) from `seg.evaluation.bootstrap.resample`.
+        level: confidence level.
     """
-    resampled = resampled[~np.isnan(resampled).any(1)]  # else no labelled pixel was drawn
+    resampled = resampled[~np.isnan(resampled).any(1)]  # a resample without a labelled pixel is NaN
     value, errors, alone = [np.zeros(0)], [np.zeros(0)], [np.zeros((2, 0))]
-    furthest = np.zeros(len(resampled))  # of any pair, in standard errors
-    for i in range(len(scores) - 1):  # a variant against all later ones, so that memory grows with V and not with P
+    furthest = np.zeros(len(resampled))  # largest deviation of any pair, in standard errors
+    for i in range(len(scores) - 1):  # one variant against all later ones, so that memory grows with V, not with P
         drawn = resampled[:, i, None] - resampled[:, i + 1 :]
         value.append(scores[i] - scores[i + 1 :])
         errors.append(drawn.std(0))
@@ -42,10 +41,10 @@ def differences(scores: np.ndarray, resampled: np.ndarray, level: float = 0.95) 
         deviations = np.abs(drawn - value[-1])
         ratios = np.divide(deviations, errors[-1], out=np.zeros_like(drawn), where=errors[-1] > 0)
         furthest = np.maximum(furthest, ratios.max(1))
-    centre, reach = np.concatenate(value), np.quantile(furthest, level) * np.concatenate(errors)
+    centre, half_width = np.concatenate(value), np.quantile(furthest, level) * np.concatenate(errors)
     return Differences(
         np.stack(np.triu_indices(len(scores), 1), 1),
         centre,
         np.concatenate(alone, 1),
-        np.stack([centre - reach, centre + reach]),
+        np.stack([centre - half_width, centre + half_width]),
     )

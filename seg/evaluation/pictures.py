@@ -1,4 +1,4 @@
-"""Pictures of what a network does: image, truth, prediction and error side by side."""
+"""Pictures of a network's predictions: image, truth, prediction and error side by side."""
 
 import numpy as np
 from PIL import Image
@@ -11,15 +11,14 @@ _WRONG, _RIGHT = np.array([[213, 62, 79], [235, 235, 235]], np.uint8)
 
 
 def picture(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], palette: np.ndarray) -> Image.Image:
-    """A row of four panels a sample: image, truth, prediction, error (red where the prediction is wrong).
+    """One row of four panels per sample: image, truth, prediction, error (red where the prediction is wrong).
 
     Args:
         samples: image (H, W, 3), labels (H, W) and prediction (H, W), uint8.
         palette: colour of each train id (256, 3) uint8; ignored pixels are black in truth and error.
     """
     rows = [_row(*sample, palette) for sample in samples]
-    height = sum(row.height for row in rows) + _GAP * (len(rows) - 1)
-    whole = Image.new("RGB", (rows[0].width, height), "white")
+    whole = Image.new("RGB", (rows[0].width, sum(row.height + _GAP for row in rows) - _GAP), "white")
     top = 0
     for row in rows:
         whole.paste(row, (0, top))

@@ -18,25 +18,25 @@ from seg.training.numerics import autocast, set_up
 
 
 def segment(model: Path, images: list[Path], out: Path, device: str = "auto") -> Iterator[Path]:
-    """Write a palette PNG for every image; its values are train ids, its colours the data set's.
+    """Write one palette PNG per image; its values are train ids, its colours those of the dataset.
 
     Args:
         model: checkpoint.
         images: files of any size that Pillow reads.
-        out: folder to write `<stem>.png` to.
-        device: `auto`, or a device's name.
+        out: directory to write `<stem>.png` to.
+        device: `auto` or the name of a device.
 
     Yields:
         The files written.
 
     Raises:
-        ValueError: the checkpoint or an image cannot be used, two images have one stem, or `out` is a folder of images.
+        ValueError: the checkpoint or an image is damaged, two images have the same stem, or `out` contains an image.
     """
     inside = [path for path in images if path.resolve().parent == out.resolve()]
     if inside:
-        raise ValueError(f"--out {out}: is the folder of {inside[0].name}, which could be overwritten; name another")
+        raise ValueError(f"--out {out}: contains {inside[0].name}, which could be overwritten; use another directory")
     if len({path.stem for path in images}) < len(images):
-        raise ValueError("two images have one stem, so their predictions would have one name; run them apart")
+        raise ValueError("two images have the same stem and so would their predictions; predict them separately")
     checkpoint, where = load_checkpoint(model), choose_device(device)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, where)
     network = checkpoint.model.to(where)
@@ -46,8 +46,8 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
         with torch.inference_mode(), autocast(where, checkpoint.about["precision"]):
             logits = network(scaled(batch, checkpoint.recipe.scaling))
             labels = predict_labels(logits, pixels.shape[:2])[0].cpu().numpy()
-        picture = Image.fromarray(labels, mode="P")
-        picture.putpalette(list(chain.from_iterable(checkpoint.about["palette"])))
+        prediction = Image.fromarray(labels, mode="P")
+        prediction.putpalette(list(chain.from_iterable(checkpoint.about["palette"])))
         with written_whole(out / f"{path.stem}.png") as (part,):
-            picture.save(part, "PNG")
+            prediction.save(part, "PNG")
         yield out / f"{path.stem}.png"

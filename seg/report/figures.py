@@ -1,4 +1,4 @@
-"""Loss curves of a study and pixels per class of a data set, as PNG files with the same bytes for the same input.
+"""Loss curves of a study and pixels per class of a dataset, as PNG files with the same bytes for the same input.
 
 python -m seg.report.figures --statistics statistics.json --out classes.png
 """
@@ -15,7 +15,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
-from seg.report.inputs import Run, Statistics, read_statistics
+from seg.report.inputs import Run, read_statistics
+from seg.results import Statistics
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
@@ -27,9 +28,9 @@ _COLUMNS = 3
 _STYLE: dict[Any, Any] = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so it is the same on every machine
     "font.size": 8,
-    "text.parse_math": False,  # a $ in a name is a $
+    "text.parse_math": False,  # names may contain $
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -45,10 +46,10 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
-    """Training and validation loss against epochs: a panel a variant, a line a seed, a ring at the best epoch.
+    """Training and validation loss over epochs: one panel per variant, one line per seed, a ring at the best epoch.
 
-    Panels of the same loss function share their range, since losses of different kinds do not compare. It is
-    logarithmic where one spike would press all the rest into a line.
+    Panels of the same loss function share the range of their axis: different losses are not comparable. The axis is
+    logarithmic if the highest loss is more than ten times the median.
     """
     columns = min(_COLUMNS, len(variants))
     rows = ceil(len(variants) / columns)
@@ -61,12 +62,12 @@ def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
         for name, axes in panels.items():
             axes.set_title(name)
             axes.set_xlabel("epoch")
-            axes.set_ylabel(f"loss ({_loss(variants[name])})")
+            axes.set_ylabel(f"loss ({_loss_name(variants[name])})")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
             for run in variants[name]:
                 _draw_run(axes, run)
-        for loss in dict.fromkeys(map(_loss, variants.values())):
-            alike = [name for name in variants if _loss(variants[name]) == loss]
+        for loss in dict.fromkeys(map(_loss_name, variants.values())):
+            alike = [name for name in variants if _loss_name(variants[name]) == loss]
             _share_range([panels[name] for name in alike], [run for name in alike for run in variants[name]])
         handles, labels = next(iter(panels.values())).get_legend_handles_labels()
         legend = dict(zip(labels, handles, strict=True))
@@ -74,7 +75,7 @@ def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
         _save(figure, path)
 
 
-def _loss(runs: Sequence[Run]) -> str:
+def _loss_name(runs: Sequence[Run]) -> str:
     return str(runs[0].training.recipe.get("loss", "loss")).replace("_", " ")
 
 
@@ -90,19 +91,20 @@ def _draw_run(axes: Axes, run: Run) -> None:
 
 
 def _share_range(panels: Sequence[Axes], runs: Sequence[Run]) -> None:
-    losses = sorted(loss for run in runs for row in run.history for loss in row[1:] if loss is not None)
+    rows = [row for run in runs for row in run.history]
+    losses = sorted(loss for row in rows for loss in (row.train_loss, row.val_loss) if loss is not None)
     lowest, middle, highest = losses[0], losses[len(losses) // 2], losses[-1]
     for axes in panels:
         if lowest > 0 and highest > 10 * middle:
             axes.set_yscale("log")
-            _label_plainly(axes.yaxis)
+            _label_decimals(axes.yaxis)
             axes.set_ylim(lowest / 1.2, highest * 1.2)
         else:
             axes.set_ylim(min(0.0, lowest), highest * 1.05 or 1.0)
 
 
 def draw_classes(statistics: Statistics, path: Path) -> None:
-    """Pixels of every id on disk over the whole split, in units of one image's pixels, on a logarithmic axis."""
+    """Pixels of each id on disk over the whole split, in units of the pixels of one image, on a logarithmic axis."""
     area = statistics.height * statistics.width
     amounts = [pixels / area for pixels in statistics.id_pixels]
     scored = set(statistics.scored)
@@ -127,7 +129,7 @@ def draw_classes(statistics: Statistics, path: Path) -> None:
         for i, amount in enumerate(amounts):
             axes.text(max(amount, lowest) * 1.08, i, f"{amount:.3g}" if amount else "none", va="center", fontsize=7)
         axes.set_xscale("log")
-        _label_plainly(axes.xaxis)
+        _label_decimals(axes.xaxis)
         axes.set_xlim(lowest, max(*amounts, lowest * 10) * 2.5)
         axes.set_ylim(len(amounts) - 0.4, -0.6)
         axes.set_yticks(places, [f"{name}  {i}" for i, name in enumerate(statistics.ids)])
@@ -142,29 +144,29 @@ def draw_classes(statistics: Statistics, path: Path) -> None:
         _save(figure, path)
 
 
-def _label_plainly(axis: Axis) -> None:
-    """Powers of ten as 0.1, 1, 10: the library's own labels need the mathematical text that names must not start."""
+def _label_decimals(axis: Axis) -> None:
+    """Label powers of ten as 0.1, 1, 10: matplotlib's default labels need `text.parse_math`."""
     axis.set_major_formatter(FormatStrFormatter("%g"))
     axis.set_minor_formatter(NullFormatter())
 
 
 def _figure(width: float, height: float) -> Figure:
-    """An empty figure in our style, whatever style the user has set."""
+    """An empty figure in this module's style, regardless of the user's matplotlib settings."""
     mpl.rcdefaults()
     mpl.rcParams.update(_STYLE)
     return Figure((width, height), layout="constrained")
 
 
 def _save(figure: Figure, path: Path) -> None:
-    # The library's name and version stand in the file by default: the bytes would change with them.
+    # matplotlib writes its version into the file by default, so the bytes would change with it.
     figure.savefig(path, format="png", metadata={"Software": None})
 
 
 def main() -> None:
-    """Read a train pack's statistics, write its figure."""
-    parser = argparse.ArgumentParser(description="Pixels per class of a data set as a bar figure.")
-    parser.add_argument("--statistics", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    """Draw the pixels per class of a training pack as a bar chart."""
+    parser = argparse.ArgumentParser(prog="python -m seg.report.figures", description=main.__doc__)
+    parser.add_argument("--statistics", type=Path, required=True, help="statistics.json of the pack")
+    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
     given = parser.parse_args()
     statistics = read_statistics(given.statistics)
     with written_whole(given.out) as (part,):

@@ -1,22 +1,24 @@
-"""A study's table for reading where no browser is: rounded, footnotes below."""
+"""A study's table as Markdown: rounded scores, footnotes below."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from seg.report.rows import METRICS, Row, Score, class_columns, difference, number, split_notes
-from seg.report.wording import (
+import pandas as pd
+
+from seg.report.formatting import (
     NONE,
     Footnotes,
-    comparison,
     count,
     digits,
     duration,
     footnotes,
     introduction,
     near_best,
+    near_best_caption,
     signed,
     spread,
 )
+from seg.report.rows import METRIC_TITLES, Row, class_columns, difference, split_notes
 
 _HEADLINE = ("pixel_accuracy", "miou")
 
@@ -24,59 +26,55 @@ _HEADLINE = ("pixel_accuracy", "miou")
 def markdown_text(rows: Sequence[Row]) -> str:
     """The whole file: overall scores, then the study's own classes, then the footnotes."""
     notes = footnotes(rows)
-    parts = [f"# {_plain(rows[0]['title'])}", _plain(introduction(rows))]
-    readings = split_notes(rows[0]["study_notes"])
-    if readings:
-        parts.append("\n".join(f"- {_plain(text)}" for text in readings))
-    parts += [_overall(rows, notes), *filter(None, [comparison(rows)])]
+    study_notes = "\n".join(f"- {_escaped(note)}" for note in split_notes(rows[0]["study_notes"]))
     classes = class_columns(rows[0])
+    parts = [
+        f"# {_escaped(rows[0]['title'])}",
+        _escaped(introduction(rows)),
+        study_notes,
+        _overall_table(rows, notes),
+        near_best_caption(rows),
+    ]
     if classes:
-        parts += ["## The study's own classes", "IoU, ours / published.", _classes(rows, classes, notes)]
-    if notes.notes:
-        parts.append(
-            "\n".join(
-                f"- [{note.number}] {'ours' if note.ours else 'published'}: {_plain(note.text)}" for note in notes.notes
-            )
-        )
-    return "\n\n".join(parts) + "\n"
+        parts += ["## The study's own classes", "IoU, measured / published.", _class_table(rows, classes, notes)]
+    parts.append("\n".join(f"- [{note.number}] {note.kind}: {_escaped(note.text)}" for note in notes.notes))
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _overall(rows: Sequence[Row], notes: Footnotes) -> str:
+def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
     heads = ["Variant"]
     for column in _HEADLINE:
-        heads += [METRICS[column], "spread", "published", "difference"]
-    heads += ["Parameters", "Training"]
+        heads += [METRIC_TITLES[column], "spread", "published", "difference"]
     lines = []
     for row in rows:
-        cells = [_plain(row["variant"]) + _mark(notes, row, "variant")]
+        cells = [_escaped(row["variant"]) + _mark(notes, row, "variant")]
         for column in _HEADLINE:
+            measured = near_best(row, column) + digits(row[column])
             published = digits(row[f"{column}_published"]) + _mark(notes, row, column)
-            ours = near_best(row, column) + digits(row[column])
-            cells += [ours, ", ".join(spread(row, column)), published, signed(difference(row, column))]
-        cells += [count(number(row["parameters"]) or 0), duration(number(row["training_seconds"]) or 0)]
-        lines.append(cells)
-    return _table(heads, lines)
+            cells += [measured, ", ".join(spread(row, column)), published, signed(difference(row, column))]
+        lines.append([*cells, count(row["parameters"]), duration(row["training_seconds"])])
+    return _table_text([*heads, "Parameters", "Training"], lines)
 
 
-def _classes(rows: Sequence[Row], classes: dict[str, str], notes: Footnotes) -> str:
-    """A line a class, for there may be 41 of them, and a column a variant."""
+def _class_table(rows: Sequence[Row], classes: dict[str, str], notes: Footnotes) -> str:
+    """One row per class, of which there may be 41, and one column per variant."""
     lines = [
-        [_plain(name)]
+        [_escaped(name)]
         + [f"{digits(row[column])} / {digits(row[f'{column}_published'])}{_mark(notes, row, column)}" for row in rows]
         for column, name in classes.items()
     ]
-    return _table(["Class", *(_plain(row["variant"]) for row in rows)], lines)
+    return _table_text(["Class", *(_escaped(row["variant"]) for row in rows)], lines)
 
 
-def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *lines))
+def _table_text(heads: list[str], lines: list[list[str]]) -> str:
+    align = ["left", *["right"] * (len(heads) - 1)]
+    return pd.DataFrame(lines, columns=heads).to_markdown(index=False, disable_numparse=True, colalign=align)
 
 
 def _mark(notes: Footnotes, row: Row, column: str) -> str:
-    return "".join(f" [{mark}]" for mark in notes.marks.get((str(row["variant"]), column), ()))
+    return "".join(f" [{mark}]" for mark in notes.marks.get((row["variant"], column), ()))
 
 
-def _plain(text: Score) -> str:
-    """A text that Markdown shows as it is and on one line."""
-    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", " ".join(str(text or NONE).split()))
+def _escaped(text: str) -> str:
+    """Text that Markdown shows unchanged and on one line."""
+    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", " ".join((text or NONE).split()))

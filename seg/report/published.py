@@ -1,16 +1,17 @@
-"""The figures that the sources print."""
+"""Scores that the sources report."""
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from seg.report.inputs import read_all, read_csv
+from seg.report.inputs import read_all
+from seg.report.rows import read_table
 
-COLUMNS = ("study", "variant", "split", "metric", "class", "value", "note")
+_COLUMNS = ("study", "variant", "split", "metric", "class", "value", "note")
 
 
 class Published(NamedTuple):
-    """A published figure. NaN in the file, for a class that the source calls absent, is `None` here."""
+    """A published figure; `value` is `None` (nan in the file) for a class that the source calls absent."""
 
     split: str
     value: float | None
@@ -21,25 +22,22 @@ def read_published(path: Path, study: str) -> dict[tuple[str, str], Published]:
     """Published figures of a study by (variant, column of the table): `miou`, `iou[car]` and so on.
 
     Raises:
-        ValueError: a row is damaged or a figure stands twice; each with its line.
+        ValueError: values are not numbers or figures are repeated; one line per row.
     """
     found: dict[tuple[str, str], Published] = {}
 
-    def read(numbered: tuple[int, dict[str, str]]) -> None:
-        line, row = numbered
-        key = row["variant"], f"{row['metric']}[{row['class']}]" if row["class"] else row["metric"]
+    def read(row: tuple[Any, ...]) -> None:
+        line, _, variant, split, metric, name, text, note = row
+        where = f"{path}, line {line + 2}"
+        key = variant, f"{metric}[{name}]" if name else metric
         if key in found:
-            raise ValueError(f"{path}, line {line}: {' has a second figure for '.join(key)}; remove one")
-        found[key] = Published(row["split"], _value(row["value"], f"{path}, line {line}"), row["note"])
+            raise ValueError(f"{where}: {' has a second figure for '.join(key)}; remove one")
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{where}: '{text}' is not a number; write a fraction or nan") from None
+        found[key] = Published(split, None if math.isnan(value) else value, note)
 
-    rows = enumerate(read_csv(path, COLUMNS, "restore it from the repository"), start=2)
-    read_all(read, ((line, row) for line, row in rows if row["study"] == study))
+    frame = read_table(path, _COLUMNS, "restore it from the repository", version=None)
+    read_all(read, frame.loc[frame["study"] == study, [*_COLUMNS]].itertuples(name=None))
     return found
-
-
-def _value(text: str, where: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{where}: '{text}' is no number; write a fraction, or nan for an absent class") from None
-    return None if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""What a study's table takes from the confusion matrices: resampled scores and their intervals."""
+"""Bootstrap resamples of a variant's scores, from its confusion matrices."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,50 +7,45 @@ import numpy as np
 
 from seg.evaluation.bootstrap import interval, resample
 from seg.metrics.scores import METRICS, class_iou
-from seg.report.inputs import Run, read_all
-
-Bounds = tuple[float, float]
+from seg.report.inputs import EVALUATE_AGAIN, Run, read_all
+from seg.results import Bounds
 
 
 class Resamples(NamedTuple):
-    """A variant over resampled images and seeds."""
+    """Scores of a variant over resampled images and seeds."""
 
-    intervals: dict[str, Bounds | None]  # 95%, by column of the table; `None` for a class that is absent
+    intervals: dict[str, Bounds | None]  # 95%, by column of the table; `None` for an absent class
     miou: np.ndarray  # (RESAMPLES,)
 
 
 def resample_variant(runs: Sequence[Run], names: Sequence[str]) -> Resamples:
-    """Resample a variant's seeds, the images in the order of `names`.
+    """Resample a variant's seeds, with the images in the order of `names`.
 
     Raises:
-        ValueError: a seed's `confusion.npy` is missing or damaged; a line each.
+        ValueError: a `confusion.npy` is missing or damaged; one line per seed.
     """
     matrices = read_all(_read_confusion, runs)
     places = ({name: i for i, name in enumerate(run.metrics.names)} for run in runs)
-    orders = ([place[name] for name in names] for place in places)
-    values = resample(
-        (matrix[order] for matrix, order in zip(matrices, orders, strict=True)), {**METRICS, "iou": class_iou}
-    )
+    ordered = (matrix[[place[name] for name in names]] for matrix, place in zip(matrices, places, strict=True))
+    values = resample(ordered, {**METRICS, "iou": class_iou})
     ends = {name: interval(values[name]) for name in METRICS}
-    classes = zip(runs[0].metrics.classes, interval(values["iou"]).T, strict=True)
-    return Resamples(
-        {name: _bounds(each) for name, each in [*ends.items(), *((f"iou[{name}]", each) for name, each in classes)]},
-        values["miou"],
-    )
+    for name, class_ends in zip(runs[0].metrics.classes, interval(values["iou"]).T, strict=True):
+        ends[f"iou[{name}]"] = class_ends
+    return Resamples({name: _bounds(each) for name, each in ends.items()}, values["miou"])
 
 
 def _read_confusion(run: Run) -> np.ndarray:
-    """One matrix an image (N, C, C) int64 of a seed, as a memory map."""
-    path, mend = run.directory / "confusion.npy", "evaluate this seed again"
+    """Memory map of a seed's matrices (N, C, C) int64, one per image."""
+    path = run.directory / "confusion.npy"
     shape = (run.metrics.images, len(run.metrics.classes), len(run.metrics.classes))
     try:
         found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise ValueError(f"{path}: missing; {mend}") from None
+        raise ValueError(f"{path}: missing; {EVALUATE_AGAIN}") from None
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); {mend}") from None
+        raise ValueError(f"{path}: cannot be read ({error}); {EVALUATE_AGAIN}") from None
     if found.shape != shape or found.dtype != np.int64:
-        raise ValueError(f"{path}: got {found.dtype} {found.shape}, expected int64 {shape}; {mend}")
+        raise ValueError(f"{path}: got {found.dtype} {found.shape}, expected int64 {shape}; {EVALUATE_AGAIN}")
     return found
 
 

@@ -1,73 +1,60 @@
-"""The lines of a study's `table.csv`.
+"""Rows of a study's `table.csv`, and the CSV files of the report.
 
-A column of scores, such as `miou` or `iou[car]`, has four beside it: `_std`, `_low`, `_high` and `_published`. A score
-is a fraction, or `ABSENT` for a class that occurs neither in the truth nor in the prediction, or `None`: there is none.
-`against_best` says where a variant stands beside the one with the highest mIoU: it is the `BEST`, `BEHIND` it, or so
-near that the data cannot tell the two apart: `INDISTINCT`.
+A score column, such as `miou` or `iou[car]`, has four columns beside it: `_std`, `_low`, `_high` and `_published`. Its
+cell is a fraction, `absent` for a class in neither the truth nor the prediction, or empty if there is no value.
+`against_best` is `best` for the variant with the highest mIoU, `behind` if the variant is distinguishable from it, and
+`indistinct` otherwise.
+
+All cells are text, so that a table that is read and written again has the same bytes; `number` converts a cell.
 """
 
-import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from seg.report.inputs import read_csv
+import pandas as pd
 
+from seg.results import read_bytes
+
+TABLE_VERSION = 1  # of table.csv, comparison.csv, pairs.csv and the preset's history.csv
+REMAKE_TABLE = "make the study's table again"
 ABSENT = "absent"
 BEST, BEHIND, INDISTINCT = "best", "behind", "indistinct"
 BESIDE = ("std", "low", "high", "published")
-METRICS = {
+METRIC_TITLES = {
     "pixel_accuracy": "Pixel accuracy",
     "miou": "mIoU",
     "mean_accuracy": "Mean accuracy",
     "frequency_weighted_iou": "Frequency-weighted IoU",
 }
-NOTES_BETWEEN = " | "
-_TEXTS = frozenset(
-    (
-        "study",
-        "title",
-        "study_notes",
-        "variant",
-        "seeds",
-        "split",
-        "published_split",
-        "commonest_class",
-        "published_notes",
-        "ours",
-        "against_best",
-    )
-)
-_NUMBERS = ("images", "commonest_pixel_accuracy", "commonest_miou", "parameters", "training_seconds")
+NOTE_SEPARATOR = " | "
+_COUNTS = ["images", "commonest_pixel_accuracy", "commonest_miou", "parameters", "training_seconds"]
 
-Score = float | str | None
-Row = dict[str, Score]
+Row = dict[str, str]
 
 
-def number(value: Score) -> float | None:
-    """A score that can be reckoned with: `None` for one that is absent or missing."""
-    return value if isinstance(value, float | int) else None
+def number(cell: str) -> float | None:
+    """Value of a cell; `None` if it is absent or empty."""
+    return float(cell) if cell not in ("", ABSENT) else None
 
 
-def mean_score(values: Sequence[float | None]) -> Score:
-    """Mean over the values that are not absent; `ABSENT` where all are, `None` where there is no value at all."""
+def mean_score(values: Sequence[float | None]) -> str:
+    """Cell with the mean of the values that are not `None`; absent if all are, empty if there are no values."""
     present = [value for value in values if value is not None]
-    if present:
-        return fmean(present)
-    return ABSENT if values else None
+    return str(fmean(present)) if present else ABSENT if values else ""
 
 
 def difference(row: Row, column: str) -> float | None:
-    """Ours minus the published figure; `None` where either is missing or the published one is no fraction."""
-    ours, published = number(row[column]), number(row[f"{column}_published"])
-    return None if ours is None or published is None or not 0 <= published <= 1 else ours - published
+    """Measured minus published; `None` if either is missing or the published figure is not a fraction."""
+    measured, published = number(row[column]), number(row[f"{column}_published"])
+    return None if measured is None or published is None or not 0 <= published <= 1 else measured - published
 
 
-def best(values: Iterable[Score]) -> float | None:
-    """The highest of several scores; `None` where fewer than two can be compared or all are zero."""
-    numbers = [value for value in map(number, values) if value is not None]
-    return max(numbers) or None if len(numbers) > 1 else None
+def best(cells: Iterable[str]) -> float | None:
+    """The highest of several scores; `None` if fewer than two can be compared or all are zero."""
+    values = [value for value in map(number, cells) if value is not None]
+    return max(values) or None if len(values) > 1 else None
 
 
 def class_columns(row: Row) -> dict[str, str]:
@@ -75,49 +62,65 @@ def class_columns(row: Row) -> dict[str, str]:
     return {column: column[4:-1] for column in row if column.startswith("iou[") and column.endswith("]")}
 
 
-def summary(rows: Sequence[Row]) -> dict[str, dict[str, Score]]:
+def overall_scores(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:
     """A study's overall scores by variant, for `dvc metrics`."""
-    return {str(row["variant"]): {name: row[name] for name in METRICS} for row in rows}
+    return {row["variant"]: {name: number(row[name]) for name in METRIC_TITLES} for row in rows}
 
 
-def split_notes(text: Score) -> list[str]:
-    """The texts of a cell that holds notes."""
-    return [note for note in str(text or "").split(NOTES_BETWEEN) if note]
+def split_notes(cell: str) -> list[str]:
+    """The notes in a cell."""
+    return [note for note in cell.split(NOTE_SEPARATOR) if note]
 
 
-def csv_text(rows: Sequence[Mapping[str, Score]], columns: Sequence[str] = ()) -> str:
-    """Rows as CSV, unrounded: a float reads back as the very same one. `columns` are needed where there is no row."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def table_text(frame: pd.DataFrame) -> str:
+    """A table as CSV with its version in the last column; floats have all their digits, missing values are empty."""
+    return frame.assign(schema_version=TABLE_VERSION).to_csv(index=False, lineterminator="\n")
+
+
+def read_table(path: Path, columns: Iterable[str], fix: str, version: int | None = TABLE_VERSION) -> pd.DataFrame:
+    """Rows of a CSV file. Each cell keeps its text: `nan`, `007` and empty cells are not converted.
+
+    Args:
+        path: file to read.
+        columns: columns that the file must have; it may have more.
+        fix: how to make the file again, for the message.
+        version: expected in the column `schema_version`, which is dropped; `None` for files without one.
+
+    Raises:
+        ValueError: the file is missing, damaged, has no rows, or has another version.
+    """
+    try:
+        frame = pd.read_csv(io.BytesIO(read_bytes(path, fix)), dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a CSV file in UTF-8 ({str(error).strip()}); {fix}") from None
+    found = ", ".join(sorted(set(frame["schema_version"]))) if "schema_version" in frame else "none"
+    missing = [column for column in columns if column not in frame]
+    if version is not None and len(frame) and found != str(version):
+        problem = f"schema version {found}, expected {version}"
+    elif missing:
+        problem = f"lacks the columns {', '.join(missing)}"
+    elif frame.empty or not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus cells for an index
+        problem = "has no rows, or rows that are too long"
+    else:
+        return frame.drop(columns="schema_version", errors="ignore")
+    raise ValueError(f"{path}: {problem}; {fix}")
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The lines of a `table.csv`. Raises ValueError where it is missing or damaged."""
-    mend = "make the study's table again"
-    needed = [*sorted(_TEXTS), *_NUMBERS, *METRICS, *(f"{name}_{part}" for name in METRICS for part in BESIDE)]
-    rows = read_csv(path, needed, mend)
-    if not all(row["variant"] and row["seeds"] for row in rows):
-        raise ValueError(f"{path}: a line lacks its variant or its seeds; {mend}")
+    """Rows of a `table.csv`. Raises ValueError if it is missing or damaged."""
+    frame = read_table(path, ["variant", "seeds", "against_best", *METRIC_TITLES, *_COUNTS], REMAKE_TABLE)
+    if not (frame["variant"].all() and frame["seeds"].all()):
+        raise ValueError(f"{path}: a row lacks its variant or its seeds; {REMAKE_TABLE}")
+    scores = [column for column in frame.columns if column.startswith((*METRIC_TITLES, "iou["))]
     try:
-        return [{column: _value(column, text) for column, text in row.items()} for row in rows]
+        frame[scores].map(number)
+        frame[_COUNTS].map(float)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; {mend}") from None
+        raise ValueError(f"{path}: {error}; {REMAKE_TABLE}") from None
+    return [dict(zip(frame.columns, cells, strict=True)) for cells in frame.itertuples(index=False, name=None)]
 
 
-def common_rows(tables: Sequence[Sequence[Row]]) -> list[Row]:
-    """All studies' lines with the columns that all have; classes differ between studies and stay in their tables."""
-    shared = [
-        column for column in tables[0][0] if not column.startswith("iou[") and all(column in rows[0] for rows in tables)
-    ]
-    return [{column: row[column] for column in shared} for rows in tables for row in rows]
-
-
-def _value(column: str, text: str) -> Score:
-    if column in _TEXTS or text == ABSENT:
-        return text
-    if not text:
-        return None
-    return int(text) if text.isdecimal() else float(text)
+def common_rows(tables: Sequence[Sequence[Row]]) -> pd.DataFrame:
+    """Rows of all studies with the columns that all have, without IoU of classes: classes differ between studies."""
+    frame = pd.concat([pd.DataFrame(rows) for rows in tables], join="inner")
+    return frame.loc[:, ~frame.columns.str.startswith("iou[")]

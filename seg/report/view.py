@@ -1,44 +1,56 @@
-"""What the page shows, worked out of files into plain values: the template only lays them out."""
+"""Content of the page as plain values, which the template lays out."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seg.report.inputs import Run, Statistics, read_all, read_png, read_run, read_statistics
-from seg.report.pairs import pairs_view, read_pairs
-from seg.report.rows import METRICS, Row, best, class_columns, difference, mean_score, number, read_rows, split_notes
-from seg.report.view_runs import View, cost, recipes
-from seg.report.wording import (
+from seg.report.formatting import (
     Footnotes,
-    comparison,
     count,
     digits,
     duration,
     footnotes,
     introduction,
     near_best,
+    near_best_caption,
     signed,
     spread,
 )
+from seg.report.inputs import Run, read_all, read_png, read_run, read_statistics
+from seg.report.pairs import pairs_view, read_pairs
+from seg.report.rows import (
+    METRIC_TITLES,
+    REMAKE_TABLE,
+    Row,
+    best,
+    class_columns,
+    difference,
+    mean_score,
+    number,
+    read_rows,
+    split_notes,
+)
+from seg.report.view_runs import View, recipes, run_view
+from seg.results import Statistics
 
 _AGAINST_PUBLISHED = ("pixel_accuracy", "miou")
 
 
 def read_study(name: str, directory: Path) -> View:
-    """A study's table, runs and pictures from its directory. Raises ValueError for what is missing, all at once."""
+    """Table, runs and pictures of a study. Raises ValueError for what is missing, one line per file."""
     rows = read_rows(directory / "table.csv")
-    places = [directory / str(row["variant"]) / f"seed{seed}" for row in rows for seed in str(row["seeds"]).split()]
+    places = [directory / row["variant"] / f"seed{seed}" for row in rows for seed in row["seeds"].split()]
     found = iter(read_all(read_run, places))
-    runs = {str(row["variant"]): [next(found) for _ in str(row["seeds"]).split()] for row in rows}
+    runs = {row["variant"]: [next(found) for _ in row["seeds"].split()] for row in rows}
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
-        raise ValueError(f"{directory}: its variants are scored on different classes; make the study's table again")
+        raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
     pictures = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
-    curves, *samples = read_all(_inlined, pictures)
+    curves, *samples = read_all(_data_uri, pictures)
     return {
         "name": name,
         "title": rows[0]["title"],
         "introduction": introduction(rows),
-        "readings": split_notes(rows[0]["study_notes"]),
+        "study_notes": split_notes(rows[0]["study_notes"]),
         "rows": rows,
         "pairs": read_pairs(directory / "pairs.csv", list(runs)),
         "runs": runs,
@@ -51,7 +63,7 @@ def read_study(name: str, directory: Path) -> View:
 
 
 def study_view(study: View, statistics: Sequence[View]) -> View:
-    """All that the page says of a study."""
+    """Everything that the page shows of a study."""
     rows: list[Row] = study["rows"]
     runs: dict[str, list[Run]] = study["runs"]
     notes = footnotes(rows)
@@ -59,21 +71,21 @@ def study_view(study: View, statistics: Sequence[View]) -> View:
     colours: dict[str, str] = next((each["colours"] for each in statistics if tuple(each["colours"]) == classes), {})
     return study | {
         "notes": notes.notes,
-        "glance": _glance(rows),
-        "overall": _overall(rows, notes),
-        "comparison": comparison(rows),
+        "overview": _overview(rows),
+        "overall": _overall_lines(rows, notes),
+        "near_best_caption": near_best_caption(rows),
         "pairs": pairs_view(rows, study["pairs"]),
-        "commonest": list(dict.fromkeys(_commonest(row) for row in rows)),
-        "own_classes": _own_classes(rows, notes),
-        "classes": _classes(runs, classes),
+        "commonest": list(dict.fromkeys(_commonest_line(row) for row in rows)),
+        "own_classes": _own_class_lines(rows, notes),
+        "classes": _class_lines(runs, classes),
         "colours": colours,
-        "costs": [cost(variant, run) for variant, each in runs.items() for run in each],
+        "seeds": [run_view(variant, run) for variant, each in runs.items() for run in each],
         "recipes": recipes(runs),
     }
 
 
 def statistics_view(name: str, path: Path) -> View:
-    """A train pack's class statistics and their figure, `classes.png` beside them."""
+    """Class statistics of a training pack and their figure, `classes.png` in the same directory."""
     statistics = read_statistics(path)
     train_ids = {i: train_id for train_id, i in enumerate(statistics.scored)}
     labelled = sum(statistics.id_pixels) or 1
@@ -98,11 +110,11 @@ def statistics_view(name: str, path: Path) -> View:
         "std": ", ".join(f"{value:.4f}" for value in statistics.std),
         "lines": lines,
         "colours": {each: _colour(statistics, i) for i, each in enumerate(statistics.classes)},
-        "figure": _inlined(path.with_name("classes.png")),
+        "figure": _data_uri(path.with_name("classes.png")),
     }
 
 
-def _inlined(path: Path) -> str:
+def _data_uri(path: Path) -> str:
     return "data:image/png;base64," + b64encode(read_png(path, "run the stage that makes it again")).decode()
 
 
@@ -110,54 +122,52 @@ def _colour(statistics: Statistics, train_id: int) -> str:
     return "rgb({}, {}, {})".format(*statistics.palette[train_id])
 
 
-def _glance(rows: Sequence[Row]) -> View:
-    """The variant with the highest mIoU, ours and the source's."""
-    ours = max(rows, key=lambda row: number(row["miou"]) or 0)
-    theirs = max(rows, key=lambda row: number(row["miou_published"]) or 0)
-    published = number(theirs["miou_published"])
+def _overview(rows: Sequence[Row]) -> View:
+    """Variants with the highest mIoU, measured and published."""
+    measured = max(rows, key=lambda row: number(row["miou"]) or 0)
+    published = max(rows, key=lambda row: number(row["miou_published"]) or 0)
     return {
         "variants": len(rows),
-        "best": ours["variant"],
+        "best": measured["variant"],
         "near": [row["variant"] for row in rows if near_best(row, "miou")],
-        "miou": digits(ours["miou"]),
-        "spread": spread(ours, "miou"),
-        "published_best": theirs["variant"] if published is not None else None,
-        "published": digits(published),
+        "miou": digits(measured["miou"]),
+        "spread": spread(measured, "miou"),
+        "published_best": published["variant"] if number(published["miou_published"]) is not None else None,
+        "published": digits(published["miou_published"]),
     }
 
 
-def _overall(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """A line a variant."""
-    highest = {column: best(row[column] for row in rows) for column in METRICS}
+def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
+    """One line per variant."""
+    highest = {column: best(row[column] for row in rows) for column in METRIC_TITLES}
+    measured_only = [column for column in METRIC_TITLES if column not in _AGAINST_PUBLISHED]
     return [
         {
             "variant": row["variant"],
             "marks": _marks(notes, row, "variant"),
-            "compared": [_cell(row, column, highest[column], notes) for column in _AGAINST_PUBLISHED],
-            "alone": [
-                _cell(row, column, highest[column], notes) for column in METRICS if column not in _AGAINST_PUBLISHED
-            ],
-            "parameters": count(number(row["parameters"]) or 0),
-            "training": duration(number(row["training_seconds"]) or 0),
+            "compared": [_score_cell(row, column, highest[column], notes) for column in _AGAINST_PUBLISHED],
+            "measured_only": [_score_cell(row, column, highest[column], notes) for column in measured_only],
+            "parameters": count(row["parameters"]),
+            "training": duration(row["training_seconds"]),
         }
         for row in rows
     ]
 
 
-def _own_classes(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """A line a class, a cell a variant: a study may have 41 classes, but no more than a dozen variants."""
+def _own_class_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
+    """One line per class and one cell per variant: a study may have 41 classes, but at most a dozen variants."""
     lines = []
     for column, name in class_columns(rows[0]).items():
         highest = best(row[column] for row in rows)
-        lines.append({"name": name, "cells": [_cell(row, column, highest, notes) for row in rows]})
+        lines.append({"name": name, "cells": [_score_cell(row, column, highest, notes) for row in rows]})
     return lines
 
 
-def _cell(row: Row, column: str, highest: float | None, notes: Footnotes) -> View:
+def _score_cell(row: Row, column: str, highest: float | None, notes: Footnotes) -> View:
     return {
-        "ours": near_best(row, column) + digits(row[column]),
+        "measured": near_best(row, column) + digits(row[column]),
         "spread": spread(row, column),
-        "best": highest is not None and row[column] == highest,
+        "best": highest is not None and number(row[column]) == highest,
         "published": digits(row[f"{column}_published"]),
         "marks": _marks(notes, row, column),
         "difference": signed(difference(row, column)),
@@ -165,19 +175,15 @@ def _cell(row: Row, column: str, highest: float | None, notes: Footnotes) -> Vie
 
 
 def _marks(notes: Footnotes, row: Row, column: str) -> tuple[int, ...]:
-    return notes.marks.get((str(row["variant"]), column), ())
+    return notes.marks.get((row["variant"], column), ())
 
 
-def _commonest(row: Row) -> tuple[str, str, str]:
-    return (
-        str(row["commonest_class"]),
-        digits(row["commonest_pixel_accuracy"]),
-        digits(row["commonest_miou"]),
-    )
+def _commonest_line(row: Row) -> tuple[str, str, str]:
+    return row["commonest_class"], digits(row["commonest_pixel_accuracy"]), digits(row["commonest_miou"])
 
 
-def _classes(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[View]:
-    """A line for every scored class of the data set; `shade` is the IoU in percent, for the background."""
+def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[View]:
+    """One line per scored class of the dataset; `shade` is the IoU in percent, for the background."""
     lines = []
     for name in classes:
         scores = [mean_score([run.metrics.iou[name] for run in each]) for each in runs.values()]
@@ -186,7 +192,7 @@ def _classes(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[
             {
                 "text": digits(score),
                 "shade": round(100 * (number(score) or 0)),
-                "best": highest is not None and score == highest,
+                "best": highest is not None and number(score) == highest,
             }
             for score in scores
         ]

@@ -1,17 +1,17 @@
-"""What the page shows of how the results came about: costs, recipes and machines, as plain values."""
+"""Runs behind the results as plain values for the page: time and memory, recipes and machines."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seg.report.formatting import count, duration, size
 from seg.report.inputs import Run
-from seg.report.wording import count, duration, size
 
 View = dict[str, Any]
 
 
 def environments(studies: Sequence[View]) -> list[View]:
-    """Each machine, set of versions and commit that runs came from, with the runs where there are several."""
+    """Each combination of machine, versions and commit, with its runs."""
     found: dict[str, View] = {}
     for study in studies:
         for variant, runs in study["runs"].items():
@@ -19,7 +19,7 @@ def environments(studies: Sequence[View]) -> list[View]:
                 training = run.training
                 facts = {
                     "Processor": f"{training.machine.cpu}, {training.machine.cores} cores",
-                    "Accelerator": training.machine.gpu or "none",
+                    "GPU": training.machine.gpu or "none",
                     "System": training.machine.system,
                     "Commit": training.commit or "none: not a git repository",
                     "Versions": ", ".join(f"{name} {version}" for name, version in sorted(training.versions.items())),
@@ -29,15 +29,15 @@ def environments(studies: Sequence[View]) -> list[View]:
     return list(found.values())
 
 
-def cost(variant: str, run: Run) -> View:
-    """What the training and the evaluation of one seed took."""
+def run_view(variant: str, run: Run) -> View:
+    """Time and memory of training and evaluating one seed."""
     training, evaluation = run.training, run.evaluation
     return {
         "variant": variant,
         "seed": run.seed,
         "epochs": training.epochs,
         "best_epoch": training.best_epoch,
-        "on": f"{training.device}, {training.precision}",
+        "device": f"{training.device}, {training.precision}",
         "seconds": duration(training.seconds),
         "speed": f"{training.images_per_second:,.1f}",
         "memory": size(training.peak_memory_bytes),
@@ -47,29 +47,29 @@ def cost(variant: str, run: Run) -> View:
 
 
 def recipes(runs: Mapping[str, Sequence[Run]]) -> list[View]:
-    """Each variant's recipe, flat; what differs from the first variant's is marked."""
-    flat = {variant: _flat(each[0].training.recipe) for variant, each in runs.items()}
-    first = next(iter(flat.values()))
+    """Recipe of each variant with dotted keys; values that differ from the first variant's are marked."""
+    settings = {variant: _dotted(each[0].training.recipe) for variant, each in runs.items()}
+    first = next(iter(settings.values()))
     return [
         {
             "variant": variant,
-            "parameters": count(runs[variant][0].training.parameters),
-            "trainable": count(runs[variant][0].training.trainable_parameters),
+            "parameters": count(each[0].training.parameters),
+            "trainable": count(each[0].training.trainable_parameters),
             "settings": [
-                (key, value, first.get(key) != value) for key, value in flat[variant].items() if key != "seed"
+                (key, value, first.get(key) != value) for key, value in settings[variant].items() if key != "seed"
             ],
-            "runs": [(run.seed, run.training.started, run.training.commit, run.training.code) for run in runs[variant]],
+            "runs": [(run.seed, run.training.started, run.training.commit, run.training.code) for run in each],
         }
-        for variant in runs
+        for variant, each in runs.items()
     ]
 
 
-def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, str]:
+def _dotted(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested settings as one level: `schedule.name` -> `step`."""
     settings: dict[str, str] = {}
     for key, value in content.items():
         if isinstance(value, dict) and value:
-            settings |= _flat(value, f"{above}{key}.")
+            settings |= _dotted(value, f"{prefix}{key}.")
         else:
-            settings[above + key] = value if isinstance(value, str) else json.dumps(value)
+            settings[prefix + key] = value if isinstance(value, str) else json.dumps(value)
     return settings

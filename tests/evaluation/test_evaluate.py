@@ -1,4 +1,4 @@
-"""Evaluation as a process: every figure against a plain restatement from predictions, the picture, the refusals."""
+"""Evaluation as a process: each score against a plain computation from predictions, the picture, refused input."""
 
 import json
 import subprocess
@@ -19,6 +19,7 @@ from seg.data.pack_format import Pack
 from seg.evaluation.evaluate import evaluate
 from seg.evaluation.pictures import picture
 from seg.models.checkpoint import load_checkpoint
+from seg.results import EvaluationRun, read_result
 from seg.training.train import Outputs, train
 
 CPU = torch.device("cpu")
@@ -30,7 +31,7 @@ class Files(NamedTuple):
     metrics: Path
     confusion: Path
     samples: Path
-    cost: Path
+    run: Path
 
 
 def files(folder: Path) -> Files:
@@ -66,7 +67,7 @@ def _one_thread() -> Iterator[None]:
 def model(tiny_recipe: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network after two epochs."""
     folder = tmp_path_factory.mktemp("trained")
-    out = Outputs(folder / "model.safetensors", folder / "history.csv", folder / "training.json", folder / "events")
+    out = Outputs(folder / "model.safetensors", folder / "history.csv", folder / "run.json", folder / "events")
     train(tiny_recipe, packs.train, packs.val, None, out, CPU, 0, "0123")
     return out.model
 
@@ -151,12 +152,12 @@ def test_intervals_hold_the_values(out: Files) -> None:
         assert ends[0] <= metrics["iou"][name] <= ends[1]
 
 
-def test_the_cost_is_told_apart_from_the_result(out: Files) -> None:
-    cost = json.loads(out.cost.read_text())
-    assert (cost["device"], cost["precision"]) == ("cpu", "fp32")
-    assert cost["images_per_second"] == pytest.approx(12 / cost["seconds"])
-    assert cost["peak_memory_bytes"] > 2**27
-    assert not cost.keys() & json.loads(out.metrics.read_text()).keys()
+def test_time_and_machine_are_not_in_the_metrics(out: Files) -> None:
+    run = read_result(EvaluationRun, out.run, "evaluate again")
+    assert (run.device, run.precision) == ("cpu", "fp32")
+    assert run.images_per_second == pytest.approx(12 / run.seconds)
+    assert run.peak_memory_bytes > 2**27
+    assert set(run.model_dump()) & json.loads(out.metrics.read_text()).keys() == {"schema_version"}
 
 
 def test_twice_gives_the_same_bits(out: Files, model: Path, packs: Any, tmp_path: Path) -> None:
@@ -225,10 +226,20 @@ def test_a_split_of_less_than_four_images_and_an_absent_class(model: Path, packs
         assert file.height == 240
 
 
+def test_a_pack_without_a_labelled_pixel_is_refused(model: Path, packs: Any, tmp_path: Path) -> None:
+    about = Pack(packs.val).about | {"images": 1, "names": ["one"]}
+    np.save(tmp_path / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
+    np.save(tmp_path / "one.labels.npy", np.full((1, 48, 64), 255, np.uint8))
+    (tmp_path / "one.json").write_text(json.dumps(about))
+    message = refusal(command(model, tmp_path / "one.json", files(tmp_path / "out")))
+    assert message.startswith(f"error: {tmp_path / 'one.json'}: has no labelled pixel")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_pack_of_other_classes_is_refused(model: Path, cityscapes_root: Path, tmp_path: Path) -> None:
     pack(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
     message = refusal(command(model, tmp_path / "val.json", files(tmp_path / "out")))
-    assert message.startswith(f"error: {model} knows other classes than {tmp_path / 'val.json'}; evaluate it on")
+    assert message.startswith(f"error: {model} has other classes than {tmp_path / 'val.json'}; evaluate it on")
     assert not (tmp_path / "out").exists()
 
 

@@ -1,4 +1,4 @@
-"""A small results tree as the other stages leave it: three variants, two seeds, an absent class, a hostile name."""
+"""A small results tree like that of the other stages: three variants, two seeds, an absent class, a hostile name."""
 
 import json
 from collections.abc import Sequence
@@ -25,6 +25,13 @@ streets,unet,val,iou,person,1.3824,impossible: an IoU cannot exceed 1 (as printe
 streets,unet,val,loss,,0.9,not compared
 elsewhere,unet,test,miou,,0.99,another study's
 """
+HISTORY = """\
+epoch,lr,train_loss,val_loss,val_pixel_accuracy,val_miou,schema_version
+1,0.005,2.5,,,,1
+2,0.005,1.6,1.9,0.5,0.1,1
+3,0.005,1.2,,,,1
+4,0.005,1.0,1.4,0.6,0.2,1
+"""
 NOTES = {
     "streets": ["Its <i>stride</i> is our reading."],
     "unet": ["lr 1e-4 is ours"],
@@ -43,9 +50,9 @@ def write_picture(path: Path) -> None:
 
 
 def confusion(miou: float, classes: Sequence[str] = CLASSES) -> np.ndarray:
-    """One matrix an image (N, C, C) int64 with this mIoU in all: of every class 1000 right or wrong, `train` in none.
+    """One matrix per image (N, C, C) int64 with this mIoU in total: 1000 pixels per class, none of `train`.
 
-    What is not right is taken for the next class. Every second image is harder, and the others as much easier.
+    Wrong pixels are predicted as the next class. Every second image is harder, and the others as much easier.
     """
     there = [i for i, name in enumerate(classes) if name != "train"]
     matrices = np.zeros((IMAGES, len(classes), len(classes)), np.int64)
@@ -57,7 +64,7 @@ def confusion(miou: float, classes: Sequence[str] = CLASSES) -> np.ndarray:
 
 
 def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, loss: str = "cross_entropy") -> None:
-    """What training and evaluation leave of one seed. Every class has the mIoU, road 0.1 more, person 0.1 less."""
+    """Files of one seed. The IoU of each class is the mIoU, of road 0.1 more, of person 0.1 less."""
     seed = int(directory.name.removeprefix("seed"))
     iou = dict.fromkeys(classes, miou) | {"road": miou + 0.1, "person": miou - 0.1, "train": None}
     overall = {
@@ -67,6 +74,7 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
         "frequency_weighted_iou": miou + 0.2,
     }
     metrics = {
+        "schema_version": 1,
         "split": "val",
         "images": IMAGES,
         "names": [f"scene_{i:03}" for i in range(IMAGES)],
@@ -75,7 +83,12 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
         "iou": iou,
         "commonest": {"class": "road", "pixel_accuracy": 0.41, "miou": 0.0825},
     }
+    machine = {"cpu": "AMD EPYC 9R14", "cores": 2, "gpu": None, "system": "Linux 6.1"}
     training = {
+        "schema_version": 1,
+        "classes": list(classes),
+        "palette": [list(colour) for colour in PALETTE],
+        "weights": None,
         "parameters": 3_140_691,
         "trainable_parameters": 3_140_691,
         "epochs": 4,
@@ -85,27 +98,34 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
         "seconds": 60.0 + 10 * seed,
         "images_per_second": 40.0,
         "peak_memory_bytes": 1_200_000_000 + seed,
-        "machine": {"cpu": "AMD EPYC 9R14", "cores": 2, "gpu": None, "system": "Linux 6.1"},
+        "machine": machine,
         "versions": {"python": "3.12.3", "torch": "2.14.1", "seg": "0.1.0"},
         "commit": "0123456789abcdef",
         "code": "89abcdef01234567",
         "recipe": {"loss": loss, "lr": 0.005, "schedule": {"name": "constant", "every": None}, "seed": seed},
         "started": "2031-02-03T04:05:06+00:00",
     }
-    evaluation = {"images_per_second": 55.5, "peak_memory_bytes": 640_000_000, "seconds": 0.43}
-    history = "epoch,lr,train_loss,val_loss,val_pixel_accuracy,val_miou\n1,0.005,2.5,,,\n2,0.005,1.6,1.9,0.5,0.1\n"
-    history += "3,0.005,1.2,,,\n4,0.005,1.0,1.4,0.6,0.2\n"
+    evaluation = {
+        "schema_version": 1,
+        "device": "cpu",
+        "machine": machine,
+        "precision": "bf16",
+        "seconds": 0.43,
+        "images_per_second": 55.5,
+        "peak_memory_bytes": 640_000_000,
+    }
     write(directory / "metrics.json", metrics)
     np.save(directory / "confusion.npy", confusion(miou, classes))
-    write(directory / "training.json", training)
-    write(directory / "evaluation.json", evaluation | {"device": "cpu", "precision": "bf16"})
-    write(directory / "history.csv", history)
+    write(directory / "run.json", training)
+    write(directory / "evaluation.json", evaluation)
+    write(directory / "history.csv", HISTORY)
     write_picture(directory / "samples.png")
 
 
 def write_statistics(path: Path) -> None:
-    """Three of five classes' ids, two ids that are not scored, one without a pixel."""
+    """Five scored ids, one of them without a pixel, and two ids that are not scored."""
     content = {
+        "schema_version": 1,
         "dataset": "streets",
         "split": "train",
         "images": 10,

@@ -1,4 +1,4 @@
-"""The figures: what is drawn, the same bytes for the same input, names taken as they are."""
+"""Figures: what is drawn, the same bytes for the same input, names as plain text."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
-from results_tree import write, write_run
+from results_tree import HISTORY, write, write_run
 
 from seg.report import figures
 from seg.report.inputs import read_run, read_statistics
@@ -32,7 +32,7 @@ def test_bars_are_pixels_in_units_of_one_image(results, drawn):
     figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
     axes = drawn[0].axes[0]
     ends = {round(bar.get_y() + 0.36): bar.get_x() + bar.get_width() for bar in axes.patches}
-    # 20 x 50 = 1,000 pixels an image
+    # 20 x 50 = 1,000 pixels per image
     assert [ends[i] for i in (0, 1, 2, 3, 4, 6)] == pytest.approx([1.5, 0.5, 5.0, 2.5, 0.4, 0.1])
     assert [text.get_text() for text in axes.texts] == ["1.5", "0.5", "5", "2.5", "0.4", "none", "0.1"]
     assert axes.get_xscale() == "log"
@@ -40,7 +40,7 @@ def test_bars_are_pixels_in_units_of_one_image(results, drawn):
     assert colours[0] == colours[1] != colours[2] == colours[6]
 
 
-def test_class_figure_has_the_same_bytes_whatever_the_users_style(results, monkeypatch):
+def test_class_figure_has_the_same_bytes_with_any_matplotlib_style(results, monkeypatch):
     statistics = results / "statistics.json"
     outputs = [results / "classes.png", results / "again.png"]
     for output, style in zip(outputs, ({}, {"font.size": 30, "axes.facecolor": "red"}), strict=True):
@@ -52,7 +52,7 @@ def test_class_figure_has_the_same_bytes_whatever_the_users_style(results, monke
         assert picture.info.keys() <= {"dpi"}
 
 
-def test_curves_have_a_panel_a_variant_and_share_the_range_of_a_loss(results, drawn):
+def test_curves_have_one_panel_per_variant_and_share_the_range_of_a_loss(results, drawn):
     runs = {
         name: [read_run(results / "streets" / name / f"seed{seed}") for seed in (0, 1)]
         for name in ("baseline", "unet", "dice")
@@ -72,12 +72,15 @@ def test_curves_have_a_panel_a_variant_and_share_the_range_of_a_loss(results, dr
 
 def test_a_spike_makes_the_axis_logarithmic(results, drawn):
     directory = results / "streets/unet/seed0"
-    write(directory / "history.csv", "epoch,lr,train_loss,val_loss\n1,0.1,2.0,900\n2,0.1,1.5,2.0\n3,0.1,1.2,1.9\n")
+    write(
+        directory / "history.csv",
+        HISTORY.splitlines()[0] + "\n1,0.1,2.0,900,,,1\n2,0.1,1.5,2.0,,,1\n3,0.1,1.2,1.9,,,1\n",
+    )
     figures.draw_curves({"unet": [read_run(directory)]}, results / "curves.png")
     assert drawn[0].axes[0].get_yscale() == "log"
 
 
-def test_names_are_text_and_no_formula(results, drawn):
+def test_names_are_text_not_formulas(results, drawn):
     write_run(results / "costs/$x^{/seed0", 0.3)
     figures.draw_curves({"$x^{$": [read_run(results / "costs/$x^{/seed0")]}, results / "curves.png")
     assert drawn[0].axes[0].get_title(loc="left") == "$x^{$"

@@ -1,4 +1,4 @@
-"""The page as a reader gets it: self-contained, escaped, the same bytes, every part there."""
+"""The page: self-contained, escaped, complete, and the same bytes for the same input."""
 
 import base64
 import csv
@@ -8,6 +8,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from results_tree import HOSTILE, write, write_picture
 from test_table import make_table, near
@@ -20,7 +21,7 @@ VOID = {"meta", "link", "img", "br", "wbr"}
 
 
 class Outline(HTMLParser):
-    """Tags with their attributes, ids, links, and whether every element is closed in turn."""
+    """Tags with their attributes; each element must be closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -41,11 +42,11 @@ class Outline(HTMLParser):
 
 
 def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "demo") -> str:
-    """Run the stage as a rule does, on one study and one data set; the page's text."""
+    """Run the stage as a rule does, on one study and one dataset; the text of the page."""
     arguments = ["--preset", preset, "--title", "Five studies & more", "--study", f"streets={results / 'streets'}"]
     arguments += ["--statistics", f"streets={results / 'statistics.json'}"]
     arguments += ["--comparison", str(results / "comparison.csv"), "--page", str(results / "index.html")]
-    arguments += ["--metrics", str(results / "metrics.json")]
+    arguments += ["--metrics", str(results / "metrics.json"), "--history", str(results / "history.csv")]
     monkeypatch.setattr(sys, "argv", ["page", *arguments])
     page.main()
     return (results / "index.html").read_text()
@@ -62,7 +63,7 @@ def ready(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plain(text: str) -> str:
-    """Text between the tags, spaces run together."""
+    """Text between the tags with single spaces."""
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
 
@@ -71,7 +72,7 @@ def without_intervals(text: str) -> str:
 
 
 def row_of(text: str, section: str, head: str) -> str:
-    """The line of the first table below `section` that starts with `head`."""
+    """The row of the first table below `section` that starts with `head`."""
     rows = re.findall(r"<tr.*?</tr>", text[text.index(f'id="{section}"') :], re.S)
     return next(row for row in rows if plain(row).startswith(head))
 
@@ -95,7 +96,7 @@ def test_every_link_of_the_page_has_its_target_and_ids_are_unique(ready, monkeyp
     assert len(ids) == len(set(ids))
     links = [link for link in outline.values("href") if link != "data:,"]
     assert {link.removeprefix("#") for link in links} <= set(ids)
-    assert {"#glance", "#study-1-table", "#study-1-classes", "#statistics", "#environment"} <= set(links)
+    assert {"#overview", "#study-1-table", "#study-1-classes", "#statistics", "#environment"} <= set(links)
 
 
 def test_whatever_comes_from_data_is_escaped(ready, monkeypatch):
@@ -112,7 +113,7 @@ def test_the_same_input_gives_the_same_bytes(ready, monkeypatch):
     assert (make_page(ready, monkeypatch), (ready / "comparison.csv").read_bytes()) == first
 
 
-def test_ours_stands_beside_published_with_marks_and_the_best_in_bold(ready, monkeypatch):
+def test_measured_and_published_scores_with_marks_and_the_best_in_bold(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
     baseline = row_of(text, "study-1-table", "baseline")
     assert "0.3200 ± 0.0283 0.2900–0.3500 0.2210" in plain(baseline)
@@ -123,21 +124,23 @@ def test_ours_stands_beside_published_with_marks_and_the_best_in_bold(ready, mon
     unet = row_of(text, "study-1-table", "unet")
     assert without_intervals(unet).startswith("unet 2 0.9100 ± 0.0141 – – 0.5100 ± 0.0141 0.5100 = 0.0000")
     assert unet.count(" best") == 4
-    assert plain(row_of(text, "study-1-table", "“road” everywhere")) == "“road” everywhere 0.4100 0.0825"
+    assert plain(row_of(text, "study-1-table", "all pixels “road”")) == "all pixels “road” 0.4100 0.0825"
 
 
-def test_what_the_data_cannot_tell_from_the_best_is_marked(results, monkeypatch):
+def test_scores_that_are_indistinguishable_from_the_best_are_marked(results, monkeypatch):
     near(results)
     make_table(results, monkeypatch)
     figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
     text = make_page(results, monkeypatch)
     assert " ≈ 0.5000 ± 0.0141" in plain(row_of(text, "study-1-table", "dice"))
     assert "≈" not in row_of(text, "study-1-table", "baseline") + row_of(text, "study-1-table", "unet")
-    assert "Streets 3 unet ≈ dice 0.5100" in plain(row_of(text, "glance", "Streets"))
-    assert "All pairs of variants 2 of 3 told apart" in plain(text)
+    assert "Streets 3 unet ≈ dice 0.5100" in plain(row_of(text, "overview", "Streets"))
+    assert "All pairs of variants 2 of 3 distinguishable" in plain(text)
     pairs = plain(text[text.index("All pairs of variants") :])
-    # From the best down: dice before baseline in the columns, and no line for the last.
-    assert re.search(r"mIoU above dice baseline unet ≈ 0\.0100 ± 0\.0\d{3} 0\.1900 ± 0\.0\d{3} dice 0\.1800 ±", pairs)
+    # From the best down: dice before baseline in the columns, and no row for the last.
+    assert re.search(
+        r"mIoU difference to dice baseline unet ≈ 0\.0100 ± 0\.0\d{3} 0\.1900 ± 0\.0\d{3} dice 0\.1800 ±", pairs
+    )
 
 
 def test_pairs_of_other_variants_are_refused(ready, monkeypatch):
@@ -146,14 +149,15 @@ def test_pairs_of_other_variants_are_refused(ready, monkeypatch):
     for damaged, message in (
         ("".join(whole.splitlines(keepends=True)[:-1]), "its pairs are not those of baseline, unet, dice"),
         (whole.replace("True", "perhaps"), "Input should be a valid boolean"),
-        ("study,variant\nstreets,unet\n", "lacks the columns other, difference, low, high"),
+        ("study,variant,schema_version\nstreets,unet,1\n", "lacks the columns other, difference, low, high"),
+        (whole.replace(",1\n", ",2\n"), "schema version 2, expected 1"),
     ):
         write(path, damaged)
         with pytest.raises(ValueError, match=rf"pairs\.csv: {message}.*; make the study's table again$"):
             make_page(ready, monkeypatch)
 
 
-def test_an_impossible_figure_is_marked_and_compared_with_nothing(ready, monkeypatch):
+def test_an_impossible_figure_is_marked_and_not_compared(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
     person = row_of(text, "study-1-table", "person")
     assert '1.3824<sup><a href="#study-1-note-1">1</a></sup>' in person.replace("\n", "")
@@ -163,7 +167,7 @@ def test_an_impossible_figure_is_marked_and_compared_with_nothing(ready, monkeyp
     assert plain(note[1]) == "published impossible: an IoU cannot exceed 1 (as printed)"
     note = re.search(r'<li id="study-1-note-2">(.*?)</li>', text, re.S)
     assert note
-    assert plain(note[1]) == "ours lr 1e-4 is ours"
+    assert plain(note[1]) == "variant lr 1e-4 is ours"
 
 
 def test_an_absent_class_is_called_absent(ready, monkeypatch):
@@ -174,20 +178,20 @@ def test_an_absent_class_is_called_absent(ready, monkeypatch):
     assert not re.search(r"\b(nan|NaN|None)\b", plain(text))
 
 
-def test_what_was_run_is_told(ready, monkeypatch):
+def test_runs_recipes_and_machines_are_shown(ready, monkeypatch):
     text = plain(make_page(ready, monkeypatch))
     assert "AMD EPYC 9R14, 2 cores" in text
     assert "python 3.12.3, seg 0.1.0, torch 2.14.1" in text
     assert "Commit 0123456789abcdef Versions" in text
     assert "unet 1 4 (4) cpu, bf16 1 min 10 s 40.0 1.20 GB 55.5 640 MB" in text
     assert "Seed 1: started 2031-02-03T04:05:06+00:00" in text
-    assert "Marked lines differ from baseline" in text
+    assert "Marked rows differ from baseline" in text
     assert "0 unlabeled 15.000 10 –" in text  # 1,500 of 10,000 pixels
 
 
-def test_only_the_papers_preset_compares_like_with_like(ready, monkeypatch):
-    assert "does not run on the data that the sources used" in make_page(ready, monkeypatch)
-    assert "does not run on the data" not in make_page(ready, monkeypatch, preset="paper")
+def test_only_the_preset_paper_uses_the_published_datasets(ready, monkeypatch):
+    assert "does not use the datasets of the sources" in make_page(ready, monkeypatch)
+    assert "does not use the datasets" not in make_page(ready, monkeypatch, preset="paper")
 
 
 def test_comparison_has_every_variant_and_the_columns_that_all_studies_share(ready, monkeypatch):
@@ -202,6 +206,18 @@ def test_comparison_has_every_variant_and_the_columns_that_all_studies_share(rea
     assert all(row[column] == whole[column] for row, whole in zip(rows, table, strict=True) for column in row)
 
 
+def test_history_has_one_row_per_epoch_of_all_runs(ready, monkeypatch):
+    make_page(ready, monkeypatch)
+    text = (ready / "history.csv").read_text()
+    columns = "study,variant,seed,epoch,lr,train_loss,val_loss,val_pixel_accuracy,val_miou,schema_version"
+    assert text.startswith(
+        f"{columns}\nstreets,baseline,0,1,0.005,2.5,,,,1\nstreets,baseline,0,2,0.005,1.6,1.9,0.5,0.1,1\n"
+    )
+    frame = pd.read_csv(ready / "history.csv")
+    assert len(frame) == 3 * 2 * 4  # variants, seeds, epochs
+    assert [*frame["variant"].unique(), *frame["seed"].unique()] == ["baseline", "unet", "dice", 0, 1]
+
+
 def test_metrics_are_what_dvc_compares(ready, monkeypatch):
     make_page(ready, monkeypatch)
     metrics = json.loads((ready / "metrics.json").read_text())
@@ -212,13 +228,13 @@ def test_metrics_are_what_dvc_compares(ready, monkeypatch):
     )
 
 
-def test_all_that_is_missing_or_damaged_is_said_and_nothing_is_written(ready, monkeypatch):
+def test_all_missing_or_damaged_files_are_reported_and_nothing_is_written(ready, monkeypatch):
     (ready / "streets/unet/seed0/samples.png").unlink()
     write(ready / "streets/curves.png", "no picture")
     with pytest.raises(ValueError, match=r"curves\.png: not a PNG file; run the stage") as caught:
         make_page(ready, monkeypatch)
     assert "unet/seed0/samples.png: missing" in str(caught.value)
-    write(ready / "streets/table.csv", "variant,seeds\nunet,0\n")
+    write(ready / "streets/table.csv", "variant,seeds,schema_version\nunet,0,1\n")
     with pytest.raises(ValueError, match=r"table\.csv: lacks the columns .*; make the study's table again$"):
         make_page(ready, monkeypatch)
     write_picture(ready / "streets/curves.png")
@@ -226,4 +242,4 @@ def test_all_that_is_missing_or_damaged_is_said_and_nothing_is_written(ready, mo
     with pytest.raises(ValueError, match=r"table\.csv: missing; make the study's table again$"):
         make_page(ready, monkeypatch)
     assert not list(ready.glob("*index.html*"))
-    assert not list(ready.glob("*comparison.csv*"))
+    assert not [*ready.glob("*comparison.csv*"), *ready.glob("*history.csv*"), *ready.glob("*metrics.json*")]

@@ -1,4 +1,4 @@
-"""The table stage: hand-worked means, published look-ups, absent classes, notes, and what is refused."""
+"""The table stage: hand-worked means, published figures, absent classes, notes, and refused input."""
 
 import csv
 import json
@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_tree import CLASSES, HOSTILE, MIOU, NOTES, confusion, write, write_run
+from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, confusion, write, write_run
 
 from seg.evaluation.bootstrap import bootstrap_intervals
 from seg.metrics.scores import class_iou, mean_iou
 from seg.report import table
-from seg.report.rows import best, csv_text, read_rows
-from seg.report.wording import duration, signed, size
+from seg.report.formatting import duration, signed, size
+from seg.report.rows import best, read_rows, read_table, table_text
 
 OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "curves": "curves.png"}
 
@@ -29,12 +30,12 @@ def make_table(
     seeds: str = "0 1",
     notes: str | None = None,
     classes: str = f"building,person,train,bicycle,{HOSTILE}",
-    score: str = "val",
+    eval_split: str = "val",
     variants: Sequence[str] = tuple(MIOU),
 ) -> Path:
-    """Run the stage as a rule does; the study's directory."""
+    """Run the stage as a rule does; the directory of the study."""
     study = results / "streets"
-    arguments = ["--study", "streets", "--title", "Streets", "--eval-split", score, "--classes", classes]
+    arguments = ["--study", "streets", "--title", "Streets", "--eval-split", eval_split, "--classes", classes]
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
     arguments += ["--variants", *(f"{name}={study / name}" for name in variants), "--seeds", *seeds.split()]
     for option, name in OUTPUTS.items():
@@ -42,6 +43,11 @@ def make_table(
     monkeypatch.setattr(sys, "argv", ["table", *arguments])
     table.main()
     return study
+
+
+def markdown_of(study: Path) -> str:
+    """`table.md` without the spaces that align its columns."""
+    return re.sub(" +", " ", (study / "table.md").read_text())
 
 
 def rows_of(study: Path) -> dict[str, dict[str, str]]:
@@ -75,12 +81,12 @@ def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
     assert float(row["iou[building]_low"]) == expected["iou"][0, CLASSES.index("building")]
     assert (row["iou[train]_low"], row["iou[bicycle]_low"]) == ("", "")
     ends = "–".join(f"{end:.4f}" for end in expected["miou"])
-    text = (study / "table.md").read_text()
+    text = markdown_of(study)
     assert f"| 0.3400 | {ends} | 0.2210 |" in text
-    assert "Ours are of seed 1 with 95% intervals from resampling the images;" in text
+    assert "Measured scores are of seed 1 with 95% intervals from resampling images;" in text
 
 
-def test_published_figures_stand_beside_ours(results, monkeypatch):
+def test_published_figures_are_beside_measured_scores(results, monkeypatch):
     rows = rows_of(make_table(results, monkeypatch))
     assert rows["baseline"]["miou_published"] == "0.221"
     assert rows["baseline"]["iou[building]_published"] == "0.5819"
@@ -89,10 +95,10 @@ def test_published_figures_stand_beside_ours(results, monkeypatch):
     assert rows["unet"]["iou[person]_published"] == "1.3824"
     assert rows["unet"]["published_notes"] == "iou[person]: impossible: an IoU cannot exceed 1 (as printed)"
     assert rows["dice"]["miou_published"] == rows["dice"]["published_split"] == ""
-    assert rows["dice"]["ours"] == "lr 0.005 is ours & <b>bold</b> | lr 1e-4 is ours"
+    assert rows["dice"]["variant_notes"] == "lr 0.005 is ours & <b>bold</b> | lr 1e-4 is ours"
 
 
-def test_an_absent_class_is_told_from_one_that_the_data_set_lacks(results, monkeypatch):
+def test_an_absent_class_differs_from_one_that_the_dataset_lacks(results, monkeypatch):
     study = make_table(results, monkeypatch)
     row = rows_of(study)["baseline"]
     assert row["iou[train]"] == row["iou[train]_published"] == "absent"
@@ -111,19 +117,19 @@ def test_a_class_absent_in_one_seed_is_the_mean_of_the_others(results, monkeypat
 
 
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
-    text = (make_table(results, monkeypatch) / "table.md").read_text()
+    text = markdown_of(make_table(results, monkeypatch))
     assert text.startswith("# Streets\n\nScored on 24 images of val.")
-    assert "resampling images and seeds, which so few seeds make too narrow; published" in text
+    assert "resampling images and seeds, which are too narrow with fewer than 10 seeds; published" in text
     assert "\n\n- Its \\<i\\>stride\\</i\\> is our reading.\n\n| Variant |" in text
     assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1
     text = re.sub(r", 0\.\d{4}–0\.\d{4} \|", " |", text)
     assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text
-    assert "| unet [2] | 0.9100 | ± 0.0141 | – |  | 0.5100 | ± 0.0141 | 0.5100 | = 0.0000 |" in text
+    assert "| unet [2] | 0.9100 | ± 0.0141 | – | | 0.5100 | ± 0.0141 | 0.5100 | = 0.0000 |" in text
     assert "| dice [3] [2] |" in text
     assert "| person | 0.2200 / – | 0.4100 / 1.3824 [1] | 0.1000 / – |" in text
     assert "| train | absent / absent | absent / – | absent / – |" in text
     assert "| \\<script\\>alert(1)\\</script\\> | 0.3200 / –" in text
-    assert "- [1] published: impossible: an IoU cannot exceed 1 (as printed)\n- [2] ours: lr 1e-4 is ours\n" in text
+    assert "- [1] published: impossible: an IoU cannot exceed 1 (as printed)\n- [2] variant: lr 1e-4 is ours\n" in text
 
 
 def test_the_same_input_gives_the_same_bytes(results, monkeypatch):
@@ -135,34 +141,70 @@ def test_the_same_input_gives_the_same_bytes(results, monkeypatch):
 
 @given(st.lists(st.floats(0, 1), min_size=1))
 def test_csv_keeps_every_bit(tmp_path_factory, values):
-    text = csv_text([{"variant": "a", "miou": value} for value in values])
+    text = table_text(pd.DataFrame([{"variant": "a", "miou": value} for value in values]))
     assert [float(line.split(",")[1]) for line in text.splitlines()[1:]] == values
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r"))))
+def test_cells_stay_text(tmp_path_factory, values):
+    cells = ["nan", "NA", "None", "1e3", "007", "0 1", "absent", "", *values]
+    path = tmp_path_factory.mktemp("tables") / "table.csv"
+    frame = pd.DataFrame({"variant": cells, "seeds": "0"})
+    path.write_bytes(table_text(frame).encode())
+    assert read_table(path, ["variant"], "")["variant"].tolist() == cells
+    assert read_table(path, ["variant"], "")["seeds"].tolist() == ["0"] * len(cells)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("variant,miou\na,0.5\n", "schema version none, expected 1"),
+        ("variant,schema_version\na,1\nb,2\n", "schema version 1, 2, expected 1"),
+        ("variant,schema_version\na,1\n", "lacks the columns miou"),
+        ("variant,miou,schema_version\n", "has no rows, or rows that are too long"),
+        ("variant,miou,schema_version\n,a,0.5,1\n", "has no rows, or rows that are too long"),
+        (
+            "variant,miou,schema_version\na,0.5,1\nb,0.5,1,1\n",
+            "not a CSV file in UTF-8 (Error tokenizing data. C error: ",
+        ),
+        ("", "not a CSV file in UTF-8 (No columns to parse from file)"),
+        ("variant,miou,schema_version\n\xff,0.5,1\n", "not a CSV file in UTF-8 ('utf-8' codec can't decode byte"),
+    ],
+)
+def test_damaged_tables_and_other_versions_are_refused_in_one_line(tmp_path, text, message):
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match="; run it again") as caught:
+        read_table(path, ["variant", "miou"], "run it again")
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_table_reads_back_as_it_was_written(results, monkeypatch):
     path = make_table(results, monkeypatch) / "table.csv"
-    assert csv_text(read_rows(path)) == path.read_text()
+    assert table_text(pd.DataFrame(read_rows(path))) == path.read_text()
 
 
-def test_all_that_is_missing_or_damaged_is_said_at_once(results, monkeypatch):
+def test_all_missing_or_damaged_files_are_reported_at_once(results, monkeypatch):
     study = results / "streets"
     (study / "baseline/seed1/metrics.json").unlink()
-    write(study / "unet/seed0/training.json", '{"parameters": "many"}')
-    write(study / "dice/seed0/history.csv", "epoch,lr,train_loss,val_loss\n1,0.1,nan,\n")
+    path = study / "unet/seed0/run.json"
+    write(path, json.loads(path.read_text()) | {"parameters": "many"})
+    write(study / "dice/seed0/history.csv", HISTORY.splitlines()[0] + "\n1,0.1,nan,,,,1\n")
     write(study / "dice/seed1/evaluation.json", "{")
     with pytest.raises(ValueError, match="missing") as caught:
         make_table(results, monkeypatch)
     lines = str(caught.value).splitlines()
     assert len(lines) == 4
     assert lines[0].endswith("baseline/seed1/metrics.json: missing; evaluate this seed again")
-    assert "unet/seed0/training.json: parameters: " in lines[1]
+    assert "unet/seed0/run.json: parameters: " in lines[1]
     assert lines[1].endswith("; train this seed again")
-    assert "dice/seed0/history.csv: epoch 1 has a loss that is not finite" in lines[2]
-    assert "dice/seed1/evaluation.json: Invalid JSON" in lines[3]
+    assert "dice/seed0/history.csv: epoch 1 has a value that is not finite" in lines[2]
+    assert "dice/seed1/evaluation.json: not a JSON file" in lines[3]
     assert not (study / "table.csv").exists()
 
 
-def test_confusion_matrices_that_cannot_be_used_are_named(results, monkeypatch):
+def test_damaged_confusion_matrices_are_reported(results, monkeypatch):
     study = results / "streets"
     (study / "baseline/seed0/confusion.npy").unlink()
     np.save(study / "baseline/seed1/confusion.npy", confusion(0.3)[1:])
@@ -186,12 +228,12 @@ def pairs_of(study: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def near(results: Path) -> None:
-    """`dice` as good as `unet` but for the seeds: 0.52 and 0.50 against 0.49 and 0.51."""
+    """`dice` as good as `unet` except for the seeds: 0.49 and 0.51 against 0.52 and 0.50."""
     for seed, miou in enumerate((0.49, 0.51)):
         write_run(results / "streets" / "dice" / f"seed{seed}", miou, loss="dice")
 
 
-def test_every_pair_has_its_difference_and_whether_it_can_be_told_from_none(results, monkeypatch):
+def test_each_pair_has_its_difference_and_whether_it_is_distinguishable(results, monkeypatch):
     near(results)
     study = make_table(results, monkeypatch)
     pairs = pairs_of(study)
@@ -202,28 +244,31 @@ def test_every_pair_has_its_difference_and_whether_it_can_be_told_from_none(resu
         low, high, joint_low, joint_high = (float(pair[end]) for end in ("low", "high", "joint_low", "joint_high"))
         assert min(low, joint_low) < float(pair["difference"]) < max(high, joint_high)
         assert joint_high - joint_low > high - low - 1e-12
-    # 0.03, 0.01 or -0.01 by the seeds drawn; what the images do is common to both
+    # 0.03, 0.01 or -0.01 by the drawn seeds; the effect of the images is common to both
     assert float(pairs["unet", "dice"]["low"]) == pytest.approx(-0.01, abs=0.001)
     assert float(pairs["unet", "dice"]["high"]) == pytest.approx(0.03, abs=0.001)
 
 
-def test_the_table_marks_what_the_data_cannot_tell_from_the_best(results, monkeypatch):
+def test_the_table_marks_scores_indistinguishable_from_the_best(results, monkeypatch):
     near(results)
     study = make_table(results, monkeypatch)
     standing = {name: row["against_best"] for name, row in rows_of(study).items()}
     assert standing == {"baseline": "behind", "unet": "best", "dice": "indistinct"}
-    text = (study / "table.md").read_text()
+    text = markdown_of(study)
     assert "| ≈ 0.5000 | ± 0.0141" in text
     assert text.count("≈") == 2
-    assert "from resampling the images and seeds of both alike, wide enough for all 3 pairs at once." in text
+    assert (
+        "from resampling the same images and seeds for both, wide enough to hold for all 3 pairs at once, contains 0."
+        in text
+    )
     one_seed = (
         make_table(results, monkeypatch, seeds="0", notes="{}", variants=["unet", "dice"]) / "table.md"
     ).read_text()
-    assert "from resampling the images of both alike." in one_seed
+    assert "from resampling the same images for both, contains 0." in one_seed
     assert one_seed.count("≈") == 1  # by its images dice is behind, with 0.49 against 0.52
 
 
-def test_one_variant_is_compared_with_nothing(results, monkeypatch):
+def test_a_single_variant_is_not_compared(results, monkeypatch):
     study = make_table(results, monkeypatch, variants=["unet"], notes="{}")
     assert (study / "pairs.csv").read_text().startswith("study,variant,other,difference,")
     assert pairs_of(study) == {}
@@ -248,9 +293,9 @@ def test_variants_scored_on_other_images_are_not_paired(results, monkeypatch):
     with pytest.raises(ValueError, match="evaluate it again") as caught:
         make_table(results, monkeypatch)
     first = results / "streets/baseline/seed0/metrics.json"
-    assert str(caught.value) == f"{path}: not the images of {first}: another and 1 more in one alone; evaluate it again"
+    assert str(caught.value) == f"{path}: not the images of {first}: another and 1 more in only one; evaluate it again"
     write(path, metrics | {"names": metrics["names"][:-1]})
-    with pytest.raises(ValueError, match="'names' and 'images' differ in number, or a name comes twice"):
+    with pytest.raises(ValueError, match="'names' and 'images' differ in number, or a name is repeated"):
         make_table(results, monkeypatch)
 
 
@@ -261,9 +306,9 @@ def test_nan_in_metrics_is_refused(results, monkeypatch):
         make_table(results, monkeypatch)
 
 
-def test_variants_scored_on_something_else_are_refused(results, monkeypatch):
-    with pytest.raises(ValueError, match="scored on 24 images of 'val' with 5 classes, not on 24 of 'test'"):
-        make_table(results, monkeypatch, score="test")
+def test_variants_scored_on_another_split_or_other_classes_are_refused(results, monkeypatch):
+    with pytest.raises(ValueError, match="scored on 24 images of 'val' with 5 classes, expected 24 of 'test'"):
+        make_table(results, monkeypatch, eval_split="test")
     write_run(results / "streets/unet/seed1", 0.5, classes=(*CLASSES, "sky"))
     with pytest.raises(ValueError, match=r"unet/seed1/metrics\.json.*6 classes.*evaluate it again") as caught:
         make_table(results, monkeypatch)
@@ -278,7 +323,7 @@ def test_variants_scored_on_something_else_are_refused(results, monkeypatch):
         ("{", "expected a JSON object, name -> list of texts"),
     ],
 )
-def test_notes_that_fit_no_variant_are_refused(results, monkeypatch, notes, message):
+def test_notes_of_unknown_variants_are_refused(results, monkeypatch, notes, message):
     with pytest.raises(ValueError, match=message):
         make_table(results, monkeypatch, notes=notes)
 
@@ -288,19 +333,19 @@ def test_damaged_published_figures_are_refused_with_their_lines(results, monkeyp
     write(results / "published.csv", text + "streets,unet,val,miou,,0.6,\nstreets,dice,val,miou,,high,\n")
     with pytest.raises(ValueError, match=r"line 10: unet has a second figure for miou; remove one") as caught:
         make_table(results, monkeypatch)
-    assert "line 11: 'high' is no number" in str(caught.value)
+    assert "line 11: 'high' is not a number" in str(caught.value)
     write(results / "published.csv", "study,variant\nstreets,unet\n")
     with pytest.raises(ValueError, match=r"published\.csv: lacks the columns split, metric, class, value, note"):
         make_table(results, monkeypatch)
 
 
 def test_the_best_of_several_scores():
-    assert best([0.2, "absent", 0.3, None]) == 0.3
-    assert best([0.2, "absent"]) is None  # nothing to compare with
-    assert best([0.0, 0.0]) is None
+    assert best(["0.2", "absent", "0.3", ""]) == 0.3
+    assert best(["0.2", "absent"]) is None  # nothing to compare with
+    assert best(["0.0", "0.0"]) is None
 
 
-def test_wording():
+def test_formatting():
     assert [duration(value) for value in (12.34, 59.97, 245, 7620)] == [
         "12.3 s",
         "1 min 00 s",

@@ -63,7 +63,10 @@ def test_another_seed_trains_that_seed_and_compares_in_pairs(clone: Clone) -> No
     ]
     assert clone.scheduled() == sorted([*steps, "Tabulate cityscapes_fcn", "Report preset demo"])
     clone.snakemake()
-    assert "Ours are means over seeds 0, 1 with their standard deviation" in clone.result("table.md").read_text()
+    assert (
+        "Measured scores are means over seeds 0, 1 with their standard deviation"
+        in clone.result("table.md").read_text()
+    )
     _, row = clone.result("pairs.csv").read_text().splitlines()
     assert row.startswith("cityscapes_fcn,baseline,dice,")
     assert "All pairs of variants" in (clone.path / "results/demo/index.html").read_text()

@@ -1,0 +1,121 @@
+"""Formatting of scores, intervals, times, sizes and footnotes, the same in Markdown and on the page."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seg.report.rows import INDISTINCT, Row, number, split_notes
+
+NONE = "–"
+NEAR = "≈"
+_FEW_SEEDS = 10  # with fewer seeds, a 95% interval covers the true mean in less than 90%: seg.evaluation.bootstrap
+
+
+class Footnote(NamedTuple):
+    """A numbered note on a published figure (`kind` is "published") or on a variant ("variant")."""
+
+    number: int
+    text: str
+    kind: str
+
+
+class Footnotes(NamedTuple):
+    """Notes of a table and the numbers that mark its cells, by (variant, column); `variant` is a column too."""
+
+    notes: tuple[Footnote, ...]
+    marks: dict[tuple[str, str], tuple[int, ...]]
+
+
+def digits(cell: str) -> str:
+    """A score with four digits."""
+    value = number(cell)
+    return (cell or NONE) if value is None else f"{value:.4f}"
+
+
+def spread(row: Row, column: str) -> list[str]:
+    """Standard deviation over the seeds and 95% interval, as far as the row has them."""
+    std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
+    deviation = [] if std is None else [f"± {std:.4f}"]
+    return deviation if low is None or high is None else [*deviation, f"{low:.4f}–{high:.4f}"]
+
+
+def near_best(row: Row, column: str) -> str:
+    """Mark of an mIoU that is indistinguishable from the best one."""
+    return f"{NEAR} " if column == "miou" and row["against_best"] == INDISTINCT else ""
+
+
+def signed(value: float | None) -> str:
+    """A difference with four digits, its sign and ▲ (measured above published), ▼ (below) or = (equal)."""
+    if value is None:
+        return ""
+    magnitude = f"{abs(value):.4f}"
+    if not float(magnitude):
+        return f"= {magnitude}"
+    return f"▲ +{magnitude}" if value > 0 else f"▼ −{magnitude}"
+
+
+def count(value: float | str) -> str:
+    """A count with thousands separators."""
+    return f"{round(float(value)):,}"
+
+
+def duration(seconds: float | str) -> str:
+    """`12.3 s`, `4 min 05 s` or `2 h 07 min`."""
+    seconds = float(seconds)
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def size(value: float) -> str:
+    """Bytes in decimal MB or GB."""
+    return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.0f} MB"
+
+
+def footnotes(rows: Sequence[Row]) -> Footnotes:
+    """Number the notes of a table in the order of its rows; a repeated text keeps its number."""
+    numbers: dict[tuple[str, str], int] = {}
+    marks: dict[tuple[str, str], tuple[int, ...]] = {}
+    for row in rows:
+        published = (note.partition(": ") for note in split_notes(row["published_notes"]))
+        notes = [(column, text, "published") for column, _, text in published]
+        notes += [("variant", text, "variant") for text in split_notes(row["variant_notes"])]
+        for column, text, kind in notes:
+            place = row["variant"], column
+            mark = numbers.setdefault((text, kind), len(numbers) + 1)
+            marks[place] = (*marks.get(place, ()), mark)
+    return Footnotes(tuple(Footnote(mark, *key) for key, mark in numbers.items()), marks)
+
+
+def introduction(rows: Sequence[Row]) -> str:
+    """Images and seeds of the scores, and the split of the published figures."""
+    first = rows[0]
+    seeds = first["seeds"].split()
+    if len(seeds) > 1:
+        few = f", which are too narrow with fewer than {_FEW_SEEDS} seeds" if len(seeds) < _FEW_SEEDS else ""
+        measured = (
+            f"Measured scores are means over seeds {', '.join(seeds)} with their standard deviation and 95% intervals "
+            f"from resampling images and seeds{few}"
+        )
+    else:
+        measured = f"Measured scores are of seed {seeds[0]} with 95% intervals from resampling images"
+    splits = sorted({row["published_split"] for row in rows if row["published_split"]})
+    published = (
+        f"published figures are on the source's {', '.join(splits)} split" if splits else "no figure is published"
+    )
+    return f"Scored on {count(first['images'])} images of {first['split']}. {measured}; {published}."
+
+
+def near_best_caption(rows: Sequence[Row]) -> str:
+    """Meaning of the mark of an mIoU near the best one; empty for a single variant."""
+    pairs = len(rows) * (len(rows) - 1) // 2
+    if not pairs:
+        return ""
+    resampled = "images and seeds" if len(rows[0]["seeds"].split()) > 1 else "images"
+    joint = f", wide enough to hold for all {pairs} pairs at once" if pairs > 1 else ""
+    return (
+        f"{NEAR} marks an mIoU that is indistinguishable from the best one: the 95% interval of their difference, from "
+        f"resampling the same {resampled} for both{joint}, contains 0."
+    )
