@@ -54,7 +54,7 @@ def _references(content: Mapping[str, Any]) -> Iterator[tuple[str, Any, Mapping[
 
 
 def impossible_recipes(params: "Params") -> Iterator[str]:
-    """One line per value that is missing or null, and per recipe that its values together do not allow."""
+    """One line per value that is missing or null, and per combination of values that is invalid."""
     for study, row in params.studies.items():
         for variant in row.variants:
             path = f"studies.{study}.variants.{variant}"
@@ -67,7 +67,7 @@ def impossible_recipes(params: "Params") -> Iterator[str]:
                 yield f"{params.settings(study, variant)[key][1]}.{key}: got null; give a value or remove the line"
             for key in params.not_in_source(study, variant):
                 if key not in values:
-                    yield f"{path}.not_in_source: '{key}' is no value of a recipe; {nearest(key, values)}"
+                    yield f"{path}.not_in_source: '{key}' is not a value of a recipe; {nearest(key, values)}"
             if values.get("frozen") and values.get("weights") is None:
                 yield f"{path}.frozen: true without weights keeps a random backbone; set weights"
             if not missing and not null:

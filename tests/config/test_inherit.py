@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import jsonschema
 import pytest
 
 from seg.config.inherit import apply_inheritance
-from seg.config.params import Params, load_params
+from seg.config.params import Params, json_schema, load_params
 
 SETTINGS = {
     "weights": None, "frozen": False, "optimizer": "adam", "weight_decay": 0.0, "momentum": 0.9,
@@ -62,6 +63,14 @@ def test_mappings_are_merged_key_by_key_along_a_chain() -> None:
     assert (recipe.lr, recipe.batch, recipe.augmentation.flip, recipe.augmentation.vertical_flip) == (0.3, 8, 0.5, 0.25)
     assert recipe.augmentation.crop.model_dump() == CROP | {"p": 0.9, "area": {"low": 0.8, "high": 1.0}}
     assert params.recipe("p", "s", "a", 0).augmentation.crop.model_dump() == CROP
+
+
+def test_the_schema_accepts_a_mapping_in_part() -> None:
+    rows = {"a": {"augmentation": {"crop": CROP}}, "b": {"like": "a", "augmentation": {"crop": {"p": 0.9}}}}
+    validator = jsonschema.Draft202012Validator(json_schema())
+    validator.validate(content(**rows))
+    rows["b"]["augmentation"]["crop"] = {"q": 0.9}
+    assert not validator.is_valid(content(**rows))
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:

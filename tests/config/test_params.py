@@ -102,7 +102,7 @@ WRONG = [
         {"name": "cosine", "every": 3},
         f"{UNET}.schedule: schedule 'cosine' takes no value; got every",
     ),
-    (f"{UNET}.not_in_source", ["lrr"], f"{UNET}.not_in_source: 'lrr' is no value of a recipe; did you mean lr?"),
+    (f"{UNET}.not_in_source", ["lrr"], f"{UNET}.not_in_source: 'lrr' is not a value of a recipe; did you mean lr?"),
     (f"{UNET}.enabled", "no way", f"{UNET}.enabled: got 'no way'; input should be a valid boolean"),
     (DATASET, "cityscape", f"{DATASET}: 'cityscape' is unknown; did you mean cityscapes?"),
     (INSTEAD, "street", f"{INSTEAD}: 'street' is unknown; did you mean streets?"),

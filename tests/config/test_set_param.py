@@ -53,7 +53,7 @@ def edited(folder: Path, text: str, *overrides: str) -> dict[str, Any]:
 
 
 def outcome(params: Params, study: str, variant: str) -> dict[str, Any]:
-    """What a variant's row decides, under `paper`: there no preset or budget stands in for its values."""
+    """What a variant's row decides, under `paper`, which replaces none of its values."""
     packs = [params.pack("paper", study, variant, use) for use in get_args(Literal["train", "val", "eval"])]
     return {
         "training": (params.recipe("paper", study, variant, 0).json_line(), packs),
