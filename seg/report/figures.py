@@ -24,7 +24,7 @@ _TRAINING = "#2f6db3"
 _VALIDATION = "#c2553b"
 _UNSCORED = "#a9adb3"
 _INK = "#2b2f36"
-_COLUMNS = 3
+_PANEL_COLUMNS = 3
 _STYLE: dict[Any, Any] = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
@@ -51,7 +51,7 @@ def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
     Panels of the same loss function share the range of their axis: different losses are not comparable. The axis is
     logarithmic if the highest loss is more than ten times the median.
     """
-    columns = min(_COLUMNS, len(variants))
+    columns = min(_PANEL_COLUMNS, len(variants))
     rows = ceil(len(variants) / columns)
     with mpl.rc_context():
         figure = _figure(3.1 * columns + 0.3, 2.2 * rows + 0.5)
@@ -118,14 +118,7 @@ def draw_classes(statistics: Statistics, path: Path) -> None:
             ("not scored", _UNSCORED, [i for i in places if i not in scored]),
         ):
             if ids:
-                axes.barh(
-                    ids,
-                    [amounts[i] - lowest if amounts[i] else 0 for i in ids],
-                    0.72,
-                    lowest,
-                    color=colour,
-                    label=label,
-                )
+                axes.barh(ids, [max(amounts[i] - lowest, 0) for i in ids], 0.72, lowest, color=colour, label=label)
         for i, amount in enumerate(amounts):
             axes.text(max(amount, lowest) * 1.08, i, f"{amount:.3g}" if amount else "none", va="center", fontsize=7)
         axes.set_xscale("log")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seg.report.rows import INDISTINCT, Row, number, split_notes
+from seg.report.rows import INDISTINCT, Row, difference, number, split_notes
 
 NONE = "–"
 NEAR = "≈"
@@ -24,6 +24,28 @@ class Footnotes(NamedTuple):
     notes: tuple[Footnote, ...]
     marks: dict[tuple[str, str], tuple[int, ...]]
 
+    def of(self, row: Row, column: str) -> tuple[int, ...]:
+        """Numbers that mark a cell."""
+        return self.marks.get((row["variant"], column), ())
+
+
+class ScoreCell(NamedTuple):
+    """A formatted score with what is shown beside it."""
+
+    measured: str
+    spread: list[str]
+    published: str
+    marks: tuple[int, ...]
+    difference: str
+
+
+def score_cell(row: Row, column: str, notes: Footnotes) -> ScoreCell:
+    """A score of a variant beside the published figure."""
+    near = f"{NEAR} " if column == "miou" and row["against_best"] == INDISTINCT else ""
+    published = digits(row[f"{column}_published"])
+    change = signed(difference(row, column))
+    return ScoreCell(near + digits(row[column]), spread(row, column), published, notes.of(row, column), change)
+
 
 def digits(cell: str) -> str:
     """A score with four digits."""
@@ -36,11 +58,6 @@ def spread(row: Row, column: str) -> list[str]:
     std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
     deviation = [] if std is None else [f"± {std:.4f}"]
     return deviation if low is None or high is None else [*deviation, f"{low:.4f}–{high:.4f}"]
-
-
-def near_best(row: Row, column: str) -> str:
-    """Mark of an mIoU that is indistinguishable from the best one."""
-    return f"{NEAR} " if column == "miou" and row["against_best"] == INDISTINCT else ""
 
 
 def signed(value: float | None) -> str:
@@ -114,8 +131,8 @@ def near_best_caption(rows: Sequence[Row]) -> str:
     if not pairs:
         return ""
     resampled = "images and seeds" if len(rows[0]["seeds"].split()) > 1 else "images"
-    joint = f", wide enough to hold for all {pairs} pairs at once" if pairs > 1 else ""
+    joint = f" The interval is wide enough to hold for all {pairs} pairs at once." if pairs > 1 else ""
     return (
         f"{NEAR} marks an mIoU that is indistinguishable from the best one: the 95% interval of their difference, from "
-        f"resampling the same {resampled} for both{joint}, contains 0."
+        f"resampling the same {resampled} for both, contains 0.{joint}"
     )

@@ -3,7 +3,7 @@
 A missing or damaged file gives one line that names the file and how to make it again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -71,6 +71,12 @@ def read_run(directory: Path) -> Run:
         lambda: read_history(directory / "history.csv"),
     )
     return Run(directory, int(seed), *read_all(lambda read: read(), readers))
+
+
+def read_runs(variants: Mapping[str, Path], seeds: Sequence[int | str]) -> dict[str, list[Run]]:
+    """Runs of each variant, in the order of the seeds, from the directories of the variants."""
+    found = iter(read_all(read_run, [path / f"seed{seed}" for path in variants.values() for seed in seeds]))
+    return {variant: [next(found) for _ in seeds] for variant in variants}
 
 
 def read_statistics(path: Path) -> Statistics:

@@ -9,16 +9,13 @@ from seg.report.formatting import (
     NONE,
     Footnotes,
     count,
-    digits,
     duration,
     footnotes,
     introduction,
-    near_best,
     near_best_caption,
-    signed,
-    spread,
+    score_cell,
 )
-from seg.report.rows import METRIC_TITLES, Row, class_columns, difference, split_notes
+from seg.report.rows import METRIC_TITLES, Row, class_columns, split_notes
 
 _HEADLINE = ("pixel_accuracy", "miou")
 
@@ -47,22 +44,19 @@ def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
         heads += [METRIC_TITLES[column], "spread", "published", "difference"]
     lines = []
     for row in rows:
-        cells = [_escaped(row["variant"]) + _mark(notes, row, "variant")]
-        for column in _HEADLINE:
-            measured = near_best(row, column) + digits(row[column])
-            published = digits(row[f"{column}_published"]) + _mark(notes, row, column)
-            cells += [measured, ", ".join(spread(row, column)), published, signed(difference(row, column))]
+        cells = [_escaped(row["variant"]) + _marks(notes.of(row, "variant"))]
+        for cell in (score_cell(row, column, notes) for column in _HEADLINE):
+            cells += [cell.measured, ", ".join(cell.spread), cell.published + _marks(cell.marks), cell.difference]
         lines.append([*cells, count(row["parameters"]), duration(row["training_seconds"])])
     return _table_text([*heads, "Parameters", "Training"], lines)
 
 
 def _class_table(rows: Sequence[Row], classes: dict[str, str], notes: Footnotes) -> str:
     """One row per class, of which there may be 41, and one column per variant."""
-    lines = [
-        [_escaped(name)]
-        + [f"{digits(row[column])} / {digits(row[f'{column}_published'])}{_mark(notes, row, column)}" for row in rows]
-        for column, name in classes.items()
-    ]
+    lines = []
+    for column, name in classes.items():
+        cells = [score_cell(row, column, notes) for row in rows]
+        lines.append([_escaped(name), *(f"{cell.measured} / {cell.published}{_marks(cell.marks)}" for cell in cells)])
     return _table_text(["Class", *(_escaped(row["variant"]) for row in rows)], lines)
 
 
@@ -71,8 +65,8 @@ def _table_text(heads: list[str], lines: list[list[str]]) -> str:
     return pd.DataFrame(lines, columns=heads).to_markdown(index=False, disable_numparse=True, colalign=align)
 
 
-def _mark(notes: Footnotes, row: Row, column: str) -> str:
-    return "".join(f" [{mark}]" for mark in notes.marks.get((row["variant"], column), ()))
+def _marks(numbers: Sequence[int]) -> str:
+    return "".join(f" [{number}]" for number in numbers)
 
 
 def _escaped(text: str) -> str:

@@ -17,10 +17,10 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from seg.report.formatting import digits, duration, size
 from seg.report.inputs import named_paths, read_all
 from seg.report.rows import common_rows, overall_scores, table_text
-from seg.report.view import read_study, statistics_view, study_view
-from seg.report.view_runs import View, environments
+from seg.report.view import View, environments, read_study, statistics_view, study_view
 from seg.results import HistoryRow
 from seg.system.console import run_stage
 from seg.system.files import written_whole
@@ -38,6 +38,7 @@ def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequ
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"digits": digits, "duration": duration, "size": size}
     return environment.get_template("index.html.j2").render(
         title=title,
         preset=preset,

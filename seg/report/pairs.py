@@ -77,7 +77,7 @@ def read_pairs(path: Path, variants: Sequence[str]) -> list[PairDifference]:
 def pairs_view(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> dict[str, Any] | None:
     """One line per variant from the best to the last but one, one cell per worse variant; `None` without pairs."""
     ranked = [row["variant"] for row in sorted(rows, key=lambda row: -(number(row["miou"]) or 0))]
-    cells = {frozenset((pair.variant, pair.other)): _pair_cell(pair) for pair in pairs}
+    cells = {frozenset((pair.variant, pair.other)): pair for pair in pairs}
     lines = [
         {"variant": better, "cells": [cells[frozenset((better, worse))] for worse in ranked[i:]]}
         for i, better in enumerate(ranked[:-1], start=1)
@@ -86,13 +86,3 @@ def pairs_view(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> dict[str
         return None
     distinguishable = sum(pair.distinguishable for pair in pairs)
     return {"columns": ranked[1:], "lines": lines, "all": len(pairs), "distinguishable": distinguishable}
-
-
-def _pair_cell(pair: PairDifference) -> dict[str, Any]:
-    """The absolute difference and the half-width of its joint interval, which is symmetric."""
-    half_width = (pair.joint_high - pair.joint_low) / 2
-    return {
-        "difference": f"{abs(pair.difference):.4f}",
-        "half_width": f"± {half_width:.4f}",
-        "near": not pair.distinguishable,
-    }

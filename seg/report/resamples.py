@@ -31,7 +31,8 @@ def resample_variant(runs: Sequence[Run], names: Sequence[str]) -> Resamples:
     ends = {name: interval(values[name]) for name in METRICS}
     for name, class_ends in zip(runs[0].metrics.classes, interval(values["iou"]).T, strict=True):
         ends[f"iou[{name}]"] = class_ends
-    return Resamples({name: _bounds(each) for name, each in ends.items()}, values["miou"])
+    bounds = {name: None if np.isnan(each).any() else (float(each[0]), float(each[1])) for name, each in ends.items()}
+    return Resamples(bounds, values["miou"])
 
 
 def _read_confusion(run: Run) -> np.ndarray:
@@ -47,7 +48,3 @@ def _read_confusion(run: Run) -> np.ndarray:
     if found.shape != shape or found.dtype != np.int64:
         raise ValueError(f"{path}: got {found.dtype} {found.shape}, expected int64 {shape}; {EVALUATE_AGAIN}")
     return found
-
-
-def _bounds(ends: np.ndarray) -> Bounds | None:
-    return None if np.isnan(ends).any() else (float(ends[0]), float(ends[1]))

@@ -9,6 +9,7 @@ All cells are text, so that a table that is read and written again has the same 
 """
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -51,10 +52,10 @@ def difference(row: Row, column: str) -> float | None:
     return None if measured is None or published is None or not 0 <= published <= 1 else measured - published
 
 
-def best(cells: Iterable[str]) -> float | None:
-    """The highest of several scores; `None` if fewer than two can be compared or all are zero."""
+def best(cells: Iterable[str]) -> float:
+    """The highest of several scores; NaN, which equals none, if fewer than two can be compared or all are zero."""
     values = [value for value in map(number, cells) if value is not None]
-    return max(values) or None if len(values) > 1 else None
+    return max(values) or math.nan if len(values) > 1 else math.nan
 
 
 def class_columns(row: Row) -> dict[str, str]:
@@ -109,7 +110,7 @@ def read_table(path: Path, columns: Iterable[str], fix: str, version: int | None
 def read_rows(path: Path) -> list[Row]:
     """Rows of a `table.csv`. Raises ValueError if it is missing or damaged."""
     frame = read_table(path, ["variant", "seeds", "against_best", *METRIC_TITLES, *_COUNTS], REMAKE_TABLE)
-    if not (frame["variant"].all() and frame["seeds"].all()):
+    if (frame[["variant", "seeds"]] == "").any(axis=None):
         raise ValueError(f"{path}: a row lacks its variant or its seeds; {REMAKE_TABLE}")
     scores = [column for column in frame.columns if column.startswith((*METRIC_TITLES, "iou["))]
     try:

@@ -14,13 +14,13 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from seg.report.figures import draw_curves
-from seg.report.inputs import Run, named_paths, read_all, read_run
+from seg.report.inputs import Run, named_paths, read_all, read_runs
 from seg.report.markdown import markdown_text
 from seg.report.pairs import against_best, compare_variants, pairs_text
 from seg.report.published import Published, read_published
@@ -31,21 +31,14 @@ from seg.system.console import run_stage
 from seg.system.files import written_whole
 
 
-class Variant(NamedTuple):
-    """A row of the table: one variant with all its seeds."""
-
-    name: str
-    runs: tuple[Run, ...]
-
-
-def read_variants(directories: dict[str, Path], seeds: Sequence[int], split: str) -> list[Variant]:
+def read_variants(directories: Mapping[str, Path], seeds: Sequence[int], split: str) -> dict[str, list[Run]]:
     """Runs of all variants, evaluated on one split, the same images and the same classes.
 
     Raises:
         ValueError: files are missing or damaged, or variants were evaluated on different images or classes.
     """
-    places = [(name, directory / f"seed{seed}") for name, directory in directories.items() for seed in seeds]
-    runs = read_all(lambda place: read_run(place[1]), places)
+    variants = read_runs(directories, seeds)
+    runs = [run for each in variants.values() for run in each]
     first = runs[0].metrics
     expected = (split, first.images, first.classes)
     errors = [
@@ -58,8 +51,7 @@ def read_variants(directories: dict[str, Path], seeds: Sequence[int], split: str
     errors = errors or [error for run in runs if (error := _other_images(run, runs[0]))]
     if errors:
         raise ValueError("\n".join(errors))
-    each = len(seeds)
-    return [Variant(name, tuple(runs[i * each : (i + 1) * each])) for i, name in enumerate(directories)]
+    return variants
 
 
 def _other_images(run: Run, first: Run) -> str | None:
@@ -71,14 +63,15 @@ def _other_images(run: Run, first: Run) -> str | None:
 
 
 def build_row(
-    variant: Variant,
+    variant: str,
+    runs: Sequence[Run],
     intervals: Mapping[str, Bounds | None],
     classes: Sequence[str],
     published: Mapping[tuple[str, str], Published],
     notes: Sequence[str],
 ) -> Row:
     """Row of a variant, without the columns of the study."""
-    metrics = [run.metrics for run in variant.runs]
+    metrics = [run.metrics for run in runs]
     first = metrics[0]
     scores: dict[str, Any] = {}
     for name in METRIC_TITLES:
@@ -86,18 +79,14 @@ def build_row(
     for name in classes:  # no values if the dataset has no such class
         values = [each.iou[name] for each in metrics if name in each.iou]
         scores |= _scores(f"iou[{name}]", values, intervals.get(f"iou[{name}]"))
-    figures = {
-        column: figure for (owner, column), figure in published.items() if owner == variant.name and column in scores
-    }
+    figures = {column: figure for (owner, column), figure in published.items() if owner == variant and column in scores}
     for column, figure in figures.items():
         scores[f"{column}_published"] = ABSENT if figure.value is None else figure.value
     # An absent class has no note: its cell says the same.
-    remarks = [
-        f"{column}: {figure.note}" for column, figure in figures.items() if figure.note and figure.value is not None
-    ]
+    remarks = [f"{name}: {each.note}" for name, each in figures.items() if each.note and each.value is not None]
     row = {
-        "variant": variant.name,
-        "seeds": " ".join(str(run.seed) for run in variant.runs),
+        "variant": variant,
+        "seeds": " ".join(str(run.seed) for run in runs),
         "split": first.split,
         "images": first.images,
         "published_split": ", ".join(sorted({figure.split for figure in figures.values()})),
@@ -105,7 +94,7 @@ def build_row(
         "commonest_class": first.commonest.name,
         "commonest_pixel_accuracy": first.commonest.pixel_accuracy,
         "commonest_miou": first.commonest.miou,
-        **_resources(variant.runs),
+        **_resources(runs),
         "published_notes": NOTE_SEPARATOR.join(remarks),
         "variant_notes": NOTE_SEPARATOR.join(notes),
     }
@@ -167,23 +156,23 @@ def main() -> None:
     classes = [name.strip() for name in given.classes.split(",") if name.strip()]
     variants = read_variants(directories, given.seeds, given.eval_split)
     published = read_published(given.published, given.study)
-    names = variants[0].runs[0].metrics.names
-    resampled = read_all(lambda variant: resample_variant(variant.runs, names), variants)
-    scores = {each.name: fmean(run.metrics.miou for run in each.runs) for each in variants}
+    names = next(iter(variants.values()))[0].metrics.names
+    resampled = read_all(lambda runs: resample_variant(runs, names), variants.values())
+    scores = {variant: fmean(run.metrics.miou for run in runs) for variant, runs in variants.items()}
     pairs = compare_variants(given.study, scores, [each.miou for each in resampled])
     standing = against_best(scores, pairs)
     rows = [
         {"study": given.study, "title": given.title}
-        | build_row(each, resamples.intervals, classes, published, notes.get(each.name, ()))
-        | {"against_best": standing[each.name], "study_notes": NOTE_SEPARATOR.join(notes.get(given.study, ()))}
-        for each, resamples in zip(variants, resampled, strict=True)
+        | build_row(variant, runs, resamples.intervals, classes, published, notes.get(variant, ()))
+        | {"against_best": standing[variant], "study_notes": NOTE_SEPARATOR.join(notes.get(given.study, ()))}
+        for (variant, runs), resamples in zip(variants.items(), resampled, strict=True)
     ]
     outputs = given.csv, given.markdown, given.pairs, given.curves
     with written_whole(*outputs) as (table_part, markdown_part, pairs_part, curves_part):
         table_part.write_text(table_text(pd.DataFrame(rows)), encoding="utf-8")
         markdown_part.write_text(markdown_text(rows), encoding="utf-8")
         pairs_part.write_text(pairs_text(pairs), encoding="utf-8")
-        draw_curves({variant.name: variant.runs for variant in variants}, curves_part)
+        draw_curves(variants, curves_part)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Content of the page as plain values, which the template lays out."""
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from seg.report.formatting import (
     Footnotes,
@@ -11,37 +13,35 @@ from seg.report.formatting import (
     duration,
     footnotes,
     introduction,
-    near_best,
     near_best_caption,
-    signed,
-    spread,
+    score_cell,
 )
-from seg.report.inputs import Run, read_all, read_png, read_run, read_statistics
+from seg.report.inputs import Run, read_all, read_png, read_runs, read_statistics
 from seg.report.pairs import pairs_view, read_pairs
 from seg.report.rows import (
+    INDISTINCT,
     METRIC_TITLES,
     REMAKE_TABLE,
     Row,
     best,
     class_columns,
-    difference,
     mean_score,
     number,
     read_rows,
     split_notes,
 )
-from seg.report.view_runs import View, recipes, run_view
 from seg.results import Statistics
 
+View = dict[str, Any]
 _AGAINST_PUBLISHED = ("pixel_accuracy", "miou")
+_COMMONEST = ("class", "pixel_accuracy", "miou")
 
 
 def read_study(name: str, directory: Path) -> View:
     """Table, runs and pictures of a study. Raises ValueError for what is missing, one line per file."""
     rows = read_rows(directory / "table.csv")
-    places = [directory / row["variant"] / f"seed{seed}" for row in rows for seed in row["seeds"].split()]
-    found = iter(read_all(read_run, places))
-    runs = {row["variant"]: [next(found) for _ in row["seeds"].split()] for row in rows}
+    variants = {row["variant"]: directory / row["variant"] for row in rows}
+    runs = read_runs(variants, rows[0]["seeds"].split())
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
     pictures = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
@@ -71,16 +71,15 @@ def study_view(study: View, statistics: Sequence[View]) -> View:
     colours: dict[str, str] = next((each["colours"] for each in statistics if tuple(each["colours"]) == classes), {})
     return study | {
         "notes": notes.notes,
-        "overview": _overview(rows),
+        "overview": _overview(rows, notes),
         "overall": _overall_lines(rows, notes),
         "near_best_caption": near_best_caption(rows),
         "pairs": pairs_view(rows, study["pairs"]),
-        "commonest": list(dict.fromkeys(_commonest_line(row) for row in rows)),
+        "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
         "own_classes": _own_class_lines(rows, notes),
         "classes": _class_lines(runs, classes),
         "colours": colours,
-        "seeds": [run_view(variant, run) for variant, each in runs.items() for run in each],
-        "recipes": recipes(runs),
+        "recipes": _recipes(runs),
     }
 
 
@@ -89,6 +88,7 @@ def statistics_view(name: str, path: Path) -> View:
     statistics = read_statistics(path)
     train_ids = {i: train_id for train_id, i in enumerate(statistics.scored)}
     labelled = sum(statistics.id_pixels) or 1
+    by_id = zip(statistics.ids, statistics.id_pixels, statistics.id_images, strict=True)
     lines = [
         {
             "id": i,
@@ -98,9 +98,7 @@ def statistics_view(name: str, path: Path) -> View:
             "images": count(images),
             "weight": f"{statistics.weights[train_ids[i]]:.3f}" if i in train_ids else None,
         }
-        for i, (id_name, pixels, images) in enumerate(
-            zip(statistics.ids, statistics.id_pixels, statistics.id_images, strict=True)
-        )
+        for i, (id_name, pixels, images) in enumerate(by_id)
     ]
     side = f"{statistics.height} × {statistics.width}"
     return {
@@ -114,6 +112,25 @@ def statistics_view(name: str, path: Path) -> View:
     }
 
 
+def environments(studies: Sequence[View]) -> list[View]:
+    """Each combination of machine, versions and commit, with its runs."""
+    found: dict[str, View] = {}
+    for study in studies:
+        for variant, runs in study["runs"].items():
+            for run in runs:
+                training = run.training
+                facts = {
+                    "Processor": f"{training.machine.cpu}, {training.machine.cores} cores",
+                    "GPU": training.machine.gpu or "none",
+                    "System": training.machine.system,
+                    "Commit": training.commit or "none: not a git repository",
+                    "Versions": ", ".join(f"{name} {version}" for name, version in sorted(training.versions.items())),
+                }
+                environment = found.setdefault(json.dumps(facts), {"facts": facts, "runs": []})
+                environment["runs"].append(f"{study['name']}/{variant} seed {run.seed}")
+    return list(found.values())
+
+
 def _data_uri(path: Path) -> str:
     return "data:image/png;base64," + b64encode(read_png(path, "run the stage that makes it again")).decode()
 
@@ -122,16 +139,15 @@ def _colour(statistics: Statistics, train_id: int) -> str:
     return "rgb({}, {}, {})".format(*statistics.palette[train_id])
 
 
-def _overview(rows: Sequence[Row]) -> View:
+def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
     """Variants with the highest mIoU, measured and published."""
     measured = max(rows, key=lambda row: number(row["miou"]) or 0)
     published = max(rows, key=lambda row: number(row["miou_published"]) or 0)
     return {
         "variants": len(rows),
         "best": measured["variant"],
-        "near": [row["variant"] for row in rows if near_best(row, "miou")],
-        "miou": digits(measured["miou"]),
-        "spread": spread(measured, "miou"),
+        "near": [row["variant"] for row in rows if row["against_best"] == INDISTINCT],
+        "miou": score_cell(measured, "miou", notes),
         "published_best": published["variant"] if number(published["miou_published"]) is not None else None,
         "published": digits(published["miou_published"]),
     }
@@ -144,9 +160,9 @@ def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
     return [
         {
             "variant": row["variant"],
-            "marks": _marks(notes, row, "variant"),
-            "compared": [_score_cell(row, column, highest[column], notes) for column in _AGAINST_PUBLISHED],
-            "measured_only": [_score_cell(row, column, highest[column], notes) for column in measured_only],
+            "marks": notes.of(row, "variant"),
+            "compared": [_cell(row, column, highest[column], notes) for column in _AGAINST_PUBLISHED],
+            "measured_only": [_cell(row, column, highest[column], notes) for column in measured_only],
             "parameters": count(row["parameters"]),
             "training": duration(row["training_seconds"]),
         }
@@ -159,42 +175,50 @@ def _own_class_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
     lines = []
     for column, name in class_columns(rows[0]).items():
         highest = best(row[column] for row in rows)
-        lines.append({"name": name, "cells": [_score_cell(row, column, highest, notes) for row in rows]})
+        lines.append({"name": name, "cells": [_cell(row, column, highest, notes) for row in rows]})
     return lines
 
 
-def _score_cell(row: Row, column: str, highest: float | None, notes: Footnotes) -> View:
-    return {
-        "measured": near_best(row, column) + digits(row[column]),
-        "spread": spread(row, column),
-        "best": highest is not None and number(row[column]) == highest,
-        "published": digits(row[f"{column}_published"]),
-        "marks": _marks(notes, row, column),
-        "difference": signed(difference(row, column)),
-    }
-
-
-def _marks(notes: Footnotes, row: Row, column: str) -> tuple[int, ...]:
-    return notes.marks.get((row["variant"], column), ())
-
-
-def _commonest_line(row: Row) -> tuple[str, str, str]:
-    return row["commonest_class"], digits(row["commonest_pixel_accuracy"]), digits(row["commonest_miou"])
+def _cell(row: Row, column: str, highest: float, notes: Footnotes) -> View:
+    """A score beside the published figure, and whether it is the highest of its column."""
+    return {**score_cell(row, column, notes)._asdict(), "best": number(row[column]) == highest}
 
 
 def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[View]:
-    """One line per scored class of the dataset; `shade` is the IoU in percent, for the background."""
+    """One line per scored class of the dataset, one cell per variant: text, IoU in percent, whether it is the best."""
     lines = []
     for name in classes:
         scores = [mean_score([run.metrics.iou[name] for run in each]) for each in runs.values()]
         highest = best(scores)
-        cells = [
-            {
-                "text": digits(score),
-                "shade": round(100 * (number(score) or 0)),
-                "best": highest is not None and number(score) == highest,
-            }
-            for score in scores
-        ]
+        cells = [(digits(score), round(100 * (number(score) or 0)), number(score) == highest) for score in scores]
         lines.append({"name": name, "cells": cells})
     return lines
+
+
+def _recipes(runs: Mapping[str, Sequence[Run]]) -> list[View]:
+    """Recipe of each variant with dotted keys; values that differ from the first variant's are marked."""
+    settings = {variant: _dotted(each[0].training.recipe) for variant, each in runs.items()}
+    first = next(iter(settings.values()))
+    return [
+        {
+            "variant": variant,
+            "parameters": count(each[0].training.parameters),
+            "trainable": count(each[0].training.trainable_parameters),
+            "settings": [
+                (key, value, first.get(key) != value) for key, value in settings[variant].items() if key != "seed"
+            ],
+            "runs": [(run.seed, run.training.started, run.training.commit, run.training.code) for run in each],
+        }
+        for variant, each in runs.items()
+    ]
+
+
+def _dotted(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as one level: `schedule.name` -> `step`."""
+    settings: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            settings |= _dotted(value, f"{prefix}{key}.")
+        else:
+            settings[prefix + key] = value if isinstance(value, str) else json.dumps(value)
+    return settings
