@@ -52,9 +52,8 @@ def _kaiming(module: nn.Module) -> None:
 
 def _resnet34() -> nn.Sequential:
     """ResNet-34 up to its second stage, (N, 3, H, W) -> (N, 128, H/8, W/8), with its own initialisation."""
-    network = ResNet("resnet34")
-    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
-    return nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
+    layers = list(ResNet("resnet34").named_children())  # conv1, bn1, relu, maxpool, layer1, layer2, ...
+    return nn.Sequential(OrderedDict(layers[:6]))
 
 
 def build(classes: int, *, stem: Literal["erfnet", "resnet34"] = "erfnet") -> nn.Module:

@@ -1,7 +1,5 @@
 """What every network of `params.yaml` must do, whatever its study."""
 
-import subprocess
-import sys
 from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
@@ -169,12 +167,3 @@ def test_parameters_are_those_of_the_papers_table(study: str, variant: str) -> N
 
 def test_all_thirty_variants_are_there() -> None:
     assert len(VARIANTS) == 30
-
-
-def test_no_network_imports_torchvision_or_a_compiler() -> None:
-    """Either costs every stage seconds; and torchvision does not import beside a torch of another build."""
-    models = [recipe_of(*name).model for name in NETWORKS.values()]
-    code = "import sys\nfrom seg.models import build_model\n"
-    code += "".join(f"build_model({model.name!r}, 2, {dict(model.options)!r})\n" for model in models)
-    code += "print([name for name in ('torchvision', 'torch._dynamo') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

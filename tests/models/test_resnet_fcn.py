@@ -143,3 +143,16 @@ def test_decoder_is_xavier_and_the_backbone_is_left_alone() -> None:
 def test_unknown_backbone_is_refused() -> None:
     with pytest.raises(ValueError, match=r"option 'backbone' of model 'resnet_fcn'.*'resnet152'"):
         build_model("resnet_fcn", 21, {"backbone": "resnet156"})
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "message"),
+    [
+        ("resnet34", 16, "^backbone 'resnet34': got output stride 16, expected 32$"),
+        ("resnet50", 4, "^backbone 'resnet50': got output stride 4, expected 32 or 16 or 8$"),
+        ("resnet18", 32, "^backbone 'resnet18' is unknown; use one of resnet34, resnet50, resnet101, resnet152$"),
+    ],
+)
+def test_impossible_backbones_are_refused_in_one_line(name: str, stride: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ResNet(name, stride)
