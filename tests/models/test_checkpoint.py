@@ -108,13 +108,13 @@ def test_a_damaged_file_is_refused(saved: Path, damage: str) -> None:
 def test_a_foreign_file_is_refused(tmp_path: Path, metadata: dict[str, str] | None) -> None:
     path = tmp_path / "foreign.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata=metadata)
-    assert "none of ours" in refusal(path)
+    assert "not written by this version of seg" in refusal(path)
 
 
 def test_a_pickle_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     torch.save(network().state_dict(), path)
-    assert "none of ours" in refusal(path)
+    assert "not written by this version of seg" in refusal(path)
 
 
 def test_weights_that_no_longer_fit_are_refused(tmp_path: Path, tiny_recipe: Recipe) -> None:
