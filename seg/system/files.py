@@ -1,7 +1,6 @@
 """Files that are written whole or not at all, and what a file's content is known by."""
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 
 def sha256(path: Path) -> str:
@@ -55,37 +56,28 @@ def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
             part.unlink(missing_ok=True)
 
 
-def locked(path: Path, flags: int = os.O_RDONLY) -> int | None:
-    """Open a file or folder that no other process has locked, and lock it; None where one has.
-
-    The lock holds until the file is closed; however the process ends, the system closes it.
-    """
-    handle = os.open(path, flags, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:  # a network's file system that locks nothing
-        pass
-    return handle
-
-
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder, made where it is missing, for this process alone.
+def lock_directory(directory: Path) -> Iterator[None]:
+    """Hold a directory, created if missing, for this process alone.
+
+    The lock is the file `.lock` in the directory, so it also excludes other hosts on a network file system with locks.
+    It is deleted at the end, because DVC records the directory; a killed process leaves the file, but not the lock.
 
     Raises:
-        ValueError: another process holds it.
+        ValueError: another process holds the directory.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = locked(folder)
-    if handle is None:
-        raise ValueError(f"{folder}: another process writes here; wait for it or stop it, then run again")
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / ".lock"
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"{directory}: another process writes here; wait for it or stop it, then run again") from None
     try:
         yield
     finally:
-        os.close(handle)
+        path.unlink(missing_ok=True)  # while it is held: filelock refuses a deleted file
+        lock.release()
 
 
 def write_text(path: Path, text: str) -> None:

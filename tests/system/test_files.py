@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.system.files import canonical_json, read_json, sha256, write_json, write_text, written_whole
+from seg.system.files import canonical_json, lock_directory, read_json, sha256, write_json, write_text, written_whole
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def listing(folder: Path) -> dict[str, str]:
@@ -67,6 +67,60 @@ def test_what_a_killed_run_left_is_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == "old"
     write_text(path, "new")
     assert listing(tmp_path) == {"a": "new"}
+
+
+LOCK = """
+import sys, time
+from pathlib import Path
+from seg.system.files import lock_directory
+with lock_directory(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+# Counts how often two of several processes are inside at once.
+CROWD = """
+import os, sys, time
+from pathlib import Path
+from seg.system.files import lock_directory
+directory, inside = Path(sys.argv[1]), Path(sys.argv[2])
+entered = clashes = 0
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    try:
+        with lock_directory(directory):
+            entered += 1
+            try:
+                inside.touch(exist_ok=False)
+                time.sleep(0.0005)
+                inside.unlink()
+            except FileExistsError:
+                clashes += 1
+    except ValueError:
+        pass
+print(entered, clashes)
+"""
+
+
+def test_a_directory_is_held_by_one_process_and_given_back_when_it_is_killed(tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "run"
+    command = [sys.executable, "-c", LOCK, directory]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(ValueError, match=r"run: another process writes here; wait for it or stop it"):
+            lock_directory(directory).__enter__()
+        process.send_signal(signal.SIGKILL)
+    with lock_directory(directory):
+        assert [path.name for path in directory.iterdir()] == [".lock"]
+    assert not list(directory.iterdir())  # what DVC records
+
+
+def test_a_lock_whose_file_is_deleted_still_excludes_every_other_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CROWD, tmp_path / "run", tmp_path / "inside"]
+    crowd = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    counts = [tuple(map(int, process.communicate()[0].split())) for process in crowd]
+    assert sum(entered for entered, _ in counts) > 20
+    assert sum(clashes for _, clashes in counts) == 0
 
 
 def test_a_full_disk_is_named_and_keeps_the_old_file(small_disk: Path) -> None:

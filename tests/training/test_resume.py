@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from trainings import bits, command, fit, killed_at_random, outputs, varied
 
 from seg.config.recipe import Augmentation, EarlyStopping, Model, Recipe, Rotation, Schedule
-from seg.system.files import held
+from seg.system.files import lock_directory
 from seg.training import step
 from seg.training import train as training
 from seg.training.train import Outputs, train
@@ -208,7 +208,7 @@ def test_a_full_disk_during_a_save_keeps_the_states_before(
 
 
 def test_two_trainings_do_not_write_into_one_folder(small: Recipe, packs: Any, tmp_path: Path) -> None:
-    with held(tmp_path / "run"):
+    with lock_directory(tmp_path / "run"):
         done = command(tmp_path / "run", small, packs)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
