@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what a file's content is known by."""
+"""Files that are written whole or not at all, their digests, JSON, and locked directories."""
 
 import errno
 import hashlib
@@ -13,32 +13,31 @@ from filelock import FileLock, Timeout
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    """SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def full_disk_named(folder: Path) -> Iterator[None]:
-    """Says where there was no room, which the system does not."""
+def full_disk_named(directory: Path) -> Iterator[None]:
+    """Add the directory to the message of a full disk."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise OSError(f"{folder}: {error.strerror}; make room and run again") from None
+        raise OSError(f"{directory}: {error.strerror}; make room and run again") from None
 
 
 @contextmanager
 def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Temporary names beside `paths` to write to; renamed together when the block ends well, else deleted.
+    """Yield temporary paths beside `paths`; rename them if the block succeeds, delete them otherwise.
 
-    Each is flushed to the disk before the first rename, so that neither an exception, a full disk nor a lost
-    machine leaves half a file under a final name. The temporary names are fixed: what a killed run left is
-    overwritten by the next.
+    All are flushed to the disk before the first rename, so neither an exception, a full disk nor a power cut leaves a
+    partial file under a final name. The temporary names are fixed, so the next run overwrites those of a killed one.
 
     Raises:
-        OSError: as the disk says; when it is full, with the folder's name.
+        OSError: a file cannot be written; for a full disk, the message names the directory.
     """
     parts = tuple(path.with_name(f".{path.name}.part") for path in paths)
     for path in paths:
@@ -87,12 +86,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def canonical_json(content: Any) -> str:
-    """One line of JSON that is the same for the same content: sorted keys, no spaces, no NaN."""
+    """JSON in one line, the same for the same content: sorted keys, no spaces, NaN refused."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON, whole or not at all. NaN is refused: write `None` for what is absent."""
+    """Write `content` as indented JSON, whole or not at all. NaN is refused; write `None` for a missing value."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
