@@ -1,5 +1,6 @@
-"""Checkpoints: what is written is read, the same content has the same bytes, damage is told in a line."""
+"""Checkpoints: what is written is read, the same content has the same bytes, damage is reported in one line."""
 
+import json
 import os
 import resource
 import subprocess
@@ -15,6 +16,8 @@ from torch import nn
 from seg.config.recipe import Model, Recipe
 from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint, save_checkpoint
+from seg.results import SCHEMA_VERSION
+from seg.system.tensors import read_tensors, write_tensors
 
 ABOUT = {
     "classes": ["road", "car", "sky"],
@@ -61,7 +64,7 @@ def refusal(path: Path) -> str:
 def test_what_is_written_is_read(saved: Path, tiny_recipe: Recipe) -> None:
     model, recipe, about = load_checkpoint(saved)
     assert recipe == tiny_recipe
-    assert about == {**ABOUT, "recipe": tiny_recipe.model_dump(mode="json")}
+    assert about == {**ABOUT, "schema_version": SCHEMA_VERSION, "recipe": tiny_recipe.model_dump(mode="json")}
     assert not model.training
     expected = network().state_dict()
     assert model.state_dict().keys() == expected.keys()
@@ -88,7 +91,7 @@ def test_any_process_writes_the_same_bytes(saved: Path, tmp_path: Path, tiny_rec
     assert other.read_bytes() == saved.read_bytes()
 
 
-def test_others_may_read_it(saved: Path, tmp_path: Path) -> None:
+def test_its_mode_follows_the_umask(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     assert saved.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
@@ -134,12 +137,28 @@ def test_a_recipe_of_another_version_is_refused(tmp_path: Path, tiny_recipe: Rec
     assert "does not fit" in refusal(path)
 
 
+@pytest.mark.parametrize("version", [None, SCHEMA_VERSION + 1])
+def test_another_version_of_the_schema_is_refused(saved: Path, version: int | None) -> None:
+    state, about = read_tensors(saved)
+    write_tensors(saved, state, {key: value for key, value in about.items() if key != "schema_version"})
+    if version:
+        write_tensors(saved, state, {**about, "schema_version": version})
+    assert refusal(saved) == f"{saved}: schema version {version}, expected {SCHEMA_VERSION}; train again"
+
+
+def test_a_checkpoint_of_the_former_format_is_refused(saved: Path) -> None:
+    """It had the checksum in a metadata key of its own and no version."""
+    metadata = {"seg": json.dumps({**ABOUT, "recipe": {}}), "crc32": "00000000"}
+    save_file(network().state_dict(), saved, metadata=metadata)
+    assert "not written by this version of seg" in refusal(saved)
+
+
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"none\.safetensors"):
         load_checkpoint(tmp_path / "none.safetensors")
 
 
-def test_a_disk_that_takes_no_more_is_an_os_error(tmp_path: Path, tiny_recipe: Recipe) -> None:
+def test_a_file_that_cannot_grow_is_an_os_error(tmp_path: Path, tiny_recipe: Recipe) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))

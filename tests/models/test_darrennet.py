@@ -79,7 +79,7 @@ def test_backbone_is_resnet34_up_to_its_second_stage() -> None:
 
 def test_resnet34_stands_in_for_all_before_non_bottleneck_6() -> None:
     model = build("resnet34").eval()
-    rest = erfnet.Encoder((0, 0)).eval().layers[7:]
+    rest = erfnet.ERFNetEncoder((0, 0)).eval().layers[7:]
     rest.load_state_dict(dict(zip(rest.state_dict(), model.context.state_dict().values(), strict=True)))
     with torch.inference_mode():
         features = model.backbone(images(64, 64))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from references import assert_xavier
 from torch import Tensor, nn
 
-from seg.models.erfnet import DROPOUT, build
+from seg.models.erfnet import ERFNET_DROPOUT, build
 
 CLASSES = 20
 # Table I, encoder: width, dilation of the non-bottleneck (0: a downsampler), as `layers.0` to `layers.14`
@@ -138,7 +138,7 @@ def test_dropout_is_the_authors() -> None:
     model = build(CLASSES)
     assert [m.p for m in model.backbone.modules() if isinstance(m, nn.Dropout2d)] == [*5 * [0.03], *8 * [0.3]]
     assert [m.p for m in model.decoder.modules() if isinstance(m, nn.Dropout2d)] == 4 * [0]
-    assert DROPOUT == (0.03, 0.3)
+    assert ERFNET_DROPOUT == (0.03, 0.3)
 
 
 @pytest.mark.parametrize("size", [(32, 64), (33, 65)], ids=str)

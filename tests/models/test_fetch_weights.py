@@ -18,9 +18,9 @@ from torch import Tensor
 from torchvision.models import ResNet34_Weights, ResNet50_Weights, ResNet101_Weights, ResNet152_Weights, resnet34
 
 from seg.models import build_model
-from seg.models.fetch_weights import fetch_weights
+from seg.models.fetch_weights import convert_weights
 from seg.models.weights import load_backbone, read_weights
-from seg.models.weights_table import WEIGHTS, PublishedWeights, published
+from seg.models.weights_table import WEIGHTS, PublishedWeights, published_weights
 from seg.system.fetch import UndeliveredError
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_every_row_can_be_vouched_for() -> None:
 
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="did you mean 'resnet50_imagenet'"):
-        published("resnet50_imagenett")
+        published_weights("resnet50_imagenett")
 
 
 def test_torchvisions_weights_arrive_in_our_resnet_bit_by_bit(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_torchvisions_weights_arrive_in_our_resnet_bit_by_bit(tmp_path: Path) ->
     theirs = resnet34().state_dict()
     out = tmp_path / "out" / "resnet34.safetensors"
     row = lay(WEIGHTS["resnet34_imagenet"], tmp_path / "archives", theirs)
-    fetch_weights(row, tmp_path / "archives", out, HASTE)
+    convert_weights(row, tmp_path / "archives", out, HASTE)
     model = build_model("resnet_fcn", 5, {"backbone": "resnet34"})
     about = load_backbone(model, out)
     ours = model.get_submodule("backbone").state_dict()
@@ -128,7 +128,7 @@ def test_erfnets_published_form_fits_our_encoder(tmp_path: Path) -> None:
     }
     row = WEIGHTS["erfnet_imagenet"]
     row = lay(row, tmp_path, checkpoint, _use_new_zipfile_serialization=False)
-    fetch_weights(row, tmp_path, tmp_path / "e.safetensors", HASTE)
+    convert_weights(row, tmp_path, tmp_path / "e.safetensors", HASTE)
     model = build_model("erfnet", 20, {})
     load_backbone(model, tmp_path / "e.safetensors")
     ours = model.get_submodule("backbone").state_dict()
@@ -144,7 +144,7 @@ def test_what_does_not_lie_there_is_fetched_with_breaks_and_then_used_again(serv
     urls = (f"{server.url}/moved", f"{server.url}/good")
     row = replace(row, archive=replace(row.archive, urls=urls))
     for _ in range(2):
-        fetch_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
     assert [seen.status for seen in server.seen] == [404, 200, 206]
     state, about = read_weights(tmp_path / "w.safetensors")
     assert list(state) == ["conv1.weight"]
@@ -157,7 +157,7 @@ def test_a_wrong_digest_leaves_nothing(server: Server, tmp_path: Path) -> None:
     server.pages["/x"] = Page(body=b"something else")
     row = replace(row, archive=replace(row.archive, urls=(f"{server.url}/x",)))
     with pytest.raises(OSError, match=r"SHA-256 is [0-9a-f]{64}, expected 0676ba61"):
-        fetch_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
     assert list((tmp_path / "archives").iterdir()) == []
     assert not (tmp_path / "w.safetensors").exists()
 
@@ -167,9 +167,9 @@ def test_without_a_network_it_says_what_to_get_and_where_to_put_it(server: Serve
     urls = (f"{server.url}/{row.archive.name}",)
     row = replace(row, archive=replace(row.archive, urls=urls))
     with pytest.raises(UndeliveredError) as caught:
-        fetch_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
     assert urls[0] in str(caught.value)
-    assert f"lay it at {tmp_path / 'archives' / 'resnet50-0676ba61.pth'}" in str(caught.value)
+    assert f"copy it to {tmp_path / 'archives' / 'resnet50-0676ba61.pth'}" in str(caught.value)
 
 
 class Trap:
@@ -188,7 +188,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path, new: bool)
     content = {**small(), "trap": Trap(sign)}
     row = lay(WEIGHTS["resnet50_imagenet"], tmp_path, content, _use_new_zipfile_serialization=new)
     with pytest.raises(ValueError, match=r"resnet50-0676ba61\.pth: holds posix\.system, expected tensors") as caught:
-        fetch_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert "\n" not in str(caught.value)
     assert not sign.exists()
     assert not (tmp_path / "w.safetensors").exists()
@@ -203,8 +203,10 @@ def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, new: bool) -> None:
     cut = [whole[:length] for length in range(0, len(whole), max(len(whole) // 60, 1))]
     for content in (*cut, b"<html>no</html>", b"hello"):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"0676ba61\.pth: (truncated or no file of torch\.save|holds)") as caught:
-            fetch_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
+        with pytest.raises(
+            ValueError, match=r"0676ba61\.pth: (truncated or not a file of torch\.save|holds)"
+        ) as caught:
+            convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
         assert "\n" not in str(caught.value)
 
 
@@ -213,15 +215,15 @@ def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, new: bool) -> None:
     [
         ("resnet50_imagenet", [torch.ones(2)], "expected names and tensors; this is not"),
         ("resnet50_imagenet", {"epoch": 3, "model": small()}, "expected names and tensors; this is not"),
-        ("resnet50_imagenet", {"fc.weight": torch.ones(2)}, "no tensor of a backbone"),
+        ("resnet50_imagenet", {"fc.weight": torch.ones(2)}, "has no tensor of a backbone"),
         ("erfnet_imagenet", small(), "expected names and tensors under 'state_dict'"),
-        ("erfnet_imagenet", {"state_dict": small()}, r"no tensor module\.features\.encoder\.\* in it"),
+        ("erfnet_imagenet", {"state_dict": small()}, r"has no tensor module\.features\.encoder\.\*;"),
     ],
 )
 def test_tensors_that_are_not_the_published_ones_are_told(tmp_path: Path, name: str, content: Any, told: str) -> None:
     row = lay(WEIGHTS[name], tmp_path, content)
     with pytest.raises(ValueError, match=told):
-        fetch_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert not (tmp_path / "w.safetensors").exists()
 
 

@@ -92,5 +92,5 @@ def test_weights_are_xavier_uniform_and_biases_zero() -> None:
 
 @pytest.mark.parametrize("size", [(7, 64), (64, 4)], ids=str)
 def test_sides_that_cannot_be_halved_three_times_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*give sides >= 8"):
+    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*use sides >= 8"):
         build(CLASSES)(torch.zeros(1, 3, *size))

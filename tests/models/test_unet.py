@@ -142,5 +142,5 @@ def test_weights_are_xavier_uniform_and_biases_zero() -> None:
 
 @pytest.mark.parametrize("size", [(15, 64), (64, 8)], ids=str)
 def test_sides_that_cannot_be_halved_four_times_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*give sides >= 16"):
+    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*use sides >= 16"):
         build(19)(torch.zeros(1, 3, *size))
