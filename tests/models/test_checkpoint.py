@@ -50,7 +50,7 @@ def saved(tmp_path: Path, tiny_recipe: Recipe) -> Path:
 
 
 def refusal(path: Path) -> str:
-    """The message with which a file is refused: one line that begins with its name."""
+    """Message of the error for a file: one line that begins with its path."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the callers look at the message
         load_checkpoint(path)
     message = str(caught.value)
@@ -77,7 +77,7 @@ def test_the_network_predicts_as_before(tmp_path: Path, tiny_recipe: Recipe, opt
     model = build_model("fcn", 3, options).to(memory_format=torch.channels_last)
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        model.train()(images)  # batch norm's statistics belong to it
+        model.train()(images)  # changes the statistics of batch norm
         expected = model.eval()(images)
         save_checkpoint(tmp_path / "model.safetensors", model, recipe, ABOUT)
         assert torch.equal(load_checkpoint(tmp_path / "model.safetensors").model(images), expected)

@@ -1,4 +1,4 @@
-"""Published weights: the table, and the stage that fetches and converts them, against files in the published forms."""
+"""Published weights: the table, and the stage that downloads and converts them, with files in the published formats."""
 
 import hashlib
 import os
@@ -47,7 +47,7 @@ def small() -> dict[str, Tensor]:
 
 
 def erfnet_state() -> OrderedDict[str, Tensor]:
-    """Names and shapes of the published encoder, restated from its definition; values at random."""
+    """Names and shapes of the published encoder, from its definition; random values."""
 
     def norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
         return {f"{name}.{part}": (width,) for part in ("weight", "bias", "running_mean", "running_var")}
@@ -82,7 +82,7 @@ def test_the_table_agrees_with_torchvision() -> None:
         assert f"{weights.meta['_metrics']['ImageNet-1K']['acc@1']}%" in str(row.accuracy)
 
 
-def test_every_row_can_be_vouched_for() -> None:
+def test_every_row_has_digest_https_licence_and_citation() -> None:
     for row in WEIGHTS.values():
         assert re.fullmatch("[0-9a-f]{64}", str(row.archive.sha256))
         assert all(url.startswith("https://") for url in row.archive.urls)
@@ -91,12 +91,12 @@ def test_every_row_can_be_vouched_for() -> None:
         assert row.citation
 
 
-def test_an_unknown_name_is_told_with_the_nearest() -> None:
+def test_an_unknown_name_is_refused_with_the_most_similar_one() -> None:
     with pytest.raises(ValueError, match="did you mean 'resnet50_imagenet'"):
         published_weights("resnet50_imagenett")
 
 
-def test_torchvisions_weights_arrive_in_our_resnet_bit_by_bit(tmp_path: Path) -> None:
+def test_torchvisions_weights_are_converted_bit_by_bit(tmp_path: Path) -> None:
     torch.manual_seed(0)
     theirs = resnet34().state_dict()
     out = tmp_path / "out" / "resnet34.safetensors"
@@ -113,7 +113,7 @@ def test_torchvisions_weights_arrive_in_our_resnet_bit_by_bit(tmp_path: Path) ->
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_erfnets_published_form_fits_our_encoder(tmp_path: Path) -> None:
+def test_erfnets_published_format_fits_our_encoder(tmp_path: Path) -> None:
     """A checkpoint of 2017: old serialisation, trained under DataParallel, with classifier and optimiser."""
     given = erfnet_state()
     wrapped = {f"module.features.encoder.{name}": tensor for name, tensor in given.items()}
@@ -137,7 +137,7 @@ def test_erfnets_published_form_fits_our_encoder(tmp_path: Path) -> None:
         torch.testing.assert_close(ours[name], tensor, rtol=0, atol=0)
 
 
-def test_what_does_not_lie_there_is_fetched_with_breaks_and_then_used_again(server: Server, tmp_path: Path) -> None:
+def test_a_missing_file_is_downloaded_with_interruptions_and_then_reused(server: Server, tmp_path: Path) -> None:
     row = lay(WEIGHTS["resnet50_imagenet"], tmp_path / "there", small())
     body = (tmp_path / "there" / row.archive.name).read_bytes()
     server.pages["/good"] = Page(body=body, drops=[len(body) // 2])
@@ -162,7 +162,7 @@ def test_a_wrong_digest_leaves_nothing(server: Server, tmp_path: Path) -> None:
     assert not (tmp_path / "w.safetensors").exists()
 
 
-def test_without_a_network_it_says_what_to_get_and_where_to_put_it(server: Server, tmp_path: Path) -> None:
+def test_without_a_network_the_message_says_what_to_put_where(server: Server, tmp_path: Path) -> None:
     row = WEIGHTS["resnet50_imagenet"]
     urls = (f"{server.url}/{row.archive.name}",)
     row = replace(row, archive=replace(row.archive, urls=urls))
@@ -173,7 +173,7 @@ def test_without_a_network_it_says_what_to_get_and_where_to_put_it(server: Serve
 
 
 class Trap:
-    """Does as it likes where it is unpickled."""
+    """Runs a command when it is unpickled."""
 
     def __init__(self, sign: Path) -> None:
         self.sign = sign
@@ -195,7 +195,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path, new: bool)
 
 
 @pytest.mark.parametrize("new", [True, False])
-def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, new: bool) -> None:
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, new: bool) -> None:
     row = lay(WEIGHTS["resnet50_imagenet"], tmp_path, small(), _use_new_zipfile_serialization=new)
     path = tmp_path / row.archive.name
     whole = path.read_bytes()
@@ -211,7 +211,7 @@ def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, new: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("resnet50_imagenet", [torch.ones(2)], "expected names and tensors; this is not"),
         ("resnet50_imagenet", {"epoch": 3, "model": small()}, "expected names and tensors; this is not"),
@@ -220,9 +220,9 @@ def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, new: bool) -> None:
         ("erfnet_imagenet", {"state_dict": small()}, r"has no tensor module\.features\.encoder\.\*;"),
     ],
 )
-def test_tensors_that_are_not_the_published_ones_are_told(tmp_path: Path, name: str, content: Any, told: str) -> None:
+def test_tensors_of_another_file_are_refused(tmp_path: Path, name: str, content: Any, message: str) -> None:
     row = lay(WEIGHTS[name], tmp_path, content)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert not (tmp_path / "w.safetensors").exists()
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, also where the block fails, the disk is full or the process is killed."""
+"""Files are written whole or not at all: after an exception, a full disk or a killed process."""
 
 import errno
 import hashlib
@@ -27,7 +27,7 @@ def test_all_files_appear_together_at_the_end(tmp_path: Path) -> None:
         a.write_text("one")
         b.write_text("two")
         assert not (folder / "a.npy").exists()
-        assert a.parent == folder  # a rename is whole on one file system only
+        assert a.parent == folder  # a rename is atomic within one file system only
     assert listing(folder) == {"a.npy": "one", "b.json": "two"}
 
 
@@ -45,7 +45,7 @@ def test_an_exception_keeps_the_old_files_and_leaves_nothing_new(tmp_path: Path,
     assert listing(tmp_path) == {"a": "old"}
 
 
-def test_a_file_that_the_block_forgot_is_no_success(tmp_path: Path) -> None:
+def test_a_file_that_the_block_did_not_write_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     with pytest.raises(FileNotFoundError), written_whole(tmp_path / "a", tmp_path / "b") as (a, _):
         a.write_text("new")
@@ -132,7 +132,7 @@ def test_a_full_disk_is_named_and_keeps_the_old_file(small_disk: Path) -> None:
     assert listing(small_disk) == {"a.json": "old"}
 
 
-def test_other_errors_of_the_disk_pass_as_they_are(tmp_path: Path) -> None:
+def test_other_errors_of_the_disk_are_unchanged(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError) as caught:
         write_text(tmp_path / "folder", "text")
@@ -150,7 +150,7 @@ def test_json_comes_back_and_nan_is_refused(tmp_path: Path) -> None:
     assert read_json(path) == content
 
 
-def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"half": ')
     with pytest.raises(ValueError, match=r"not a JSON file .*; delete it and run again") as caught:
@@ -161,7 +161,7 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
         read_json(path)
 
 
-def test_a_digest_is_that_of_the_content(tmp_path: Path) -> None:
+def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1.
     assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

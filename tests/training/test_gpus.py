@@ -1,4 +1,4 @@
-"""A GPU of its own for every training, by locks of real processes; that there are four GPUs is feigned."""
+"""Locks give each training its own GPU: real processes, four simulated GPUs."""
 
 import os
 import re
@@ -20,8 +20,8 @@ from untried import untried
 from seg.config.recipe import Model, Recipe
 from seg.system import gpus
 
-# Four GPUs that compute as the CPU does.
-_FEIGNED = """
+# Simulates four GPUs with the CPU.
+_SIMULATED = """
 import torch
 from seg.system import gpus, machine
 from seg.system.console import say
@@ -31,7 +31,7 @@ def gpu(index):
     torch.cuda.is_available = lambda: False
     return torch.device("cpu")
 
-gpus.visible = lambda: [f"feigned-{index}" for index in range(4)]
+gpus.visible = lambda: [f"simulated-{index}" for index in range(4)]
 torch.cuda.is_available = lambda: True
 machine.gpu = gpu
 """
@@ -45,26 +45,26 @@ class Machine:
         self.processes: list[int] = []
 
     def start(self) -> int:
-        """The number of a new training."""
+        """Start a training; returns its number."""
         number = len(self.processes)
         given = [*arguments(self.folder / str(number), self.recipe, self.packs), "--device", "auto"]
         self.processes.append(self.forks.start(given, self.folder / f"{number}.log"))
         return number
 
-    def said(self, number: int, pattern: str) -> str:
-        """What a training says by this pattern, once it does."""
+    def wait_for(self, number: int, pattern: str) -> str:
+        """First group of the pattern, once the log of a training matches it."""
         log = self.folder / f"{number}.log"
         for _ in range(1200):
             if log.exists() and (found := re.search(pattern, log.read_text())):
                 return found[1]
             time.sleep(0.05)
-        raise AssertionError(f"{pattern!r} was never said: {log.read_text()}")
+        raise AssertionError(f"{pattern!r} never appeared: {log.read_text()}")
 
 
 @pytest.fixture
 def machine(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> Iterator[Machine]:
     recipe = varied(tiny_recipe, model=Model(name="u_lite"), epochs=10_000)
-    with Forks(_FEIGNED, {"TMPDIR": str(tmp_path)}) as forks:
+    with Forks(_SIMULATED, {"TMPDIR": str(tmp_path)}) as forks:
         machine = Machine(forks, tmp_path, recipe, packs)
         yield machine
         for process in machine.processes:
@@ -72,19 +72,19 @@ def machine(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> Iterator[Machine
 
 
 @pytest.mark.slow
-def test_four_trainings_hold_four_gpus_and_a_killed_ones_is_free_again(machine: Machine) -> None:
+def test_four_trainings_hold_four_gpus_and_a_killed_one_frees_its_gpu(machine: Machine) -> None:
     four = [machine.start() for _ in range(4)]
-    held = [machine.said(number, r"on GPU (\d)") for number in four]
+    held = [machine.wait_for(number, r"on GPU (\d)") for number in four]
     assert sorted(held) == ["0", "1", "2", "3"]
     for number in four:
-        machine.said(number, r"(epoch 1/10000) loss")
+        machine.wait_for(number, r"(epoch 1/10000) loss")
     fifth = machine.start()
-    machine.said(fifth, r"(waiting for 1 of 4 GPUs: other trainings use them)")
+    machine.wait_for(fifth, r"(waiting for 1 of 4 GPUs: other trainings use them)")
     os.kill(machine.processes[2], signal.SIGKILL)
-    assert machine.said(fifth, r"on GPU (\d)") == held[2]
+    assert machine.wait_for(fifth, r"on GPU (\d)") == held[2]
 
 
-def feign(monkeypatch: pytest.MonkeyPatch, directory: Path, *names: str) -> None:
+def simulate(monkeypatch: pytest.MonkeyPatch, directory: Path, *names: str) -> None:
     """Make this process see these GPUs and hold none."""
     monkeypatch.setattr(gpus, "visible", lambda: list(names))
     monkeypatch.setattr(gpus, "_HELD", {})
@@ -92,11 +92,11 @@ def feign(monkeypatch: pytest.MonkeyPatch, directory: Path, *names: str) -> None
 
 
 def test_a_gpu_is_known_by_its_name_however_it_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As under CUDA_VISIBLE_DEVICES, which renumbers them."""
-    feign(monkeypatch, tmp_path, "a", "b", "c")
+    """CUDA_VISIBLE_DEVICES renumbers GPUs."""
+    simulate(monkeypatch, tmp_path, "a", "b", "c")
     assert gpus.take(2) == [0, 1]
     first = gpus._HELD
-    feign(monkeypatch, tmp_path, "b", "c")
+    simulate(monkeypatch, tmp_path, "b", "c")
     assert gpus.take() == [1]
     for lock in [*first.values(), *gpus._HELD.values()]:
         lock.release()
@@ -104,7 +104,7 @@ def test_a_gpu_is_known_by_its_name_however_it_is_counted(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_other_users_may_lock_whatever_the_umask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, umask: int) -> None:
-    feign(monkeypatch, tmp_path, "a")
+    simulate(monkeypatch, tmp_path, "a")
     before = os.umask(umask)
     try:
         gpus.take()
@@ -117,7 +117,7 @@ def test_other_users_may_lock_whatever_the_umask(monkeypatch: pytest.MonkeyPatch
     gpus._HELD[0].release()
 
 
-# Takes the first of some GPUs as another user, says which, and keeps it until it is killed.
+# Takes one GPU as another user, prints its name, and holds it until it is killed.
 _AS_USER = """
 import os, sys, time
 import torch, filelock
@@ -166,7 +166,7 @@ def test_two_users_share_the_gpus() -> None:
 def test_a_lock_directory_that_is_not_shared_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
-    feign(monkeypatch, tmp_path, "a")
+    simulate(monkeypatch, tmp_path, "a")
     directory = tmp_path / "seg-gpu-locks"
     if kind == "link":
         (tmp_path / "elsewhere").mkdir()
@@ -183,7 +183,7 @@ def test_a_lock_directory_that_is_not_shared_is_refused(
 
 
 def test_a_gpu_that_is_held_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    feign(monkeypatch, tmp_path, "a", "b")
+    simulate(monkeypatch, tmp_path, "a", "b")
     assert gpus.take() == gpus.take() == [0]
     assert gpus.take(2) == [0, 1]
     for lock in gpus._HELD.values():
@@ -199,10 +199,10 @@ def test_a_process_that_cannot_have_all_keeps_none(monkeypatch: pytest.MonkeyPat
     def wait(_: float) -> None:
         raise Waited
 
-    feign(monkeypatch, tmp_path, "b")
+    simulate(monkeypatch, tmp_path, "b")
     gpus.take()
     other = gpus._HELD
-    feign(monkeypatch, tmp_path, "a", "b")
+    simulate(monkeypatch, tmp_path, "a", "b")
     monkeypatch.setattr(gpus.time, "sleep", wait)
     with pytest.raises(Waited):
         gpus.take(2)
@@ -213,7 +213,7 @@ def test_a_process_that_cannot_have_all_keeps_none(monkeypatch: pytest.MonkeyPat
 
 
 def test_more_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    feign(monkeypatch, tmp_path, "a")
+    simulate(monkeypatch, tmp_path, "a")
     message = "2 GPUs requested, this process may use 1; lower `gpus` or run elsewhere"
     with pytest.raises(ValueError, match=message):
         gpus.take(2)
