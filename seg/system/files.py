@@ -60,7 +60,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
     """Hold a directory, created if missing, for this process alone.
 
     The lock is the file `.lock` in the directory, so it also excludes other hosts on a network file system with locks.
-    It is deleted at the end, because DVC records the directory; a killed process leaves the file, but not the lock.
+    It is deleted at the end; a killed process leaves the file, which `.dvcignore` excludes, but gives the lock back.
 
     Raises:
         ValueError: another process holds the directory.
