@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors, and all that is needed to use them as metadata. No pickle is read or written."""
+"""Checkpoints: the weights of a network as safetensors, with everything needed to use them as metadata."""
 
 from pathlib import Path
 from textwrap import shorten
@@ -11,9 +11,11 @@ from seg.config.recipe import Recipe
 from seg.models import build_model
 from seg.system.tensors import read_tensors, write_tensors
 
+CHECKPOINT_VERSION = 1  # of the metadata; increases when older files would be misread
+
 
 class Checkpoint(NamedTuple):
-    """A trained network and what it was trained as."""
+    """A trained network, its recipe and its metadata."""
 
     model: nn.Module
     recipe: Recipe
@@ -24,29 +26,33 @@ def save_checkpoint(path: Path, model: nn.Module, recipe: Recipe, about: dict[st
     """Write weights and metadata; the same content gives the same bytes.
 
     Args:
-        path: file to write; `seg.system.files.written_whole` makes it whole.
-        model: its state is written.
-        recipe: that it was trained with.
+        path: file to write; use `seg.system.files.written_whole` to write it whole or not at all.
+        model: network whose state dict is written.
+        recipe: recipe that it was trained with.
         about: classes, palette, versions, precision, code digest; JSON values.
     """
-    write_tensors(path, model.state_dict(), {**about, "recipe": recipe.model_dump(mode="json")})
+    metadata = {**about, "schema_version": CHECKPOINT_VERSION, "recipe": recipe.model_dump(mode="json")}
+    write_tensors(path, model.state_dict(), metadata)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """The network of a checkpoint, in evaluation mode on the CPU.
+    """Load a checkpoint; the network is in evaluation mode, on the CPU and channels-last.
 
     Raises:
-        ValueError: the file is damaged, none of ours, or its network has changed since.
+        ValueError: the file is damaged, not a checkpoint of this version of seg, or does not fit the current code.
+        OSError: the file is missing or not readable.
     """
     try:
         state, about = read_tensors(path)
     except ValueError as error:
-        raise ValueError(f"{path}: checkpoint is {error}; delete its folder and train again") from None
+        raise ValueError(f"{path}: checkpoint is {error}; delete its directory and train again") from None
+    if (version := about.get("schema_version")) != CHECKPOINT_VERSION:
+        raise ValueError(f"{path}: schema version {version}, expected {CHECKPOINT_VERSION}; train again")
     try:
         recipe = Recipe.model_validate(about["recipe"])
         model = build_model(recipe.model.name, len(about["classes"]), recipe.model.options)
         model.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError) as error:
-        why = shorten(str(error), 200)  # torch has a line for every tensor, pydantic for every key
-        raise ValueError(f"{path}: does not fit the code as it is now; train again ({why})") from None
+        reason = shorten(str(error), 200)  # torch lists every tensor, pydantic every key
+        raise ValueError(f"{path}: does not fit the current code; train again ({reason})") from None
     return Checkpoint(model.eval().to(memory_format=torch.channels_last), recipe, about)

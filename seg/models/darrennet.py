@@ -1,14 +1,16 @@
-"""DarrenNet of the study voc2007_erfnet, Tables 1 to 4: (N, 3, H, W) -> (N, classes, H, W).
+"""DarrenNet of the study voc2007_erfnet, Tables 1 to 4: (N, 3, H, W) -> (N, C, H, W), any H and W.
 
 ERFNet's blocks with 5 + 8 + 2 + 2 non-bottlenecks, higher dropout and Kaiming initialisation. `backbone` is ERFNet's
-encoder, so that weights pretrained as ERFNet's fit, or ResNet-34 up to its second stage (128 channels at 1/8) in place
-of everything before non-bottleneck 6, under torchvision's names. Any H and W of at least 1 come out at their own size.
-With 21 classes 2,064,321 parameters, 3,119,237 with `stem="resnet34"`.
+encoder (pretrained weights of ERFNet fit), or ResNet-34 up to its second stage (128 channels at 1/8, torchvision's
+names) in place of everything before non-bottleneck 6. With 21 classes 2,064,321 parameters, or 3,119,237 with
+`stem="resnet34"`.
 
-Deviations: Table 1 prints stride 1 for the initial block and padding 0; ours halves and pads as ERFNet, without which
-the output would not have the size of the image. The order within the blocks, the residual connection, epsilon of batch
-norm and the dilations (2, 4, 8, 16, twice, from non-bottleneck 6 on) are ERFNet's, too; the tables do not give them,
-nor the dropout, which is ours. As in ERFNet the decoder has none.
+Deviations and readings:
+- Table 1 prints stride 1 and padding 0 for the initial block; ours halves and pads as ERFNet's, otherwise the
+  output would not have the size of the image.
+- The order within blocks, the residual connection, epsilon of batch norm and the dilations (2, 4, 8, 16, twice, from
+  non-bottleneck 6 on) are ERFNet's; the tables do not give them.
+- The dropout is ours, because the tables do not give it. As in ERFNet, the decoder has none.
 """
 
 from collections import OrderedDict
@@ -17,10 +19,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
-from seg.models.erfnet import ENCODER, Decoder, Encoder, non_bottlenecks
+from seg.models.erfnet import ENCODER, ERFNetDecoder, ERFNetEncoder, non_bottlenecks
 
-# Of non-bottlenecks 1 to 5 and 6 to 13
-DROPOUT = (0.1, 0.5)
+# In non-bottlenecks 1 to 5 and 6 to 13
+DARRENNET_DROPOUT = (0.1, 0.5)
 
 
 class DarrenNet(nn.Module):
@@ -28,13 +30,13 @@ class DarrenNet(nn.Module):
 
     def __init__(self, classes: int, stem: str) -> None:
         super().__init__()
-        self.backbone = Encoder(DROPOUT) if stem == "erfnet" else _resnet34()
+        self.backbone = ERFNetEncoder(DARRENNET_DROPOUT) if stem == "erfnet" else _resnet34()
         self.context = nn.Sequential()
-        self.decoder = Decoder(classes)
+        self.decoder = ERFNetDecoder(classes)
         if stem == "erfnet":
             self.backbone.apply(_kaiming)
         else:
-            self.context.extend(non_bottlenecks(*ENCODER[-1], DROPOUT[-1]))
+            self.context.extend(non_bottlenecks(*ENCODER[-1], DARRENNET_DROPOUT[-1]))
         self.context.apply(_kaiming)
         self.decoder.apply(_kaiming)
 
@@ -51,12 +53,11 @@ def _kaiming(module: nn.Module) -> None:
 
 
 def _resnet34() -> nn.Sequential:
-    """ResNet-34 up to its second stage, (N, 3, H, W) -> (N, 128, H/8, W/8), with its own initialisation."""
-    network = ResNet("resnet34")
-    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
-    return nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
+    """ResNet-34 up to its second stage: (N, 3, H, W) -> (N, 128, ceil(H / 8), ceil(W / 8))."""
+    layers = list(ResNet("resnet34").named_children())  # conv1, bn1, relu, maxpool, layer1, layer2, ...
+    return nn.Sequential(OrderedDict(layers[:6]))
 
 
 def build(classes: int, *, stem: Literal["erfnet", "resnet34"] = "erfnet") -> nn.Module:
-    """DarrenNet; `stem` is what the encoder begins with."""
+    """Build DarrenNet; `stem` is the beginning of its encoder."""
     return DarrenNet(classes, stem)

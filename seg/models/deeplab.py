@@ -1,15 +1,18 @@
-"""DeepLabv3+ (Chen et al. 2018) of the study cityscapes_deeplab: (N, 3, H, W) -> (N, classes, H, W), any H and W.
+"""DeepLabv3+ (Chen et al. 2018) of the study cityscapes_deeplab: (N, 3, H, W) -> (N, C, H, W), any H and W.
 
-ResNet at output stride 16 or 8, atrous spatial pyramid pooling (Table 1 of the study: 1x1, and 3x3 at rates 6, 12, 18,
-doubled at output stride 8; image pooling), a decoder that joins low-level features of stride 4. Batch norm and ReLU
-follow every convolution but the classifier. With 19 classes 59,343,795 parameters on ResNet-101 and 74,987,443 on
-ResNet-152, where the study prints "ResNet156".
+ResNet at output stride 16 or 8; atrous spatial pyramid pooling (Table 1 of the study: 1x1, 3x3 at rates 6, 12 and 18,
+doubled at output stride 8, and image pooling); a decoder with the low-level features of stride 4. Batch norm and ReLU
+follow each convolution but the classifier. With 19 classes 59,343,795 parameters on ResNet-101 and 74,987,443 on
+ResNet-152, which the study prints as "ResNet156".
 
-Deviations: features and logits are upsampled to the size they need, corners not aligned, where the study says "by 4".
-ResNet's last stage has rate 2, as the study says, no multi-grid; its first 3x3 convolution keeps rate 1, as in
-torchvision. Convolutions are plain, not separable. The study speaks of a dropout value without giving it; ours is 0.1
-behind the pyramid, as in the paper's own code. The batch norm of the image pooling sees one value a channel and image:
-in a batch of a single image it has no variance, and its running statistics stand in.
+Deviations and readings:
+- Features and logits are upsampled to the required size (`align_corners=False`), where the study says "by 4".
+- The last stage of the ResNet has rate 2, as in the study, without multi-grid; its first 3x3 convolution has rate 1, as
+  in torchvision.
+- Convolutions are plain, not depthwise separable.
+- The study mentions dropout without its value; ours is 0.1 after the pyramid, as in the paper's own code.
+- The batch norm of the image pooling sees one value per channel and image. A batch of one image has no variance, so its
+  running statistics are used.
 """
 
 from typing import Literal
@@ -21,10 +24,10 @@ from torch import Tensor, nn
 from seg.models.backbones import ResNet
 from seg.models.layers import PooledNorm, xavier
 
-RATES = (6, 12, 18)  # at output stride 16
-WIDTH = 256
-LOW_LEVEL = 48
-DROPOUT = 0.1
+ASPP_RATES = (6, 12, 18)  # at output stride 16
+ASPP_WIDTH = 256
+LOW_WIDTH = 48
+ASPP_DROPOUT = 0.1
 
 
 class DeepLab(nn.Module):
@@ -34,10 +37,10 @@ class DeepLab(nn.Module):
         super().__init__()
         self.backbone = ResNet(backbone, output_stride)
         channels = self.backbone.channels
-        self.pyramid = Pyramid(channels[-1], tuple(rate * 16 // output_stride for rate in RATES))
-        self.low_level = nn.Sequential(*_layer(channels[1], LOW_LEVEL, 1))
-        self.decoder = nn.Sequential(*_layer(LOW_LEVEL + WIDTH, WIDTH, 3), *_layer(WIDTH, WIDTH, 3))
-        self.classifier = nn.Conv2d(WIDTH, classes, 1)
+        self.pyramid = Pyramid(channels[-1], tuple(rate * 16 // output_stride for rate in ASPP_RATES))
+        self.low_level = nn.Sequential(*_layer(channels[1], LOW_WIDTH, 1))
+        self.decoder = nn.Sequential(*_layer(LOW_WIDTH + ASPP_WIDTH, ASPP_WIDTH, 3), *_layer(ASPP_WIDTH, ASPP_WIDTH, 3))
+        self.classifier = nn.Conv2d(ASPP_WIDTH, classes, 1)
         for part in (self.pyramid, self.low_level, self.decoder, self.classifier):
             xavier(part)
 
@@ -56,11 +59,11 @@ class Pyramid(nn.Module):
     def __init__(self, channels: int, rates: tuple[int, ...]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            nn.Sequential(*_layer(channels, WIDTH, 1 if rate == 1 else 3, rate)) for rate in (1, *rates)
+            nn.Sequential(*_layer(channels, ASPP_WIDTH, 1 if rate == 1 else 3, rate)) for rate in (1, *rates)
         )
-        convolution, _, relu = _layer(channels, WIDTH, 1)
-        self.pooling = nn.Sequential(nn.AdaptiveAvgPool2d(1), convolution, PooledNorm(WIDTH), relu)
-        self.project = nn.Sequential(*_layer((len(rates) + 2) * WIDTH, WIDTH, 1), nn.Dropout(DROPOUT))
+        convolution, _, relu = _layer(channels, ASPP_WIDTH, 1)
+        self.pooling = nn.Sequential(nn.AdaptiveAvgPool2d(1), convolution, PooledNorm(ASPP_WIDTH), relu)
+        self.project = nn.Sequential(*_layer((len(rates) + 2) * ASPP_WIDTH, ASPP_WIDTH, 1), nn.Dropout(ASPP_DROPOUT))
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = F.interpolate(self.pooling(x), x.shape[-2:])
@@ -78,5 +81,5 @@ def build(
     backbone: Literal["resnet50", "resnet101", "resnet152"] = "resnet101",
     output_stride: Literal[16, 8] = 16,
 ) -> nn.Module:
-    """DeepLabv3+ on a ResNet that strides to `output_stride`."""
+    """Build DeepLabv3+ on a ResNet with this output stride."""
     return DeepLab(classes, backbone, output_stride)

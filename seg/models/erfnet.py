@@ -1,13 +1,15 @@
-"""ERFNet (Romera et al., IEEE T-ITS 19(1), 2018, Table I): (N, 3, H, W) -> (N, classes, H, W).
+"""ERFNet (Romera et al., IEEE T-ITS 19(1), 2018, Table I): (N, 3, H, W) -> (N, C, H, W), any H and W.
 
-The encoder, `backbone`, ends at 1/8; its parameters have the names of the authors' ImageNet encoder
-(`erfnet_encoder_pretrained.pth.tar` of github.com/Eromera/erfnet_pytorch) behind the prefix `module.features.encoder.`,
-so that its weights fit. The blocks also build DarrenNet. 2,064,256 parameters with 20 classes (the paper: 2.06 M).
+The encoder, `backbone`, ends at 1/8. Its parameters have the names of the authors' ImageNet encoder
+(`erfnet_encoder_pretrained.pth.tar` of github.com/Eromera/erfnet_pytorch) without the prefix
+`module.features.encoder.`. DarrenNet uses the same blocks. 2,064,256 parameters with 20 classes (paper: 2.06 M).
 
-Any H and W of at least 1 come out at their own size: what halves rounds up, a transposed 3x3 convolution ends at the
-size of its twin's input, and the last one is cut to the image (the authors leave sides open that are no multiple of 8).
-Batch norm's epsilon of 1e-3, biases in front of it and dropout in the encoder alone are those of the authors' code.
-Deviation: Xavier-uniform weights, where that code has torch's default.
+Epsilon of batch norm (1e-3), biases before it and dropout in the encoder only are those of the authors' code.
+
+Deviations:
+- Downsampling rounds up, each transposed 3x3 convolution restores the size before its counterpart, and the last one is
+  cropped to the image. The authors' code does not handle sides that are not multiples of 8.
+- Weights are Xavier-uniform; the authors' code uses torch's default.
 """
 
 from itertools import pairwise
@@ -18,30 +20,30 @@ from torch import Tensor, nn
 
 from seg.models.layers import xavier
 
-# Width and dilations of the non-bottlenecks behind a downsampler or upsampler
+# Width, and dilations of the non-bottlenecks, after each downsampler or upsampler
 INITIAL = 16
 ENCODER = ((64, (1, 1, 1, 1, 1)), (128, (2, 4, 8, 16, 2, 4, 8, 16)))
 DECODER = ((64, (1, 1)), (16, (1, 1)))
 # In the two stages of the encoder
-DROPOUT = (0.03, 0.3)
+ERFNET_DROPOUT = (0.03, 0.3)
 _EPSILON = 1e-3
 
 
 class ERFNet(nn.Module):
-    """Encoder to 1/8 and decoder back, of non-bottlenecks whose 3x3 convolutions are factorised."""
+    """Encoder to 1/8 and decoder, built of non-bottlenecks with factorised 3x3 convolutions."""
 
     def __init__(self, classes: int, dropout: tuple[float, float]) -> None:
         super().__init__()
-        self.backbone = Encoder(dropout)
-        self.decoder = Decoder(classes)
+        self.backbone = ERFNetEncoder(dropout)
+        self.decoder = ERFNetDecoder(classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         return self.decoder(self.backbone(images), images.shape[-2], images.shape[-1])
 
 
-class Encoder(nn.Module):
-    """Layers 1 to 16 of Table I, (N, 3, H, W) -> (N, 128, H/8, W/8), under the names of the published weights."""
+class ERFNetEncoder(nn.Module):
+    """Layers 1 to 16 of Table I: (N, 3, H, W) -> (N, 128, ceil(H / 8), ceil(W / 8))."""
 
     def __init__(self, dropout: tuple[float, float]) -> None:
         super().__init__()
@@ -57,8 +59,8 @@ class Encoder(nn.Module):
         return self.layers(self.initial_block(images))
 
 
-class Decoder(nn.Module):
-    """Layers 17 to 23 of Table I: (N, 128, H/8, W/8) -> (N, classes, H, W), given an encoder that rounds up."""
+class ERFNetDecoder(nn.Module):
+    """Layers 17 to 23 of Table I: (N, 128, ceil(H / 8), ceil(W / 8)) -> (N, classes, H, W)."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class Decoder(nn.Module):
 
 
 class _Downsampler(nn.Module):
-    """3x3 convolution of stride 2 beside 2x2 max pooling, concatenated; batch norm, ReLU."""
+    """3x3 convolution of stride 2 concatenated with 2x2 max pooling; batch norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -84,7 +86,7 @@ class _Downsampler(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         convolved = self.conv(x)
         pooled = F.max_pool2d(x, 2, ceil_mode=True)
-        # The images are float32 under autocast: not cast, they would raise the whole block to it.
+        # Under autocast the images are float32, which would promote the whole block.
         both = torch.cat([convolved, pooled.to(convolved.dtype)], dim=1)
         return F.relu(self.bn(both), inplace=True)
 
@@ -102,7 +104,7 @@ class _Upsampler(nn.Module):
 
 
 class _NonBottleneck(nn.Module):
-    """Non-bottleneck-1D: 3x1 and 1x3 convolution, twice, the second pair dilated, around a residual connection."""
+    """Non-bottleneck-1D: two pairs of 3x1 and 1x3 convolutions, the second dilated, with a residual connection."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -124,12 +126,12 @@ class _NonBottleneck(nn.Module):
 
 
 def non_bottlenecks(width: int, dilations: tuple[int, ...], dropout: float = 0) -> list[nn.Module]:
-    """A non-bottleneck of `width` channels for each dilation."""
+    """One non-bottleneck of `width` channels per dilation."""
     return [_NonBottleneck(width, dilation, dropout) for dilation in dilations]
 
 
 def build(classes: int) -> nn.Module:
-    """ERFNet with the authors' dropout."""
-    model = ERFNet(classes, DROPOUT)
+    """Build ERFNet with the authors' dropout."""
+    model = ERFNet(classes, ERFNET_DROPOUT)
     xavier(model)
     return model

@@ -1,13 +1,15 @@
-"""FCN of the studies cityscapes_fcn (Table 1), voc2012_fcn and voc2007_erfnet: (N, 3, H, W) -> (N, classes, H, W).
+"""FCN of the studies cityscapes_fcn (Table 1), voc2012_fcn and voc2007_erfnet: (N, 3, H, W) -> (N, C, H, W).
 
-Five 3x3 convolutions of stride 2 halve the image to 1/32, five transposed ones lead back, a 1x1 convolution classifies.
-Any H and W of at least 1 come out at their own size: every transposed convolution ends at the size that its twin began
-with, so the output padding of the table (1) is that of even sides and 0 that of odd ones. 5,498,195 parameters with
-19 classes.
+Five 3x3 convolutions of stride 2 reduce the image to 1/32, five transposed ones enlarge it again, and a 1x1 convolution
+classifies. H and W are any sizes of at least 1: each transposed convolution restores the size before its counterpart in
+the encoder, so its output padding is 1 (as in the table) for even sides and 0 for odd ones.
+5,498,195 parameters with 19 classes.
 
-Deviations: cityscapes_fcn prints no stride; 2, as in the other two, is our reading. Table 2 of voc2012_fcn has the
-headings of stride and padding exchanged. A convolution has no bias where batch norm follows it at once, which takes it
-out again. The width of the adapted model's sixth convolution (512, as the fifth) is ours.
+Deviations and readings:
+- cityscapes_fcn prints no stride; 2 is that of the other two studies.
+- Table 2 of voc2012_fcn swaps the headings of stride and padding.
+- A convolution directly followed by batch norm has no bias, because batch norm cancels it.
+- The width of the adapted model's sixth convolution is not printed; ours is that of the fifth, 512.
 """
 
 from collections.abc import Sequence
@@ -20,10 +22,10 @@ from torch import Tensor, nn
 from seg.models.layers import xavier
 
 #        conv1 conv2 conv3 conv4 conv5 | deconv6 deconv7 deconv8 deconv9 deconv10
-WIDTHS = (32, 64, 128, 256, 512)
-SIXTH = 512
-# Behind the first convolution and behind the first transposed one: voc2012_fcn, Table 2.
-DROPOUT = (0.1, 0.15)
+FCN_WIDTHS = (32, 64, 128, 256, 512)
+SIXTH_WIDTH = 512
+# After the first convolution and after the first transposed one: voc2012_fcn, Table 2
+FCN_DROPOUT = (0.1, 0.15)
 
 
 class FCN(nn.Module):
@@ -33,14 +35,14 @@ class FCN(nn.Module):
         self, classes: int, widths: tuple[int, ...], activation: str, order: str, dropout: tuple[float, float]
     ) -> None:
         super().__init__()
-        outward = (3, *widths)
-        # The first transposed convolution keeps the width (512 -> 512), the others go back down: 256, 128, 64, 32.
-        back = (widths[-1], *reversed(widths))
+        down = (3, *widths)
+        # The first transposed convolution keeps the width (512 -> 512), the others reduce it: 256, 128, 64, 32.
+        up = (widths[-1], *reversed(widths))
         self.encoder = nn.ModuleList(
-            Block(nn.Conv2d, *ends, activation, order, 0.0 if i else dropout[0])
-            for i, ends in enumerate(pairwise(outward))
+            FCNBlock(nn.Conv2d, *ends, activation, order, 0.0 if i else dropout[0])
+            for i, ends in enumerate(pairwise(down))
         )
-        self.decoder = Decoder(back, activation, order, dropout[1])
+        self.decoder = FCNDecoder(up, activation, order, dropout[1])
         self.classifier = nn.Conv2d(widths[0], classes, 1)
         xavier(self)
 
@@ -54,26 +56,28 @@ class FCN(nn.Module):
         return self.classifier(self.decoder(x, sizes))
 
 
-class Decoder(nn.ModuleList):
-    """Transposed convolutions of stride 2 from width to width; dropout behind the first."""
+class FCNDecoder(nn.ModuleList):
+    """Transposed convolutions of stride 2 between consecutive widths; dropout after the first."""
 
     def __init__(self, widths: tuple[int, ...], activation: str = "relu", order: str = "bn_relu", dropout: float = 0.0):
         super().__init__(
-            Block(nn.ConvTranspose2d, *ends, activation, order, 0.0 if i else dropout)
+            FCNBlock(nn.ConvTranspose2d, *ends, activation, order, 0.0 if i else dropout)
             for i, ends in enumerate(pairwise(widths))
         )
 
     def forward(self, x: Tensor, sizes: Sequence[torch.Size]) -> Tensor:
-        """Features of the first of `sizes` (H, W).
+        """Features (N, widths[-1], H, W) of size `sizes[0]`.
 
-        Each size is half the one before, rounded up; that of `x` is half the last.
+        Args:
+            x: features (N, widths[0], h, w) of half the last size, rounded up.
+            sizes: (H, W) before each convolution of the encoder, each half the one before, rounded up.
         """
         for block, size in zip(self, reversed(sizes), strict=True):
             x = block(x, output_size=list(size))
         return x
 
 
-class Block(nn.Module):
+class FCNBlock(nn.Module):
     """A 3x3 convolution of stride 2, then batch norm and activation in the study's order, then dropout."""
 
     def __init__(
@@ -105,9 +109,14 @@ def build(
     order: Literal["bn_relu", "relu_bn"] = "bn_relu",
     dropout: bool = False,
 ) -> nn.Module:
-    """FCN; with `depth=6, activation="prelu"` the adapted model of cityscapes_fcn, section 3.4.
+    """Build the FCN.
 
-    `order` is that of batch norm and activation: cityscapes_fcn has `bn_relu`, the VOC studies list `relu_bn`.
-    `dropout=True` is the custom architecture of voc2012_fcn.
+    Args:
+        classes: number of classes.
+        depth: number of convolutions of the encoder; 6 is the adapted model of cityscapes_fcn, section 3.4.
+        activation: `prelu` is that of the adapted model.
+        order: of batch norm and activation: `bn_relu` in cityscapes_fcn, `relu_bn` in the VOC studies.
+        dropout: `True` is the custom architecture of voc2012_fcn.
     """
-    return FCN(classes, WIDTHS if depth == 5 else (*WIDTHS, SIXTH), activation, order, DROPOUT if dropout else (0, 0))
+    widths = FCN_WIDTHS if depth == 5 else (*FCN_WIDTHS, SIXTH_WIDTH)
+    return FCN(classes, widths, activation, order, FCN_DROPOUT if dropout else (0, 0))

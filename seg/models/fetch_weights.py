@@ -1,7 +1,7 @@
-"""Stage `fetch`: published weights as safetensors, under the names that our backbones have.
+"""Download published weights and convert them to safetensors, with the parameter names of our backbones.
 
-A file that lies in the folder of archives is used instead of the network. It is a pickle, and read as one that may hold
-tensors and plain containers only; nothing in it is executed.
+A file that is already in the directory of archives is used instead of the network. The published files are pickles:
+only tensors and plain containers are read from them, and nothing in them is executed.
 """
 
 import argparse
@@ -18,24 +18,24 @@ import torch
 from torch import Tensor
 
 from seg.models.weights import write_weights
-from seg.models.weights_table import PublishedWeights, published
+from seg.models.weights_table import PublishedWeights, published_weights
 from seg.system.console import run_stage, say
 from seg.system.fetch import PATIENT, Patience, UndeliveredError, fetch
 from seg.system.files import full_disk_named, sha256
 
 
-def fetch_weights(row: PublishedWeights, archives: Path, out: Path, patience: Patience = PATIENT) -> None:
-    """Convert the published file of a row, fetching it into `archives` where it does not lie there.
+def convert_weights(row: PublishedWeights, archives: Path, out: Path, patience: Patience = PATIENT) -> None:
+    """Convert the published file of a row; download it if it is missing.
 
     Args:
-        row: which weights.
-        archives: folder where the file lies or is fetched to.
+        row: row of the table of weights.
+        archives: directory of the published file.
         out: safetensors to write, whole or not at all.
-        patience: how long a server is waited for.
+        patience: timeouts and retries of the download.
 
     Raises:
-        ValueError: the file is not what it should be.
-        OSError: no mirror delivers it, or the disk is full.
+        ValueError: the file is damaged, or not the published one.
+        OSError: no mirror delivers the file, or the disk is full.
     """
     path = archives / row.archive.name
     if path.exists():
@@ -43,7 +43,7 @@ def fetch_weights(row: PublishedWeights, archives: Path, out: Path, patience: Pa
             raise ValueError(f"{path}: {fault}; delete the file or replace it")
     else:
         with full_disk_named(archives):
-            _fetch(row, archives, patience)
+            _download(row, archives, patience)
     state = backbone_state(row, path)
     about = {
         "name": row.name,
@@ -57,20 +57,20 @@ def fetch_weights(row: PublishedWeights, archives: Path, out: Path, patience: Pa
     say(f"{row.name}: {len(state)} tensors from {path.name} in {out}; licence: {row.licence}")
 
 
-def _fetch(row: PublishedWeights, archives: Path, patience: Patience) -> None:
+def _download(row: PublishedWeights, archives: Path, patience: Patience) -> None:
     try:
         fetch(row.archive, archives, patience)
     except UndeliveredError as error:
         url, path = row.archive.urls[0], archives / row.archive.name
-        mend = f"without a network get {url} elsewhere and lay it at {path} (licence: {row.licence})"
-        raise UndeliveredError(f"{error}\n{row.name}: {mend}") from None
+        fix = f"without a network, download {url} elsewhere and copy it to {path} (licence: {row.licence})"
+        raise UndeliveredError(f"{error}\n{row.name}: {fix}") from None
 
 
 def backbone_state(row: PublishedWeights, path: Path) -> dict[str, Tensor]:
-    """The backbone's tensors of a published file, by our names.
+    """Tensors of the backbone in a published file, by our names.
 
     Raises:
-        ValueError: the file is damaged, holds more than tensors and plain containers, or not what the row says.
+        ValueError: the file is damaged, holds more than tensors and plain containers, or does not match the row.
     """
     content = _tensors_only(path)
     if row.within is not None:
@@ -87,38 +87,38 @@ def backbone_state(row: PublishedWeights, path: Path) -> dict[str, Tensor]:
     }
     if not state:
         named = f"{row.prefix}*" if row.prefix else "of a backbone"
-        raise ValueError(f"{path}: no tensor {named} in it; this is not the published file, replace it")
+        raise ValueError(f"{path}: has no tensor {named}; this is not the published file, replace it")
     return state
 
 
 def _tensors_only(path: Path) -> Any:
-    """Content of a file of `torch.save`, on the CPU, whatever device it came from."""
+    """Content of a file of `torch.save`, on the CPU."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own, on the old form of such files
+            warnings.simplefilter("ignore")  # torch warns about the old format of such files
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if held := re.search(r"GLOBAL (\S+)", str(error)):
-            mend = "it is not executed; do not use this file, get the published one"
-            raise ValueError(f"{path}: holds {held[1]}, expected tensors and plain containers only; {mend}") from None
-        reason = "no pickle of tensors"
+            fix = "it was not executed; delete the file and use the published one"
+            raise ValueError(f"{path}: holds {held[1]}, expected tensors and plain containers only; {fix}") from None
+        reason = "not a pickle of tensors"
     except (RuntimeError, EOFError, LookupError, ValueError, AttributeError, struct.error) as error:
         reason = str(error).partition(". ")[0] or type(error).__name__
     except OSError as error:
-        if error.errno != errno.EINVAL:  # that is a cut-off file, whose end points before its beginning
+        if error.errno != errno.EINVAL:  # torch seeks to a negative offset in a truncated file
             raise
         reason = "its end is missing"
-    raise ValueError(f"{path}: truncated or no file of torch.save ({reason}); delete it and get it anew")
+    raise ValueError(f"{path}: truncated or not a file of torch.save ({reason}); delete it and download it again")
 
 
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(prog="python -m seg.models.fetch_weights", description=__doc__)
     parser.add_argument("--weights", required=True, help="row of the table in seg/models/weights_table.py")
-    parser.add_argument("--archives", type=Path, required=True, help="folder where files lie or are fetched to")
+    parser.add_argument("--archives", type=Path, required=True, help="directory of the published files")
     parser.add_argument("--out", type=Path, required=True, help="safetensors to write")
     args = parser.parse_args()
-    fetch_weights(published(args.weights), args.archives, args.out)
+    convert_weights(published_weights(args.weights), args.archives, args.out)
 
 
 if __name__ == "__main__":

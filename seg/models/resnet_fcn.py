@@ -1,13 +1,15 @@
-"""ResNet encoder with the FCN's decoder: (N, 3, H, W) -> (N, classes, H, W), any H and W.
+"""ResNet encoder with the FCN's decoder: (N, 3, H, W) -> (N, C, H, W), any H and W.
 
 cityscapes_fcn, section 3.6 (ResNet-50, 2048 channels), voc2012_fcn, Table 4, and voc2007_erfnet, Table 5 (ResNet-34,
-512 channels): a ResNet without average pooling and fully connected layer, five 3x3 transposed convolutions of stride 2,
-a 1x1 classifier. With 21 classes 25,213,365 parameters on ResNet-34, 34,514,613 on ResNet-50, the backbone's among them
-(21,284,672 and 23,508,032).
+512 channels): a ResNet without average pooling and classifier, five 3x3 transposed convolutions of stride 2, a 1x1
+classifier. With 21 classes 25,213,365 parameters on ResNet-34 (21,284,672 of them in the backbone) and 34,514,613 on
+ResNet-50 (23,508,032).
 
-Deviations: Table 5 of voc2007_erfnet prints its first row twice, 512 -> 256; five rows from 512 to 32 need one that
-keeps the width, and the first does in the table of voc2012_fcn. Its last row, 3x3 of stride 2 with softmax, is our 1x1
-classifier as everywhere. A convolution has no bias where batch norm follows it at once.
+Deviations and readings:
+- Table 5 of voc2007_erfnet prints its first row, 512 -> 256, twice. Five rows from 512 to 32 need one that keeps the
+  width; as in the table of voc2012_fcn, it is the first.
+- The last row of that table, 3x3 of stride 2 with softmax, is our 1x1 classifier, as in the other models.
+- A convolution directly followed by batch norm has no bias, because batch norm cancels it.
 """
 
 from typing import Literal
@@ -15,11 +17,11 @@ from typing import Literal
 from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
-from seg.models.fcn import Decoder
+from seg.models.fcn import FCNDecoder
 from seg.models.layers import xavier
 
-#        deconv1 deconv2 deconv3 deconv4 deconv5
-WIDTHS = (512, 256, 128, 64, 32)
+#                   deconv1 .. deconv5
+DECONV_WIDTHS = (512, 256, 128, 64, 32)
 
 
 class ResNetFCN(nn.Module):
@@ -28,8 +30,8 @@ class ResNetFCN(nn.Module):
     def __init__(self, classes: int, backbone: str, order: str) -> None:
         super().__init__()
         self.backbone = ResNet(backbone)
-        self.decoder = Decoder((self.backbone.channels[-1], *WIDTHS), order=order)
-        self.classifier = nn.Conv2d(WIDTHS[-1], classes, 1)
+        self.decoder = FCNDecoder((self.backbone.channels[-1], *DECONV_WIDTHS), order=order)
+        self.classifier = nn.Conv2d(DECONV_WIDTHS[-1], classes, 1)
         xavier(self.decoder)
         xavier(self.classifier)
 
@@ -45,5 +47,5 @@ def build(
     backbone: Literal["resnet34", "resnet50", "resnet101", "resnet152"] = "resnet34",
     order: Literal["bn_relu", "relu_bn"] = "bn_relu",
 ) -> nn.Module:
-    """FCN decoder on a ResNet; `order` is that of batch norm and activation in the decoder, as in the FCN."""
+    """Build a ResNet with the FCN's decoder; `order` is that of batch norm and activation in the decoder."""
     return ResNetFCN(classes, backbone, order)

@@ -1,15 +1,18 @@
-"""SegNet and SegNet-Basic (Badrinarayanan et al., TPAMI 39(12), 2017): (N, 3, H, W) -> (N, classes, H, W).
+"""SegNet and SegNet-Basic (Badrinarayanan et al., TPAMI 39(12), 2017): (N, 3, H, W) -> (N, C, H, W), any H and W.
 
-SegNet-Basic is the study bdd100k_lite's (section II.B). An encoder convolves and halves by 2x2 max pooling, its decoder
-puts every value back where the maximum was, zeros elsewhere, and convolves. Batch norm follows every convolution but
-the classifier; ReLU follows it in the encoder, and in the decoder of SegNet only. Any H and W of at least 1 come out at
-their own size: pooling rounds up and unpooling ends at the size that was pooled. With 41 classes 1,418,025 parameters,
-29,458,729 with `depth="vgg16"`.
+SegNet-Basic is that of the study bdd100k_lite (section II.B). Each encoder convolves and then halves the size by 2x2
+max pooling; its decoder puts each value back at the position of the maximum, with zeros elsewhere, and convolves. Batch
+norm follows each convolution but the classifier; ReLU follows it in the encoder, and in SegNet also in the decoder.
+Pooling rounds up, and unpooling restores the size before pooling.
+1,418,025 parameters with 41 classes, 29,458,729 with `depth="vgg16"`.
 
-Deviations: convolutions in front of batch norm have no bias (VGG-16's have), which the batch norm takes out again. No
-contrast normalisation of the input. The study also denies the larger decoder a non-linearity; the authors' published
-network has ReLU there, and so has ours. Where the study names two outer layers, ours has the authors' one classifier:
-the twin of VGG-16's first convolution, in SegNet-Basic 1x1.
+Deviations:
+- Convolutions before batch norm have no bias (VGG-16's have one), because batch norm cancels it.
+- The input has no local contrast normalisation.
+- The study says that the larger decoder has no non-linearity either; the authors' published network has ReLU there, and
+  so has ours.
+- Where the study names two outer layers, ours has the authors' single classifier: the counterpart of VGG-16's first
+  convolution in SegNet, a 1x1 convolution in SegNet-Basic.
 """
 
 from itertools import pairwise
@@ -21,8 +24,8 @@ from torch import Tensor, nn
 from seg.models.layers import xavier
 
 
-class Plan(NamedTuple):
-    """Widths of the convolutions, a row an encoder or decoder, and side of their kernels."""
+class SegNetPlan(NamedTuple):
+    """Widths of the convolutions, one row per encoder or decoder, and kernel sizes."""
 
     encoders: tuple[tuple[int, ...], ...]
     decoders: tuple[tuple[int, ...], ...]
@@ -31,15 +34,15 @@ class Plan(NamedTuple):
     decoder_relu: bool
 
 
-PLANS = {
-    "basic": Plan(
+SEGNET_PLANS = {
+    "basic": SegNetPlan(
         encoders=((64,), (64,), (64,), (64,)),
         decoders=((64,), (64,), (64,), (64,)),
         kernel=7,
         classifier_kernel=1,
         decoder_relu=False,
     ),
-    "vgg16": Plan(
+    "vgg16": SegNetPlan(
         encoders=((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),
         decoders=((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,)),
         kernel=3,
@@ -50,9 +53,9 @@ PLANS = {
 
 
 class SegNet(nn.Module):
-    """Encoders with max pooling, decoders with unpooling at the same places, classifier."""
+    """Encoders with max pooling, decoders with unpooling at the same positions, classifier."""
 
-    def __init__(self, classes: int, plan: Plan) -> None:
+    def __init__(self, classes: int, plan: SegNetPlan) -> None:
         super().__init__()
         rows = ((3,), *plan.encoders, *plan.decoders)
         inputs = [row[-1] for row in rows]
@@ -73,34 +76,34 @@ class SegNet(nn.Module):
         for encoder in self.encoders:
             x = encoder(x)
             size = x.shape[-2:]
-            x, places = F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
-            pooled.append((places, size))
-        for decoder, (places, size) in zip(self.decoders, reversed(pooled), strict=True):
-            x = decoder(unpool(x, places, (size[0], size[1])))
+            x, positions = F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
+            pooled.append((positions, size))
+        for decoder, (positions, size) in zip(self.decoders, reversed(pooled), strict=True):
+            x = decoder(unpool(x, positions, (size[0], size[1])))
         return self.classifier(x)
 
 
-def unpool(x: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
-    """Values of `x` at the places of their maxima, 0 elsewhere: (N, C, h, w) -> (N, C, H, W), channels-last.
+def unpool(x: Tensor, positions: Tensor, size: tuple[int, int]) -> Tensor:
+    """Max unpooling: (N, C, h, w) -> (N, C, H, W), channels-last.
 
-    `torch.max_unpool2d`, which has no deterministic form. Windows that do not overlap name no place twice, so that a
-    scatter is deterministic. It runs over (N, H*W, C): channels-last tensors are neither copied here nor for the
-    convolution behind, which makes it and its gradient several times faster on a CPU than one over (N, C, H*W).
+    `torch.max_unpool2d` has no deterministic implementation on a GPU. Pooling windows that do not overlap have distinct
+    positions, so this scatter is deterministic. It runs over (N, H*W, C), so channels-last tensors are copied neither
+    here nor for the next convolution; on a CPU this is several times faster than a scatter over (N, C, H*W).
 
     Args:
-        x: features at the size after pooling.
-        places: int64 (N, C, h, w), the indices of `max_pool2d` within H*W.
+        x: features of the size after pooling.
+        positions: int64 (N, C, h, w), indices of `max_pool2d` within H*W.
         size: (H, W) before pooling.
     """
     pixels = size[0] * size[1]
-    index = places.permute(0, 2, 3, 1).flatten(1, 2)
+    index = positions.permute(0, 2, 3, 1).flatten(1, 2)
     values = x.permute(0, 2, 3, 1).flatten(1, 2)
     whole = x.new_zeros(len(x), pixels, x.shape[1]).scatter_(1, index, values)
     return whole.unflatten(1, size).permute(0, 3, 1, 2)
 
 
 def _convolutions(widths: tuple[int, ...], kernel: int, *, relu: bool) -> nn.Sequential:
-    """Convolutions from width to width that keep the size, each with batch norm and, if asked for, ReLU."""
+    """Convolutions between consecutive widths that keep the size, each with batch norm and optionally ReLU."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
@@ -110,5 +113,5 @@ def _convolutions(widths: tuple[int, ...], kernel: int, *, relu: bool) -> nn.Seq
 
 
 def build(classes: int, *, depth: Literal["basic", "vgg16"] = "basic") -> nn.Module:
-    """SegNet-Basic, or with `depth="vgg16"` SegNet on VGG-16's 13 convolutions."""
-    return SegNet(classes, PLANS[depth])
+    """Build SegNet-Basic, or with `depth="vgg16"` SegNet on VGG-16's 13 convolutions."""
+    return SegNet(classes, SEGNET_PLANS[depth])

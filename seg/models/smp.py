@@ -1,11 +1,13 @@
-"""Any network of segmentation_models_pytorch, the optional extra `zoo`: (N, 3, H, W) -> (N, classes, H, W).
+"""Any network of segmentation_models_pytorch, the optional extra `zoo`: (N, 3, H, W) -> (N, C, H, W), any H and W.
 
-`architecture` and `encoder` are the library's names, such as `unetplusplus` and `tu-convnext_tiny`; weights are drawn
-by the library, none are fetched. Where an architecture wants sides that are multiples of its encoder's stride, images
-are extended below and to the right by their last row and column and the logits cropped again. Stages of an encoder that
-an architecture does not read (the last two in a `pspnet`) stay as they were drawn. Architectures with batch norm behind
-a pooling to one pixel (`deeplabv3`, `deeplabv3plus`, `pan`, `upernet`) cannot train on a batch of one image, also not
-on one that is left over at the end of an epoch.
+`architecture` and `encoder` are the library's names, such as `unetplusplus` and `tu-convnext_tiny`. The library draws
+the weights; nothing is downloaded. If an architecture requires sides that are multiples of its encoder's stride, images
+are padded at the bottom and right by repeating the last row and column, and the logits are cropped.
+
+Limitations:
+- Stages of an encoder that an architecture does not read (the last two in a `pspnet`) are not trained.
+- Architectures with batch norm after pooling to one pixel (`deeplabv3`, `deeplabv3plus`, `pan`, `upernet`) cannot train
+  on a batch of one image, including a last, smaller batch of an epoch.
 """
 
 from importlib import import_module
@@ -18,7 +20,7 @@ from seg.system.console import nearest
 
 
 class Padded(nn.Module):
-    """A network of the library, for images of any size."""
+    """A network of the library with images padded to a size that it accepts."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -27,7 +29,7 @@ class Padded(nn.Module):
 
     @property
     def backbone(self) -> nn.Module:
-        """The encoder; the state of a ResNet has torchvision's keys."""
+        """The encoder; a ResNet has torchvision's state-dict keys."""
         return cast(nn.Module, self.network.encoder)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -40,10 +42,10 @@ class Padded(nn.Module):
 
 
 def build(classes: int, *, architecture: str = "unet", encoder: str = "resnet34") -> nn.Module:
-    """The library's network of that architecture and encoder.
+    """Build the library's network of this architecture and encoder.
 
     Raises:
-        ValueError: the extra is not installed, a name is unknown, or the two do not go together.
+        ValueError: the extra is not installed, a name is unknown, or the architecture does not support the encoder.
     """
     try:
         library = import_module("segmentation_models_pytorch")

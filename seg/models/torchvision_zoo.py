@@ -1,8 +1,10 @@
-"""Any segmentation network of torchvision: (N, 3, H, W) -> (N, classes, H, W), any H and W.
+"""Any segmentation network of torchvision: (N, 3, H, W) -> (N, C, H, W), any H and W.
 
-`architecture` is torchvision's name, such as `lraspp_mobilenet_v3_large`; weights are drawn by torchvision, none are
-fetched; of its outputs the main one counts, without auxiliary classifiers. `deeplabv3_*`, with batch norm behind a
-pooling to one pixel, cannot train on a batch of one image, also not on one that is left over at the end of an epoch.
+`architecture` is torchvision's name, such as `lraspp_mobilenet_v3_large`. torchvision draws the weights; nothing is
+downloaded. Auxiliary classifiers are not built.
+
+Limitation: `deeplabv3_*`, with batch norm after pooling to one pixel, cannot train on a batch of one image, including a
+last, smaller batch of an epoch.
 """
 
 from typing import cast
@@ -14,7 +16,7 @@ from seg.system.console import nearest
 
 
 class MainOutput(nn.Module):
-    """A network of torchvision that gives its logits alone."""
+    """A network of torchvision that returns its logits as a tensor, not in a dictionary."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -22,7 +24,7 @@ class MainOutput(nn.Module):
 
     @property
     def backbone(self) -> nn.Module:
-        """The encoder; the state of a ResNet has torchvision's keys."""
+        """The encoder; a ResNet has torchvision's state-dict keys."""
         return cast(nn.Module, self.network.backbone)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -31,7 +33,7 @@ class MainOutput(nn.Module):
 
 
 def build(classes: int, *, architecture: str = "fcn_resnet50") -> nn.Module:
-    """torchvision's network of that name.
+    """Build torchvision's network of this name.
 
     Raises:
         ValueError: the name is unknown.

@@ -1,15 +1,18 @@
-"""U-Lite of the study bdd100k_lite, section IV.D: (N, 3, H, W) -> (N, classes, H, W), sides of at least 8.
+"""U-Lite of the study bdd100k_lite, section IV.D: (N, 3, H, W) -> (N, C, H, W), H and W of at least 8.
 
-A step of the encoder is two 3x3 convolutions and a 2x2 max pooling. A step of the decoder is a 2x2 transposed
-convolution of stride 2 that halves the channels, the features of the same size before pooling concatenated before it,
-and two 3x3 convolutions. Batch norm and ReLU follow every 3x3 convolution, a 1x1 convolution classifies. Sides that are
-no multiple of 8 come out at their own size: a transposed convolution ends at the size of the features that it is
-concatenated with. 870,473 parameters with 41 classes.
+A level of the encoder is two 3x3 convolutions and a 2x2 max pooling. A level of the decoder is a 2x2 transposed
+convolution of stride 2 that halves the channels, concatenation with the features of the same size before pooling, and
+two 3x3 convolutions. Batch norm and ReLU follow each 3x3 convolution; a 1x1 convolution classifies. Where a side is not
+a multiple of 8, each transposed convolution is padded to the size of the features that it is concatenated with.
+870,473 parameters with 41 classes.
 
 The study prints no table or figure of U-Lite, only three steps each way, max pooling, upsampling, batch norm and ReLU
-(and exchanges the words encoder and decoder there). It calls it a simplified U-Net, so that two convolutions a step,
-skips and the kind of upsampling are those of its section II.C on U-Net. Ours: the widths; padded convolutions, without
-which the output would be smaller than the image; no bias in front of batch norm, which takes it out again.
+(and swaps the words encoder and decoder). Readings and deviations:
+- The study calls it a simplified U-Net, so two convolutions per level, skips and the kind of upsampling are those of
+  its section II.C on U-Net.
+- The widths are ours.
+- Convolutions are padded; otherwise the output would be smaller than the image.
+- Convolutions before batch norm have no bias, because batch norm cancels it.
 """
 
 import torch
@@ -18,8 +21,8 @@ from torch import Tensor, nn
 from seg.models.layers import xavier
 from seg.models.unet import double
 
-#         step1 step2 step3, and back
-WIDTHS = (32, 64, 128)
+#               level 1, 2, 3
+U_LITE_WIDTHS = (32, 64, 128)
 
 
 class ULite(nn.Module):
@@ -39,7 +42,7 @@ class ULite(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W). Raises ValueError for a side below 8."""
         if min(images.shape[-2:]) < 8:
-            raise ValueError(f"images of {tuple(images.shape[-2:])}: U-Lite halves three times; give sides >= 8")
+            raise ValueError(f"images of {tuple(images.shape[-2:])}: U-Lite halves them three times; use sides >= 8")
         skips = []
         x = images
         for step in self.encoder:
@@ -51,5 +54,5 @@ class ULite(nn.Module):
 
 
 def build(classes: int) -> nn.Module:
-    """U-Lite with our widths."""
-    return ULite(classes, WIDTHS)
+    """Build U-Lite."""
+    return ULite(classes, U_LITE_WIDTHS)

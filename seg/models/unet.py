@@ -1,18 +1,19 @@
 """U-Nets of the studies cityscapes_fcn (Table 3), voc2012_fcn and voc2007_erfnet (Table 6 of both).
 
-(N, 3, H, W) -> (N, classes, H, W), sides of at least 16. A level of the encoder is two 3x3 convolutions and a 2x2 max
-pooling; a level of the decoder a 2x2 transposed convolution of stride 2, the encoder's features of the same size
-concatenated before it, two 3x3 convolutions. Batch norm and ReLU follow every 3x3 convolution. Sides that are no
-multiple of 16 come out at their own size: a transposed convolution ends at the size of the features that it is
-concatenated with. 14,695,171 parameters with cityscapes_fcn's widths and 19 classes, 31,038,933 with the others' and
-21 classes.
+(N, 3, H, W) -> (N, C, H, W), H and W of at least 16. A level of the encoder is two 3x3 convolutions and a 2x2 max
+pooling. A level of the decoder is a 2x2 transposed convolution of stride 2, concatenation with the encoder's features
+of the same size, and two 3x3 convolutions. Batch norm and ReLU follow each 3x3 convolution. Where a side is not a
+multiple of 16, each transposed convolution is padded to the size of the features that it is concatenated with.
+14,695,171 parameters for cityscapes_fcn with 19 classes, 31,038,933 for the other two with 21 classes.
 
-The widths of voc2012_fcn and voc2007_erfnet are the same; voc2007_erfnet has a ReLU behind each transposed convolution.
+voc2012_fcn and voc2007_erfnet have the same widths; voc2007_erfnet has a ReLU after each transposed convolution.
 
-Deviations: the 3x3 convolutions have no bias, which the batch norm behind them takes out again. voc2007_erfnet prints
-no batch norm; ours has it, as the networks that it stands beside. Its conv17 prints 64 input channels, those of the
-transposed convolution alone; ours concatenates here as on every other level. Its ReLU on the logits is left out:
-behind it, no class could be ruled out.
+Deviations:
+- The 3x3 convolutions have no bias, because the batch norm after them cancels it.
+- voc2007_erfnet prints no batch norm; ours has it, as the networks that it is compared with.
+- conv17 of voc2007_erfnet prints 64 input channels, those of the transposed convolution alone; ours concatenates here,
+  as on every other level.
+- The ReLU on the logits of voc2007_erfnet is omitted: with it, no logit could be negative.
 """
 
 from typing import Literal, NamedTuple
@@ -24,7 +25,7 @@ from seg.models.layers import xavier
 
 
 class Widths(NamedTuple):
-    """Output channels, level by level; `relu`: one behind each transposed convolution."""
+    """Output channels per level; `relu`: whether a ReLU follows each transposed convolution."""
 
     encoder: tuple[int, ...]
     up: tuple[int, ...]
@@ -32,7 +33,7 @@ class Widths(NamedTuple):
     relu: bool = False
 
 
-WIDTHS = {
+UNET_WIDTHS = {
     #                         conv0 .. conv4, two each     deconv4_3 .. deconv7_0  conv5 .. conv8, two each
     "cityscapes_fcn": Widths((64, 128, 256, 512, 512), (512, 256, 128, 64), (256, 128, 64, 16)),
     #                         Conv1 .. Conv5, two each     UpConv1 .. UpConv4      Conv6 .. Conv9, two each
@@ -61,7 +62,7 @@ class UNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W). Raises ValueError for a side below 16."""
         if min(images.shape[-2:]) < 16:
-            raise ValueError(f"images of {tuple(images.shape[-2:])}: the U-Net halves four times; give sides >= 16")
+            raise ValueError(f"images of {tuple(images.shape[-2:])}: the U-Net halves them four times; use sides >= 16")
         skips = []
         x = self.encoder[0](images)
         for level in self.encoder[1:]:
@@ -74,7 +75,7 @@ class UNet(nn.Module):
 
 
 def double(channels: int, width: int) -> nn.Sequential:
-    """Two 3x3 convolutions, each with batch norm and ReLU."""
+    """Two 3x3 convolutions with batch norm and ReLU: (N, channels, H, W) -> (N, width, H, W)."""
     return nn.Sequential(
         nn.Conv2d(channels, width, 3, padding=1, bias=False),
         nn.BatchNorm2d(width),
@@ -88,5 +89,5 @@ def double(channels: int, width: int) -> nn.Sequential:
 def build(
     classes: int, *, widths: Literal["cityscapes_fcn", "voc2012_fcn", "voc2007_erfnet"] = "cityscapes_fcn"
 ) -> nn.Module:
-    """U-Net with the widths of a study's table."""
-    return UNet(classes, WIDTHS[widths])
+    """Build the U-Net with the widths of a study's table."""
+    return UNet(classes, UNET_WIDTHS[widths])

@@ -1,4 +1,4 @@
-"""The one form of weights files: safetensors of a backbone's state, with what it is as metadata."""
+"""Weights files: the state dict of a backbone as safetensors, with its origin as metadata."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from seg.system.files import written_whole
 from seg.system.tensors import read_tensors, write_tensors
 
-_NAMED = 5  # faults that a message names; a wrong file has hundreds
-_COUNTER = "num_batches_tracked"  # counts training steps; files of before it existed go without
+_REPORTED = 5  # faults in a message; a wrong file has hundreds
+_COUNTER = "num_batches_tracked"  # of batch norm; missing in files from before torch 0.4.1
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write a backbone's state and its metadata, whole or not at all; the same content gives the same bytes.
+    """Write the state dict of a backbone and metadata, whole or not at all; the same content gives the same bytes.
 
     Args:
         path: file to write.
@@ -26,15 +26,15 @@ def write_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, A
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State and metadata of a weights file.
+    """State dict and metadata of a weights file.
 
     Raises:
-        ValueError: the file is damaged or none of ours.
-        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or not a weights file of seg.
+        FileNotFoundError: the file is missing.
     """
     if not path.exists():
         raise FileNotFoundError(
-            f"{path}: weights are missing; seg.models.fetch_weights or seg.training.pretrain make them"
+            f"{path}: weights are missing; make them with seg.models.fetch_weights or seg.training.pretrain"
         )
     try:
         return read_tensors(path)
@@ -43,18 +43,18 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:
-    """Put a file's weights into `model.backbone`; what the file has beyond it, such as layers cut off, is ignored.
+    """Load a weights file into `model.backbone`. Further tensors of the file, such as removed layers, are ignored.
 
     Returns:
-        The file's metadata, for the record of the training.
+        The file's metadata, to be recorded with the training.
 
     Raises:
-        ValueError: the model has no backbone, the file does not fit it, or is damaged.
-        FileNotFoundError: there is no such file.
+        ValueError: the model has no backbone, or the file is damaged or does not fit it.
+        FileNotFoundError: the file is missing.
     """
     backbone = getattr(model, "backbone", None)
     if not isinstance(backbone, nn.Module):
-        raise ValueError(f"{path}: {type(model).__name__} has no backbone to put weights into; set `weights: null`")
+        raise ValueError(f"{path}: {type(model).__name__} has no backbone for the weights; set `weights: null`")
     given, about = read_weights(path)
     state = backbone.state_dict()
     expected = {name: tensor for name, tensor in state.items() if name in given or not name.endswith(_COUNTER)}
@@ -65,8 +65,8 @@ def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:
         if name in given and given[name].shape != tensor.shape
     ]
     if faults:
-        more = [f"and {len(faults) - _NAMED} more"] if len(faults) > _NAMED else []
-        told = "; ".join([*faults[:_NAMED], *more])
-        raise ValueError(f"{path}: not the weights of this backbone, {len(given)} tensors: {told}")
+        more = [f"and {len(faults) - _REPORTED} more"] if len(faults) > _REPORTED else []
+        listed = "; ".join([*faults[:_REPORTED], *more])
+        raise ValueError(f"{path}: {len(given)} tensors that do not fit this backbone: {listed}; choose other weights")
     backbone.load_state_dict(state | {name: given[name] for name in expected})
     return about

@@ -1,4 +1,4 @@
-"""The one table of published weights: where each comes from, under which licence, and what it is known by."""
+"""Table of published weights: URLs, SHA-256, licence and citation of each."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ class PublishedWeights:
     """A row of the table.
 
     Attributes:
-        name: of the weights, as `params.yaml` has it.
+        name: name of the weights in `params.yaml`.
         archive: the published file.
-        licence: what its owners allow.
-        citation: what to cite.
-        accuracy: what its owners state; `None` where they state nothing.
-        within: key of the file's dictionary under which the state lies; `None` where the file is the state.
-        prefix: of the backbone's keys in it, taken off.
-        cut: prefixes of keys that are no part of the backbone; beside those without `prefix`.
+        licence: licence of the weights.
+        citation: publication to cite.
+        accuracy: accuracy that the owners state, if any.
+        within: key of the file's dictionary that holds the state dict; `None` if the file is the state dict.
+        prefix: prefix of the backbone's keys, which is removed; keys without it are ignored.
+        cut: prefixes of other keys to ignore.
     """
 
     name: str
@@ -32,9 +32,9 @@ class PublishedWeights:
 
 
 def _torchvision(depth: int, sha256: str, top1: float) -> PublishedWeights:
-    """torchvision's ResNet of a depth, weights IMAGENET1K_V1: those of the recipe of 2015, which the studies used.
+    """Row of torchvision's ResNet with weights IMAGENET1K_V1, those of the recipe of 2015 that the studies used.
 
-    The file's name ends in the first eight digits of its SHA-256; `top1` is torchvision's own figure.
+    The file name ends in the first eight digits of its SHA-256; `top1` is the accuracy that torchvision states.
     """
     file = f"resnet{depth}-{sha256[:8]}.pth"
     return PublishedWeights(
@@ -50,7 +50,7 @@ def _torchvision(depth: int, sha256: str, top1: float) -> PublishedWeights:
 _ERFNET = "Eromera/erfnet_pytorch"
 _ERFNET_FILE = "trained_models/erfnet_encoder_pretrained.pth.tar"
 
-_ROWS = (
+_PUBLISHED = (
     _torchvision(34, "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f", 73.314),
     _torchvision(50, "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a", 76.130),
     _torchvision(101, "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a", 77.374),
@@ -59,8 +59,8 @@ _ROWS = (
         name="erfnet_imagenet",
         archive=Archive(
             "erfnet_encoder_pretrained.pth.tar",
-            # The owners state no digest. This is that of the copy of 16,109,671 bytes which the repository
-            # marinomic/MaskArchitectureAnomaly_CourseProject holds in Git LFS.
+            # The owners state no digest. This is the digest of the copy (16,109,671 bytes) in Git LFS of the repository
+            # marinomic/MaskArchitectureAnomaly_CourseProject.
             "86dfa1a005dd8580eeb643ff1142b7fbb4fb9ca2e927ee5998237dc9b5748a49",
             (
                 f"https://raw.githubusercontent.com/{_ERFNET}/d4a46faf9e465286c89ebd9c44bc929b2d213fb3/{_ERFNET_FILE}",
@@ -72,14 +72,14 @@ _ROWS = (
         "Semantic Segmentation. IEEE T-ITS 19(1), 2018, doi:10.1109/TITS.2017.2750080",
         accuracy=None,
         within="state_dict",
-        prefix="module.features.encoder.",  # trained under DataParallel, encoder and classifier as one network
+        prefix="module.features.encoder.",  # saved by DataParallel, encoder and classifier in one network
     ),
 )
-WEIGHTS: dict[str, PublishedWeights] = {row.name: row for row in _ROWS}
+WEIGHTS: dict[str, PublishedWeights] = {row.name: row for row in _PUBLISHED}
 
 
-def published(name: str) -> PublishedWeights:
-    """Row of the table. Raises ValueError for an unknown name, with the nearest known one."""
+def published_weights(name: str) -> PublishedWeights:
+    """Row of the table. Raises ValueError for an unknown name."""
     if name in WEIGHTS:
         return WEIGHTS[name]
     raise ValueError(f"weights '{name}' are unknown; {nearest_of_all(name, WEIGHTS)}")

@@ -1,4 +1,4 @@
-"""Pictures of shapes for the pretext task: what shape or pattern a picture shows, whatever its colours and pose."""
+"""Images of shapes and patterns for the pretext task: classify the shape, whatever its colours and pose."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def _polygon(corners: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Distance to a regular polygon whose corners lie at radius 1."""
+    """Signed distance to a regular polygon with corners at radius 1."""
     wedge = 2 * np.pi / corners
 
     def distance(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -17,8 +17,8 @@ def _polygon(corners: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     return distance
 
 
-# What is drawn where the value is negative. u and v (n, size, size) turn and scale with the shape, whose radius is 1;
-# the value is about the distance to its outline.
+# Approximate signed distances to the outline, negative inside. u and v (n, size, size) are coordinates that rotate and
+# scale with the shape, whose radius is 1.
 SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "disc": lambda u, v: np.hypot(u, v) - 1,
     "triangle": _polygon(3),
@@ -28,20 +28,20 @@ SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "star": lambda u, v: np.hypot(u, v) - 0.75 - 0.3 * np.cos(5 * np.arctan2(v, u)),
     "ring": lambda u, v: abs(np.hypot(u, v) - 0.8) - 0.2,
     "crescent": lambda u, v: np.maximum(np.hypot(u, v) - 1, 0.85 - np.hypot(u - 0.5, v)),
-    # patterns, over the whole picture
+    # patterns that fill the image
     "stripes": lambda u, _: np.sin(6 * u) / 6,
     "checks": lambda u, v: np.sin(5 * u) * np.sin(5 * v) / 5,
     "dots": lambda u, v: (0.3 - np.sin(5 * u) * np.sin(5 * v)) / 5,
     "waves": lambda u, v: np.sin(9 * np.hypot(u, v)) / 9,
 }
 CLASSES = tuple(SHAPES)
-_CONTRAST = 60.0  # of 255; least distance between the colours of shape and background in one channel
+_CONTRAST = 60.0  # of 255; minimum difference between shape and background in each channel
 
 
 def draw_shapes(images: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (images, size, size, 3) uint8 RGB and their classes (images,) int64, all equally often.
+    """Images (images, size, size, 3) uint8 RGB and their classes (images,) int64, equally frequent.
 
-    Position, turn, size, colours, clouds of the background, light and noise are drawn from the seed.
+    Position, rotation, size, colours, background clouds and noise are drawn from the seed.
     """
     generator = np.random.default_rng(seed)
     labels = generator.permutation(np.arange(images) % len(CLASSES))
@@ -50,7 +50,7 @@ def draw_shapes(images: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarr
     for number, name in enumerate(CLASSES):
         those = labels == number
         distance[those] = SHAPES[name](u[those], v[those])
-    cover = np.clip(0.5 - distance * radius, 0, 1)[..., None]  # half a pixel of the outline on either side
+    cover = np.clip(0.5 - distance * radius, 0, 1)[..., None]  # antialiased over one pixel
     back = generator.uniform(0, 255, (images, 1, 1, 3)).astype(np.float32)
     step = generator.uniform(_CONTRAST, 255 - _CONTRAST, (images, 1, 1, 3)).astype(np.float32)
     front = (back + step) % 255
@@ -74,6 +74,6 @@ def _poses(generator: np.random.Generator, images: int, size: int) -> tuple[np.n
 
 
 def _clouds(generator: np.random.Generator, images: int, size: int) -> np.ndarray:
-    """Smooth noise (images, size, size, 1): a coarse grid of values, enlarged."""
+    """Smooth noise (images, size, size, 1): an enlarged coarse grid of random values."""
     coarse = generator.normal(0, 15, (images, 5, 5)).astype(np.float32)
     return np.stack([cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) for grid in coarse])[..., None]

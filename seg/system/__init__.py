@@ -1,1 +1,1 @@
-"""Files, tensors on disk, devices, locks, network transfers and console output. Nothing here can change a result."""
+"""Files, tensors on disk, devices, locks, downloads and console output. Nothing here can change a result."""

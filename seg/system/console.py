@@ -1,6 +1,5 @@
-"""How a stage starts and how it ends: one line an error and exit code 2."""
+"""How a stage starts and ends: one line per error, and exit code 2."""
 
-import gc
 import os
 import sys
 import traceback
@@ -9,29 +8,29 @@ from difflib import get_close_matches
 
 
 def say(message: str) -> None:
-    """One line for the person who watches, on standard error."""
+    """Print one line to standard error."""
     print(message, file=sys.stderr, flush=True)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What to say of an unknown name: the known one that is like it, else all."""
+    """Hint for an unknown name: the most similar known name, otherwise all known names."""
     close = get_close_matches(name, known := list(known), n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
 
 
 def nearest_of_all(name: str, known: Iterable[str]) -> str:
-    """What to say of an unknown name where the known ones are few: the one that is like it, and all."""
+    """Hint for an unknown name where few are known: the most similar name, and all known names."""
     close = get_close_matches(name.lower(), known := list(known), n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}known are {', '.join(known)}"
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`. What the user can mend (`ValueError`, `OSError`) ends in a line an error and exit code 2.
+    """Run the `main` of a stage.
 
-    Anything else is our own fault and keeps its traceback. `SEG_DEBUG=1` shows the traceback of every error.
+    `ValueError` and `OSError`, which the user can fix, end in one line per error and exit code 2. Any other exception
+    is a bug and keeps its traceback. `SEG_DEBUG=1` shows every traceback.
     """
-    gc.freeze()  # what the imports made lives to the end: no collection need walk it; the one at the exit took 0.4 s
     try:
         main()
     except (ValueError, OSError) as error:

@@ -1,7 +1,6 @@
-"""Files that are written whole or not at all, and what a file's content is known by."""
+"""Files that are written whole or not at all, their digests, JSON, and locked directories."""
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -10,34 +9,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    """SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def full_disk_named(folder: Path) -> Iterator[None]:
-    """Says where there was no room, which the system does not."""
+def full_disk_named(directory: Path) -> Iterator[None]:
+    """Add the directory to the message of a full disk."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise OSError(f"{folder}: {error.strerror}; make room and run again") from None
+        raise OSError(f"{directory}: {error.strerror}; make room and run again") from None
 
 
 @contextmanager
 def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Temporary names beside `paths` to write to; renamed together when the block ends well, else deleted.
+    """Yield temporary paths beside `paths`; rename them if the block succeeds, delete them otherwise.
 
-    Each is flushed to the disk before the first rename, so that neither an exception, a full disk nor a lost
-    machine leaves half a file under a final name. The temporary names are fixed: what a killed run left is
-    overwritten by the next.
+    All are flushed to the disk before the first rename, so neither an exception, a full disk nor a power cut leaves a
+    partial file under a final name. The temporary names are fixed, so the next run overwrites those of a killed one.
 
     Raises:
-        OSError: as the disk says; when it is full, with the folder's name.
+        OSError: a file cannot be written; for a full disk, the message names the directory.
     """
     parts = tuple(path.with_name(f".{path.name}.part") for path in paths)
     for path in paths:
@@ -55,37 +55,28 @@ def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
             part.unlink(missing_ok=True)
 
 
-def locked(path: Path, flags: int = os.O_RDONLY) -> int | None:
-    """Open a file or folder that no other process has locked, and lock it; None where one has.
-
-    The lock holds until the file is closed; however the process ends, the system closes it.
-    """
-    handle = os.open(path, flags, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:  # a network's file system that locks nothing
-        pass
-    return handle
-
-
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder, made where it is missing, for this process alone.
+def lock_directory(directory: Path) -> Iterator[None]:
+    """Hold a directory, created if missing, for this process alone.
+
+    The lock is the file `.lock` in the directory, so it also excludes other hosts on a network file system with locks.
+    It is deleted at the end; a killed process leaves the file, which `.dvcignore` excludes, but gives the lock back.
 
     Raises:
-        ValueError: another process holds it.
+        ValueError: another process holds the directory.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = locked(folder)
-    if handle is None:
-        raise ValueError(f"{folder}: another process writes here; wait for it or stop it, then run again")
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / ".lock"
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"{directory}: another process writes here; wait for it or stop it, then run again") from None
     try:
         yield
     finally:
-        os.close(handle)
+        path.unlink(missing_ok=True)  # while it is held: filelock refuses a deleted file
+        lock.release()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -95,12 +86,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def canonical_json(content: Any) -> str:
-    """One line of JSON that is the same for the same content: sorted keys, no spaces, no NaN."""
+    """JSON in one line, the same for the same content: sorted keys, no spaces, NaN refused."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON, whole or not at all. NaN is refused: write `None` for what is absent."""
+    """Write `content` as indented JSON, whole or not at all. NaN is refused; write `None` for a missing value."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 

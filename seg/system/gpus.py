@@ -1,62 +1,83 @@
-"""A GPU of its own for every process: Snakemake counts how many may run at once, a lock says which one each has.
+"""GPUs for one process alone: Snakemake limits how many stages run at once, locks decide which GPUs each of them uses.
 
-The locks are files in the system's temporary folder, one a GPU, and last as long as the process: however it ends, the
-system lets go of them.
+A lock is a file per GPU in the system's temporary directory, and is held until the process ends, however it ends.
 """
 
 import os
+import stat
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from seg.system.console import say
-from seg.system.files import locked
 
-_ASK_EVERY = 1.0  # seconds
-_HELD: dict[int, int] = {}  # index of a GPU -> the open file whose lock this process keeps
+_POLL_INTERVAL = 1.0  # seconds
+_HELD: dict[int, FileLock] = {}  # by index of the GPU
 
 
 def visible() -> list[str]:
     """UUIDs of the GPUs that this process may use, in torch's order.
 
-    The driver has heeded CUDA_VISIBLE_DEVICES, by which people and schedulers choose; a UUID is the same under any.
+    CUDA_VISIBLE_DEVICES renumbers GPUs but does not change their UUIDs.
     """
     return [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
 
 
 def take(count: int = 1) -> list[int]:
-    """Indices, in torch's order, of GPUs that no other process of ours has; waits for them. They are kept to the end.
+    """Wait for GPUs that no other seg process holds, and hold them until this process ends.
+
+    Returns:
+        Their indices, in torch's order.
 
     Raises:
-        ValueError: more are wanted than there are.
+        ValueError: more GPUs are requested than this process may use.
     """
     names = visible()
     if count > len(names):
-        raise ValueError(f"{count} GPUs are wanted, this process may use {len(names)}; lower `gpus` or run elsewhere")
+        raise ValueError(f"{count} GPUs requested, this process may use {len(names)}; lower `gpus` or run elsewhere")
     waiting = False
     while len(_HELD) < count:
         for index, name in enumerate(names):
-            if index not in _HELD and len(_HELD) < count and (handle := _lock(name)) is not None:
-                _HELD[index] = handle
+            if index not in _HELD and len(_HELD) < count and (lock := _lock(name)):
+                _HELD[index] = lock
         if len(_HELD) < count:
-            for index in list(_HELD):  # all or none, or two that want all would wait for each other for ever
-                os.close(_HELD.pop(index))
+            for index in list(_HELD):  # all or none: two processes that hold a part of their GPUs would wait forever
+                _HELD.pop(index).release()
             if not waiting:
-                say(f"waiting for {count} of {len(names)} GPUs: other trainings have them")
+                say(f"waiting for {count} of {len(names)} GPUs: other trainings use them")
             waiting = True
-            time.sleep(_ASK_EVERY)
+            time.sleep(_POLL_INTERVAL)
     return sorted(_HELD)[:count]
 
 
-def _lock(name: str) -> int | None:
-    """The open lock file of a GPU that no other process has, or None."""
-    path = Path(tempfile.gettempdir(), f"seg-gpu-{name}.lock")
-    with suppress(FileExistsError):
-        handle = os.open(path, os.O_CREAT | os.O_EXCL)
-        os.fchmod(handle, 0o644)  # for other users too, whatever this one's umask
-        os.close(handle)
-    # Read-only suffices for a lock, and so another user's file does; a link laid there is not followed.
-    return locked(path, os.O_RDONLY | os.O_NOFOLLOW)
+def _lock(name: str) -> FileLock | None:
+    """The acquired lock of a GPU; None if another process holds it."""
+    before = os.umask(0)  # every user may lock, from the moment that directory and file exist
+    try:
+        lock = FileLock(_lock_directory() / f"{name}.lock", mode=0o666)
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    finally:
+        os.umask(before)
+    return lock
+
+
+def _lock_directory() -> Path:
+    """Directory of the lock files, writable by every user; created if missing.
+
+    It has no sticky bit: in a sticky directory such as /tmp, Linux may refuse to open other users' files with O_CREAT
+    (`fs.protected_regular`, proc_sys_fs(5)).
+
+    Raises:
+        ValueError: something else has its name.
+    """
+    directory = Path(tempfile.gettempdir(), "seg-gpu-locks")
+    directory.mkdir(exist_ok=True)
+    mode = directory.lstat().st_mode
+    if not stat.S_ISDIR(mode) or stat.S_IMODE(mode) != 0o777:
+        raise ValueError(f"{directory}: got {stat.filemode(mode)}, expected a directory drwxrwxrwx; delete it")
+    return directory

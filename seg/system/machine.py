@@ -1,4 +1,4 @@
-"""The machine that a stage runs on: its devices, and what is recorded about it. Nothing here changes a result."""
+"""Devices, and the description of the machine that is recorded with a result."""
 
 import os
 import platform
@@ -15,54 +15,52 @@ from seg.system.gpus import take
 
 
 def kind_of(name: str) -> str:
-    """The device called `name`; for `auto` cuda, else mps, else cpu.
+    """Resolve the name of a device: `auto` is the first available one of cuda, mps and cpu.
 
     Raises:
-        ValueError: torch does not see such a device.
+        ValueError: the device is not available.
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return next(kind for kind, there in available.items() if there)
+        return next(kind for kind, usable in available.items() if usable)
     if not available.get(name.partition(":")[0], False):
-        seen = ", ".join(kind for kind, there in available.items() if there)
-        raise ValueError(f"--device {name}: torch sees no such device here; it sees {seen}")
+        names = ", ".join(kind for kind, usable in available.items() if usable)
+        raise ValueError(f"--device {name}: not available; available are auto, {names}")
     return name
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device called `name`, see `kind_of`.
-
-    `cuda` without a number is a GPU that no other process of ours has, for as long as this one runs.
+    """Device with this name (see `kind_of`); `cuda` waits for a GPU and holds it for this process alone.
 
     Raises:
-        ValueError: torch does not see such a device.
+        ValueError: the device is not available.
     """
     kind = kind_of(name)
     return gpu(take()[0]) if kind == "cuda" else torch.device(kind)
 
 
 def gpu(index: int) -> torch.device:
-    """A GPU by its number, from now on the one that torch means where none is named."""
+    """GPU with this index, made torch's current device."""
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes a result."""
+    """Versions of Python, torch and seg."""
     return {"python": platform.python_version(), "torch": torch.__version__, "seg": __version__}
 
 
 def machine_info(device: torch.device) -> dict[str, Any]:
-    """The machine: processor, cores, GPU, system."""
+    """Processor, number of cores, GPU and operating system."""
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {"cpu": _processor(), "cores": os.cpu_count(), "gpu": gpu, "system": platform.platform()}
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes held at once so far: of the GPU's memory on one, else resident in this process."""
+    """Peak memory of this process so far, in bytes: allocated on the GPU, or resident for other devices."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    try:  # on Linux ru_maxrss starts from what the process that started this one held: getrusage(2), execve(2)
+    try:  # on Linux, ru_maxrss includes the memory of the parent process before execve(2)
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
     except (OSError, IndexError):
@@ -71,7 +69,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def commit() -> str | None:
-    """The commit that the working folder stands at, `-dirty` where files differ; None outside a repository."""
+    """Commit of the working directory, with `-dirty` if tracked files differ; None outside a repository."""
     try:
         command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None  # noqa: S603

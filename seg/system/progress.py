@@ -5,41 +5,41 @@ from typing import Any
 
 from seg.system.console import say
 
-_LINE_EVERY = 30  # seconds between two lines within an epoch
+_PRINT_INTERVAL = 30  # seconds, within an epoch
 
 
 class Progress:
-    """Loss, images per second and time left of a training.
+    """Loss, images per second and remaining time of a training.
 
     Args:
-        epochs: of the whole training.
-        images: still to come, over all epochs.
+        epochs: number of epochs of the whole training.
+        images: number of images still to process, over all epochs.
         enabled: whether lines are printed; only one process of a training prints.
     """
 
     def __init__(self, epochs: int, images: int, *, enabled: bool = True) -> None:
         self.epochs, self.images, self.enabled = epochs, images, enabled
-        self.start = self.said = time.monotonic()
+        self.start = self.printed = time.monotonic()
         self.seen = 0
 
     def stepped(self, epoch: int, step: int, samples: int, loss: float) -> None:
-        """Count a step; say a line if the last one is a while ago."""
+        """Count a step; print a line if the last one is older than 30 seconds."""
         self.seen += samples
-        if time.monotonic() - self.said > _LINE_EVERY:
-            self._say(f"epoch {epoch + 1}/{self.epochs} step {step + 1} loss {loss:.4f}")
+        if time.monotonic() - self.printed > _PRINT_INTERVAL:
+            self._print(f"epoch {epoch + 1}/{self.epochs} step {step + 1} loss {loss:.4f}")
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """Say the line of an epoch."""
+        """Print the line of an epoch, given its row of the history."""
         line = f"epoch {row['epoch']}/{self.epochs} loss {row['train_loss']:.4f}"
         if "val_loss" in row:
             line += f" val {row['val_loss']:.4f} mIoU {row['val_miou']:.4f}"
-        self._say(line)
+        self._print(line)
 
-    def _say(self, line: str) -> None:
-        self.said = time.monotonic()
-        if self.seen:  # none where a training goes on with a validation
-            spent = self.said - self.start
-            left = spent * (self.images / self.seen - 1)
-            line += f" {self.seen / spent:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left"
+    def _print(self, line: str) -> None:
+        self.printed = time.monotonic()
+        if self.seen:  # 0 if a resumed training begins with a validation
+            elapsed = self.printed - self.start
+            left = elapsed * (self.images / self.seen - 1)
+            line += f" {self.seen / elapsed:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left"
         if self.enabled:
             say(line)

@@ -22,7 +22,7 @@ from seg.data.pack_format import Pack
 from seg.digest import code_digest
 from seg.models.checkpoint import save_checkpoint
 from seg.system.console import run_stage, say
-from seg.system.files import canonical_json, held, sha256, written_whole
+from seg.system.files import canonical_json, lock_directory, sha256, written_whole
 from seg.system.machine import commit, machine_info, peak_memory, versions
 from seg.system.progress import Progress
 from seg.training.distributed import first, joined, of_first, own_device, processes
@@ -84,7 +84,7 @@ def train(
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have other classes; take packs of one data set")
     trainer = Trainer(recipe, *packs, device, workers, weights)
-    with held(outputs.model.parent) if first() else nullcontext():
+    with lock_directory(outputs.model.parent) if first() else nullcontext():
         inputs = [sha256(path) for path in (train_pack, val_pack, weights) if path]
         states = States(outputs.model.parent, _digest(trainer, inputs, code))
         course = _fit(trainer, states, outputs.events, clock, save_every)

@@ -1,4 +1,4 @@
-"""What references of several networks share: weights that show their place, initial draws, and skips of odd sides."""
+"""Helpers of several reference tests: random batch norms, equal weights, Xavier bounds, concatenation of odd sides."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def perturbed(model: nn.Module) -> nn.Module:
-    """The model with batch norms that have seen something, so that their place shows."""
+    """Randomise batch norms and biases, so that a misplaced one changes the output."""
     generator = torch.Generator().manual_seed(1)
     for name, tensor in model.state_dict().items():
         if tensor.ndim == 1 and tensor.is_floating_point():
@@ -18,15 +18,15 @@ def perturbed(model: nn.Module) -> nn.Module:
 
 
 def copy(ours: nn.Module, table: nn.Module) -> None:
-    """Give both the same random weights, batch norm's and biases among them; their layers are in the same order."""
+    """Give both models the same random weights, batch norms and biases included; their layers have the same order."""
     for tensor in ours.state_dict().values():
         if tensor.ndim == 1:
             tensor.uniform_(0.5, 1.5)
     table.load_state_dict(dict(zip(table.state_dict(), ours.state_dict().values(), strict=True)))
 
 
-def joined(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:
-    """cat[skip, deconv]; where the side is odd, no pixel lies under the last row or column: it is the bias alone."""
+def concatenated(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:
+    """cat[skip, deconv]; for an odd side, the last row or column of the deconvolution is its bias alone."""
     up = deconv(below)
     whole = deconv.bias.view(1, -1, 1, 1).expand(len(up), -1, *skip.shape[-2:]).clone()
     whole[..., : up.shape[2], : up.shape[3]] = up
@@ -34,7 +34,7 @@ def joined(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:
 
 
 def assert_xavier(model: nn.Module, rel: float = 0.1) -> None:
-    """Convolutions are uniform within Glorot and Bengio's bound, with its deviation to `rel`, and biases zero."""
+    """Check that weights are Xavier-uniform (bound; standard deviation within `rel`) and biases zero."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             bound = math.sqrt(6 / (math.prod(module.kernel_size) * (module.in_channels + module.out_channels)))

@@ -1,5 +1,6 @@
-"""Checkpoints: what is written is read, the same content has the same bytes, damage is told in a line."""
+"""Checkpoints: what is written is read, the same content has the same bytes, damage is reported in one line."""
 
+import json
 import os
 import resource
 import subprocess
@@ -15,7 +16,8 @@ from torch import nn
 from seg.config.architectures import make_model
 from seg.config.recipe import Recipe
 from seg.models import build_model
-from seg.models.checkpoint import load_checkpoint, save_checkpoint
+from seg.models.checkpoint import CHECKPOINT_VERSION, load_checkpoint, save_checkpoint
+from seg.system.tensors import read_tensors, write_tensors
 
 ABOUT = {
     "classes": ["road", "car", "sky"],
@@ -48,7 +50,7 @@ def saved(tmp_path: Path, tiny_recipe: Recipe) -> Path:
 
 
 def refusal(path: Path) -> str:
-    """The message with which a file is refused: one line that begins with its name."""
+    """Message of the error for a file: one line that begins with its path."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the callers look at the message
         load_checkpoint(path)
     message = str(caught.value)
@@ -62,7 +64,7 @@ def refusal(path: Path) -> str:
 def test_what_is_written_is_read(saved: Path, tiny_recipe: Recipe) -> None:
     model, recipe, about = load_checkpoint(saved)
     assert recipe == tiny_recipe
-    assert about == {**ABOUT, "recipe": tiny_recipe.model_dump(mode="json")}
+    assert about == {**ABOUT, "schema_version": CHECKPOINT_VERSION, "recipe": tiny_recipe.model_dump(mode="json")}
     assert not model.training
     expected = network().state_dict()
     assert model.state_dict().keys() == expected.keys()
@@ -75,7 +77,7 @@ def test_the_network_predicts_as_before(tmp_path: Path, tiny_recipe: Recipe, opt
     model = build_model("fcn", 3, options).to(memory_format=torch.channels_last)
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        model.train()(images)  # batch norm's statistics belong to it
+        model.train()(images)  # changes the statistics of batch norm
         expected = model.eval()(images)
         save_checkpoint(tmp_path / "model.safetensors", model, recipe, ABOUT)
         assert torch.equal(load_checkpoint(tmp_path / "model.safetensors").model(images), expected)
@@ -89,7 +91,7 @@ def test_any_process_writes_the_same_bytes(saved: Path, tmp_path: Path, tiny_rec
     assert other.read_bytes() == saved.read_bytes()
 
 
-def test_others_may_read_it(saved: Path, tmp_path: Path) -> None:
+def test_its_mode_follows_the_umask(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     assert saved.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
@@ -109,13 +111,13 @@ def test_a_damaged_file_is_refused(saved: Path, damage: str) -> None:
 def test_a_foreign_file_is_refused(tmp_path: Path, metadata: dict[str, str] | None) -> None:
     path = tmp_path / "foreign.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata=metadata)
-    assert "none of ours" in refusal(path)
+    assert "not written by this version of seg" in refusal(path)
 
 
 def test_a_pickle_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     torch.save(network().state_dict(), path)
-    assert "none of ours" in refusal(path)
+    assert "not written by this version of seg" in refusal(path)
 
 
 def test_weights_that_no_longer_fit_are_refused(tmp_path: Path, tiny_recipe: Recipe) -> None:
@@ -135,12 +137,28 @@ def test_a_recipe_of_another_version_is_refused(tmp_path: Path, tiny_recipe: Rec
     assert "does not fit" in refusal(path)
 
 
+@pytest.mark.parametrize("version", [None, CHECKPOINT_VERSION + 1])
+def test_another_version_of_the_schema_is_refused(saved: Path, version: int | None) -> None:
+    state, about = read_tensors(saved)
+    write_tensors(saved, state, {key: value for key, value in about.items() if key != "schema_version"})
+    if version:
+        write_tensors(saved, state, {**about, "schema_version": version})
+    assert refusal(saved) == f"{saved}: schema version {version}, expected {CHECKPOINT_VERSION}; train again"
+
+
+def test_a_checkpoint_of_the_former_format_is_refused(saved: Path) -> None:
+    """It had the checksum in a metadata key of its own and no version."""
+    metadata = {"seg": json.dumps({**ABOUT, "recipe": {}}), "crc32": "00000000"}
+    save_file(network().state_dict(), saved, metadata=metadata)
+    assert "not written by this version of seg" in refusal(saved)
+
+
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"none\.safetensors"):
         load_checkpoint(tmp_path / "none.safetensors")
 
 
-def test_a_disk_that_takes_no_more_is_an_os_error(tmp_path: Path, tiny_recipe: Recipe) -> None:
+def test_a_file_that_cannot_grow_is_an_os_error(tmp_path: Path, tiny_recipe: Recipe) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))

@@ -28,7 +28,7 @@ def count(module: nn.Module) -> int:
 
 @pytest.mark.parametrize("size", [(64, 32), (33, 65), (50, 39), (1, 1)], ids=str)
 @pytest.mark.parametrize("stem", STEMS)
-def test_any_side_comes_out_at_its_own_size(stem: str, size: tuple[int, int]) -> None:
+def test_logits_have_the_size_of_the_image(stem: str, size: tuple[int, int]) -> None:
     with torch.inference_mode():
         assert build(stem).eval()(images(*size)).shape == (2, CLASSES, *size)
 
@@ -56,7 +56,7 @@ def test_parameters_are_those_of_the_tables() -> None:
 
 
 def test_is_erfnet_with_weights_of_erfnet() -> None:
-    """In evaluation, where dropout does nothing: the tables are ERFNet's."""
+    """In evaluation mode, where dropout has no effect: the tables are ERFNet's."""
     ours, theirs = build("erfnet").eval(), erfnet.build(CLASSES).eval()
     ours.backbone.load_state_dict(theirs.backbone.state_dict())
     ours.decoder.load_state_dict(theirs.decoder.state_dict())
@@ -77,9 +77,9 @@ def test_backbone_is_resnet34_up_to_its_second_stage() -> None:
         assert torch.equal(backbone(images(64, 33)), expected)
 
 
-def test_resnet34_stands_in_for_all_before_non_bottleneck_6() -> None:
+def test_resnet34_replaces_everything_before_non_bottleneck_6() -> None:
     model = build("resnet34").eval()
-    rest = erfnet.Encoder((0, 0)).eval().layers[7:]
+    rest = erfnet.ERFNetEncoder((0, 0)).eval().layers[7:]
     rest.load_state_dict(dict(zip(rest.state_dict(), model.context.state_dict().values(), strict=True)))
     with torch.inference_mode():
         features = model.backbone(images(64, 64))
@@ -101,7 +101,7 @@ def test_weights_are_kaiming_normal_and_biases_zero(stem: str) -> None:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.weight.numel() > 2000:
             fan_in = module.weight[0].numel()
             assert module.weight.std().item() == pytest.approx(math.sqrt(2 / fan_in), rel=0.1)
-            assert module.weight.abs().max() > 2 * math.sqrt(2 / fan_in)  # beyond a uniform one's bound of sqrt(3)
+            assert module.weight.abs().max() > 2 * math.sqrt(2 / fan_in)  # a uniform distribution ends at sqrt(3)
             assert not module.bias.any()
 
 

@@ -20,7 +20,7 @@ def images(height: int, width: int, count: int = 2) -> Tensor:
 
 
 def perturb(model: nn.Module) -> None:
-    """Batch norms that have seen something."""
+    """Randomise batch norms."""
     for tensor in model.state_dict().values():
         if tensor.ndim == 1:
             tensor.uniform_(0.5, 1.5)
@@ -79,7 +79,7 @@ def test_every_parameter_gets_a_gradient(count: int) -> None:
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
 
 
-def test_norm_of_the_image_pooling_is_batch_norm_but_for_a_single_image() -> None:
+def test_norm_of_the_image_pooling_is_batch_norm_except_for_a_single_image() -> None:
     torch.manual_seed(0)
     ours, plain = PooledNorm(4), nn.BatchNorm2d(4)
     x = torch.randn(3, 4, 1, 1)

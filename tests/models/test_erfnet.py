@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from references import assert_xavier
 from torch import Tensor, nn
 
-from seg.models.erfnet import DROPOUT, build
+from seg.models.erfnet import ERFNET_DROPOUT, build
 
 CLASSES = 20
 # Table I, encoder: width, dilation of the non-bottleneck (0: a downsampler), as `layers.0` to `layers.14`
@@ -20,7 +20,7 @@ State = dict[str, Tensor]
 
 
 def perturbed(classes: int = CLASSES) -> nn.Module:
-    """A model with batch norms and biases that have seen something, so that their place shows."""
+    """A model with random batch norms and biases, so that a misplaced one changes the output."""
     torch.manual_seed(0)
     model = build(classes)
     for name, tensor in model.state_dict().items():
@@ -47,14 +47,14 @@ def non_bottleneck(x: Tensor, state: State, name: str, d: int) -> Tensor:
 
 
 def downsampled(x: Tensor, state: State, name: str) -> Tensor:
-    """Rounding up: the last row or column of an odd side is pooled alone."""
+    """Pooling rounds up: the last row or column of an odd side is pooled alone."""
     convolved = F.conv2d(x, state[f"{name}.conv.weight"], state[f"{name}.conv.bias"], stride=2, padding=1)
     alone = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2), value=-math.inf)
     return normed(torch.cat([convolved, F.max_pool2d(alone, 2)], 1), state, f"{name}.bn").relu()
 
 
 def encoded(x: Tensor, state: State) -> Tensor:
-    """The encoder in evaluation, over weights under the published names."""
+    """The encoder in evaluation mode, from weights with the published names."""
     x = downsampled(x, state, "initial_block")
     for index, (_, dilation) in enumerate(LAYERS):
         name = f"layers.{index}"
@@ -63,7 +63,7 @@ def encoded(x: Tensor, state: State) -> Tensor:
 
 
 def decoded(x: Tensor, state: State) -> Tensor:
-    """The decoder in evaluation for sides that are multiples of 8."""
+    """The decoder in evaluation mode, for sides that are multiples of 8."""
     for level in (0, 1):
         weight, bias = state[f"up.{level}.conv.weight"], state[f"up.{level}.conv.bias"]
         x = F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
@@ -94,13 +94,13 @@ def test_network_is_table_i() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_any_side_comes_out_at_its_own_size(size: tuple[int, int]) -> None:
+def test_logits_have_the_size_of_the_image(size: tuple[int, int]) -> None:
     with torch.inference_mode():
         assert perturbed().eval()(images(*size)).shape == (2, CLASSES, *size)
 
 
 def test_backbone_takes_the_published_encoder() -> None:
-    """Its names behind `module.features.encoder.`; it is of a torch whose batch norm did not count batches."""
+    """Names with the prefix `module.features.encoder.`, and no `num_batches_tracked`, as in old versions of torch."""
     batch_norm = ("weight", "bias", "running_mean", "running_var")
     published = [f"initial_block.{part}" for part in ("conv.weight", "conv.bias", *(f"bn.{n}" for n in batch_norm))]
     for index, (_, dilation) in enumerate(LAYERS):
@@ -138,7 +138,7 @@ def test_dropout_is_the_authors() -> None:
     model = build(CLASSES)
     assert [m.p for m in model.backbone.modules() if isinstance(m, nn.Dropout2d)] == [*5 * [0.03], *8 * [0.3]]
     assert [m.p for m in model.decoder.modules() if isinstance(m, nn.Dropout2d)] == 4 * [0]
-    assert DROPOUT == (0.03, 0.3)
+    assert ERFNET_DROPOUT == (0.03, 0.3)
 
 
 @pytest.mark.parametrize("size", [(32, 64), (33, 65)], ids=str)

@@ -67,8 +67,8 @@ def test_is_the_table_layer_by_layer(options: dict, training: bool) -> None:
 
 
 @pytest.mark.parametrize("size", [(33, 65), (50, 39), (1, 1), (97, 128), (2, 31)], ids=str)
-def test_odd_sides_come_back_by_the_output_padding_of_their_twin(size: tuple[int, int]) -> None:
-    """The same sequence, with an output padding of 1 where the side was even and 0 where it was odd."""
+def test_odd_sides_are_restored_by_output_padding(size: tuple[int, int]) -> None:
+    """The same sequence, with output padding 1 for even and 0 for odd sides."""
     ours = perturbed(build(19)).eval()
     plain = with_weights_of(reference(), ours).eval()
     x = y = images(*size)
@@ -92,7 +92,7 @@ def test_weights_are_xavier_uniform_and_biases_zero(options: dict) -> None:
     assert_xavier(build(19, **options))
 
 
-def test_activations_are_what_the_option_says() -> None:
+def test_the_option_sets_the_activation() -> None:
     kinds = {
         activation: [type(m) for m in build(19, activation=activation).modules() if isinstance(m, nn.ReLU | nn.PReLU)]
         for activation in ("relu", "prelu")
@@ -100,7 +100,7 @@ def test_activations_are_what_the_option_says() -> None:
     assert kinds == {"relu": [nn.ReLU] * 10, "prelu": [nn.PReLU] * 10}
 
 
-def test_dropout_neither_moves_the_weights_nor_stays_when_training_ends() -> None:
+def test_dropout_changes_neither_the_drawn_weights_nor_evaluation() -> None:
     models = []
     for dropout in (False, True):
         torch.manual_seed(0)

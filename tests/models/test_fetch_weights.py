@@ -1,4 +1,4 @@
-"""Published weights: the table, and the stage that fetches and converts them, against files in the published forms."""
+"""Published weights: the table, and the stage that downloads and converts them, with files in the published formats."""
 
 import hashlib
 import os
@@ -18,9 +18,9 @@ from torch import Tensor
 from torchvision.models import ResNet34_Weights, ResNet50_Weights, ResNet101_Weights, ResNet152_Weights, resnet34
 
 from seg.models import build_model
-from seg.models.fetch_weights import fetch_weights
+from seg.models.fetch_weights import convert_weights
 from seg.models.weights import load_backbone, read_weights
-from seg.models.weights_table import WEIGHTS, PublishedWeights, published
+from seg.models.weights_table import WEIGHTS, PublishedWeights, published_weights
 from seg.system.fetch import UndeliveredError
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def small() -> dict[str, Tensor]:
 
 
 def erfnet_state() -> OrderedDict[str, Tensor]:
-    """Names and shapes of the published encoder, restated from its definition; values at random."""
+    """Names and shapes of the published encoder, from its definition; random values."""
 
     def norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
         return {f"{name}.{part}": (width,) for part in ("weight", "bias", "running_mean", "running_var")}
@@ -82,7 +82,7 @@ def test_the_table_agrees_with_torchvision() -> None:
         assert f"{weights.meta['_metrics']['ImageNet-1K']['acc@1']}%" in str(row.accuracy)
 
 
-def test_every_row_can_be_vouched_for() -> None:
+def test_every_row_has_digest_https_licence_and_citation() -> None:
     for row in WEIGHTS.values():
         assert re.fullmatch("[0-9a-f]{64}", str(row.archive.sha256))
         assert all(url.startswith("https://") for url in row.archive.urls)
@@ -91,17 +91,17 @@ def test_every_row_can_be_vouched_for() -> None:
         assert row.citation
 
 
-def test_an_unknown_name_is_told_with_the_nearest() -> None:
+def test_an_unknown_name_is_refused_with_the_most_similar_one() -> None:
     with pytest.raises(ValueError, match="did you mean 'resnet50_imagenet'"):
-        published("resnet50_imagenett")
+        published_weights("resnet50_imagenett")
 
 
-def test_torchvisions_weights_arrive_in_our_resnet_bit_by_bit(tmp_path: Path) -> None:
+def test_torchvisions_weights_are_converted_bit_by_bit(tmp_path: Path) -> None:
     torch.manual_seed(0)
     theirs = resnet34().state_dict()
     out = tmp_path / "out" / "resnet34.safetensors"
     row = lay(WEIGHTS["resnet34_imagenet"], tmp_path / "archives", theirs)
-    fetch_weights(row, tmp_path / "archives", out, HASTE)
+    convert_weights(row, tmp_path / "archives", out, HASTE)
     model = build_model("resnet_fcn", 5, {"backbone": "resnet34"})
     about = load_backbone(model, out)
     ours = model.get_submodule("backbone").state_dict()
@@ -113,7 +113,7 @@ def test_torchvisions_weights_arrive_in_our_resnet_bit_by_bit(tmp_path: Path) ->
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_erfnets_published_form_fits_our_encoder(tmp_path: Path) -> None:
+def test_erfnets_published_format_fits_our_encoder(tmp_path: Path) -> None:
     """A checkpoint of 2017: old serialisation, trained under DataParallel, with classifier and optimiser."""
     given = erfnet_state()
     wrapped = {f"module.features.encoder.{name}": tensor for name, tensor in given.items()}
@@ -128,7 +128,7 @@ def test_erfnets_published_form_fits_our_encoder(tmp_path: Path) -> None:
     }
     row = WEIGHTS["erfnet_imagenet"]
     row = lay(row, tmp_path, checkpoint, _use_new_zipfile_serialization=False)
-    fetch_weights(row, tmp_path, tmp_path / "e.safetensors", HASTE)
+    convert_weights(row, tmp_path, tmp_path / "e.safetensors", HASTE)
     model = build_model("erfnet", 20, {})
     load_backbone(model, tmp_path / "e.safetensors")
     ours = model.get_submodule("backbone").state_dict()
@@ -137,14 +137,14 @@ def test_erfnets_published_form_fits_our_encoder(tmp_path: Path) -> None:
         torch.testing.assert_close(ours[name], tensor, rtol=0, atol=0)
 
 
-def test_what_does_not_lie_there_is_fetched_with_breaks_and_then_used_again(server: Server, tmp_path: Path) -> None:
+def test_a_missing_file_is_downloaded_with_interruptions_and_then_reused(server: Server, tmp_path: Path) -> None:
     row = lay(WEIGHTS["resnet50_imagenet"], tmp_path / "there", small())
     body = (tmp_path / "there" / row.archive.name).read_bytes()
     server.pages["/good"] = Page(body=body, drops=[len(body) // 2])
     urls = (f"{server.url}/moved", f"{server.url}/good")
     row = replace(row, archive=replace(row.archive, urls=urls))
     for _ in range(2):
-        fetch_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
     assert [seen.status for seen in server.seen] == [404, 200, 206]
     state, about = read_weights(tmp_path / "w.safetensors")
     assert list(state) == ["conv1.weight"]
@@ -157,23 +157,23 @@ def test_a_wrong_digest_leaves_nothing(server: Server, tmp_path: Path) -> None:
     server.pages["/x"] = Page(body=b"something else")
     row = replace(row, archive=replace(row.archive, urls=(f"{server.url}/x",)))
     with pytest.raises(OSError, match=r"SHA-256 is [0-9a-f]{64}, expected 0676ba61"):
-        fetch_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
     assert list((tmp_path / "archives").iterdir()) == []
     assert not (tmp_path / "w.safetensors").exists()
 
 
-def test_without_a_network_it_says_what_to_get_and_where_to_put_it(server: Server, tmp_path: Path) -> None:
+def test_without_a_network_the_message_says_what_to_put_where(server: Server, tmp_path: Path) -> None:
     row = WEIGHTS["resnet50_imagenet"]
     urls = (f"{server.url}/{row.archive.name}",)
     row = replace(row, archive=replace(row.archive, urls=urls))
     with pytest.raises(UndeliveredError) as caught:
-        fetch_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
     assert urls[0] in str(caught.value)
-    assert f"lay it at {tmp_path / 'archives' / 'resnet50-0676ba61.pth'}" in str(caught.value)
+    assert f"copy it to {tmp_path / 'archives' / 'resnet50-0676ba61.pth'}" in str(caught.value)
 
 
 class Trap:
-    """Does as it likes where it is unpickled."""
+    """Runs a command when it is unpickled."""
 
     def __init__(self, sign: Path) -> None:
         self.sign = sign
@@ -188,14 +188,14 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path, new: bool)
     content = {**small(), "trap": Trap(sign)}
     row = lay(WEIGHTS["resnet50_imagenet"], tmp_path, content, _use_new_zipfile_serialization=new)
     with pytest.raises(ValueError, match=r"resnet50-0676ba61\.pth: holds posix\.system, expected tensors") as caught:
-        fetch_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
+        convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert "\n" not in str(caught.value)
     assert not sign.exists()
     assert not (tmp_path / "w.safetensors").exists()
 
 
 @pytest.mark.parametrize("new", [True, False])
-def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, new: bool) -> None:
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, new: bool) -> None:
     row = lay(WEIGHTS["resnet50_imagenet"], tmp_path, small(), _use_new_zipfile_serialization=new)
     path = tmp_path / row.archive.name
     whole = path.read_bytes()
@@ -203,25 +203,27 @@ def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, new: bool) -> None:
     cut = [whole[:length] for length in range(0, len(whole), max(len(whole) // 60, 1))]
     for content in (*cut, b"<html>no</html>", b"hello"):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"0676ba61\.pth: (truncated or no file of torch\.save|holds)") as caught:
-            fetch_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
+        with pytest.raises(
+            ValueError, match=r"0676ba61\.pth: (truncated or not a file of torch\.save|holds)"
+        ) as caught:
+            convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
         assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("resnet50_imagenet", [torch.ones(2)], "expected names and tensors; this is not"),
         ("resnet50_imagenet", {"epoch": 3, "model": small()}, "expected names and tensors; this is not"),
-        ("resnet50_imagenet", {"fc.weight": torch.ones(2)}, "no tensor of a backbone"),
+        ("resnet50_imagenet", {"fc.weight": torch.ones(2)}, "has no tensor of a backbone"),
         ("erfnet_imagenet", small(), "expected names and tensors under 'state_dict'"),
-        ("erfnet_imagenet", {"state_dict": small()}, r"no tensor module\.features\.encoder\.\* in it"),
+        ("erfnet_imagenet", {"state_dict": small()}, r"has no tensor module\.features\.encoder\.\*;"),
     ],
 )
-def test_tensors_that_are_not_the_published_ones_are_told(tmp_path: Path, name: str, content: Any, told: str) -> None:
+def test_tensors_of_another_file_are_refused(tmp_path: Path, name: str, content: Any, message: str) -> None:
     row = lay(WEIGHTS[name], tmp_path, content)
-    with pytest.raises(ValueError, match=told):
-        fetch_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
+    with pytest.raises(ValueError, match=message):
+        convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert not (tmp_path / "w.safetensors").exists()
 
 

@@ -1,4 +1,4 @@
-"""Networks of segmentation_models_pytorch and torchvision, named in a recipe; their builds fetch nothing."""
+"""Networks of segmentation_models_pytorch and torchvision, named in a recipe; building them downloads nothing."""
 
 import socket
 import sys
@@ -20,7 +20,7 @@ SMP = [
     ("segformer", "mit_b0"),
     ("unet", "tu-resnet10t"),
 ]
-# No layer reads the last stages of ResNet in a PSPNet, and none EfficientNet's head in an FPN.
+# A PSPNet does not read the last stages of a ResNet, and an FPN not the head of an EfficientNet.
 UNUSED = [("pspnet", "resnet18"), ("fpn", "efficientnet-b0")]
 TORCHVISION = ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large", "fcn_resnet50"]
 
@@ -48,7 +48,7 @@ def torchvision_network(architecture: str) -> nn.Module:
 
 
 def check(model: nn.Module, names: tuple[str, ...]) -> None:
-    """Any size comes back, and all but stages of an encoder that the library leaves unused get a gradient."""
+    """Logits have the image's size; every parameter gets a gradient, except in stages that the library does not use."""
     with torch.inference_mode():
         for size in [(64, 96), (33, 65), (50, 39)]:
             logits = model.eval()(images(*size))
@@ -94,7 +94,7 @@ def test_backbones_take_the_weights_of_torchvision(model: str) -> None:
     ours = build_model(model, 5, options)
     keys = ours.get_submodule("backbone").state_dict().keys()
     assert keys == {key for key in theirs if not key.startswith("fc.")}
-    # The property adds no second name, with which a checkpoint would hold every tensor twice.
+    # The property adds no second name, otherwise a checkpoint would hold each tensor twice.
     assert all(key.startswith("network.") for key in ours.state_dict())
 
 
@@ -114,7 +114,7 @@ def test_weights_come_from_the_seed(build: object) -> None:
         ("torchvision_zoo", {"architecture": "resnet50"}, r"^architecture 'resnet50' .* did you mean fcn_resnet50\?$"),
     ],
 )
-def test_unknown_names_are_answered_by_the_nearest(model: str, options: dict, message: str) -> None:
+def test_unknown_names_are_refused_with_the_most_similar_one(model: str, options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_model(model, 5, options)
 

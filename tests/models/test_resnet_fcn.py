@@ -12,7 +12,7 @@ from seg.models import build_model
 from seg.models.backbones import ResNet
 from seg.models.resnet_fcn import build
 
-# Trainable values without `fc`: 1000 classes take 513,000 off ResNet-34's 21,797,672, 2,049,000 off the others'.
+# Parameters without `fc`, whose 1000 classes have 513,000 parameters in ResNet-34 and 2,049,000 in the others
 BACKBONES = {
     "resnet34": 21_797_672 - 513_000,
     "resnet50": 25_557_032 - 2_049_000,
@@ -60,7 +60,7 @@ def test_features_are_those_of_torchvision(name: str, stride: int, training: boo
             assert x.shape == (2, ours.channels[i], -(-65 // reduction), -(-97 // reduction))
 
 
-def test_dilated_stage_has_rate_2_behind_the_convolution_that_strode() -> None:
+def test_a_dilated_stage_has_rate_2_after_its_first_convolution() -> None:
     layer4 = ResNet("resnet50", 16).layer4
     assert [block.conv2.dilation for block in layer4] == [(1, 1), (2, 2), (2, 2)]
     assert all(module.stride == (1, 1) for module in layer4.modules() if isinstance(module, nn.Conv2d))
@@ -114,7 +114,7 @@ def test_parameters_are_backbone_and_table(name: str, deepest: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 65), (50, 39)], ids=str)
-def test_any_size_comes_back(size: tuple[int, int]) -> None:
+def test_logits_have_the_size_of_the_image(size: tuple[int, int]) -> None:
     with torch.inference_mode():
         assert build(5).eval()(images(*size)).shape == (2, 5, *size)
 
@@ -127,7 +127,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
 
 
-def test_decoder_is_xavier_and_the_backbone_is_left_alone() -> None:
+def test_decoder_is_xavier_and_the_backbone_unchanged() -> None:
     torch.manual_seed(0)
     backbone = ResNet("resnet34").state_dict()
     torch.manual_seed(0)
@@ -143,3 +143,16 @@ def test_decoder_is_xavier_and_the_backbone_is_left_alone() -> None:
 def test_unknown_backbone_is_refused() -> None:
     with pytest.raises(ValueError, match=r"option 'backbone' of model 'resnet_fcn'.*'resnet152'"):
         build_model("resnet_fcn", 21, {"backbone": "resnet156"})
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "message"),
+    [
+        ("resnet34", 16, "^backbone 'resnet34': got output stride 16, expected 32$"),
+        ("resnet50", 4, "^backbone 'resnet50': got output stride 4, expected 32 or 16 or 8$"),
+        ("resnet18", 32, "^backbone 'resnet18' is unknown; use one of resnet34, resnet50, resnet101, resnet152$"),
+    ],
+)
+def test_impossible_backbones_are_refused_in_one_line(name: str, stride: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ResNet(name, stride)

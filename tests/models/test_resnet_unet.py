@@ -1,4 +1,4 @@
-"""The U-Net decoder on a ResNet against segmentation_models_pytorch's U-Net, where one can be written as the other."""
+"""The U-Net decoder on a ResNet against segmentation_models_pytorch's U-Net with equivalent weights."""
 
 import math
 
@@ -106,7 +106,7 @@ def test_parameters_are_backbone_and_rows(name: str, backbone: int, channels: tu
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 65), (50, 39)], ids=str)
-def test_any_size_comes_back(size: tuple[int, int]) -> None:
+def test_logits_have_the_size_of_the_image(size: tuple[int, int]) -> None:
     with torch.inference_mode():
         assert build(5).eval()(images(*size)).shape == (2, 5, *size)
 

@@ -22,7 +22,7 @@ def images(height: int, width: int, count: int = 2) -> Tensor:
 
 
 class Table(nn.Module):
-    """Layers in a row; "P" pools, "U" unpools with torch's max_unpool2d at the indices of its twin."""
+    """Consecutive layers; "P" pools, "U" unpools with torch's max_unpool2d at the indices of its counterpart."""
 
     def __init__(self, layers: list[nn.Module | str]) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def basic() -> Table:
 
 
 def vgg16() -> Table:
-    """The encoder, then its mirror image: what convolved a to b convolves b to a, the last one to the classes."""
+    """The encoder, then its mirror image: convolutions a -> b become b -> a, the last one outputs the classes."""
     steps: list[str | tuple[int, int]] = []
     inputs = 3
     for width in VGG16:
@@ -80,7 +80,7 @@ def vgg16() -> Table:
 def test_unpooling_is_torchs_values_and_gradients(
     size: tuple[int, int], dtype: torch.dtype, form: torch.memory_format
 ) -> None:
-    """Half of the values are 0, as behind a ReLU: windows of nothing but 0 are ties."""
+    """Half of the values are 0, as after a ReLU: windows of zeros are ties."""
     features = images(*size, count=3).relu().to(dtype).contiguous(memory_format=form)
     pooled, indices = F.max_pool2d(features, 2, ceil_mode=True, return_indices=True)
     weights = images(*size, count=3).to(dtype)
@@ -131,7 +131,7 @@ def test_is_the_paper_layer_by_layer(depth: str, table: type[Table], size: tuple
 
 
 @pytest.mark.parametrize("depth", ["basic", "vgg16"])
-def test_any_side_comes_out_at_its_own_size(depth: str) -> None:
+def test_logits_have_the_size_of_the_image(depth: str) -> None:
     model = build_model("segnet", 3, {"depth": depth}).eval()
     with torch.inference_mode():
         assert [model(images(*size)).shape for size in SIZES] == [(2, 3, *size) for size in SIZES]

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from references import assert_xavier, copy, joined
+from references import assert_xavier, concatenated, copy
 from torch import Tensor, nn
 
 from seg.models.u_lite import build
@@ -11,7 +11,7 @@ CLASSES = 41
 
 
 class Layers(nn.Module):
-    """Three steps down, three back, a line each."""
+    """Three levels down, three up, one line per level."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,9 +27,9 @@ class Layers(nn.Module):
         first = self.down1(x)
         second = self.down2(self.pool(first))
         third = self.down3(self.pool(second))
-        y = self.back3(joined(third, self.up3, self.pool(third)))
-        y = self.back2(joined(second, self.up2, y))
-        y = self.back1(joined(first, self.up1, y))
+        y = self.back3(concatenated(third, self.up3, self.pool(third)))
+        y = self.back2(concatenated(second, self.up2, y))
+        y = self.back1(concatenated(first, self.up1, y))
         return self.classifier(y)
 
 
@@ -41,7 +41,7 @@ def double(inputs: int, width: int) -> nn.Sequential:
 
 
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
-    """Ours and the layers with the same random weights, batch norm's and biases among them, and images."""
+    """Our network and the layers with the same random weights, and images."""
     torch.manual_seed(0)
     ours, layers = build(CLASSES), Layers()
     copy(ours, layers)
@@ -92,5 +92,5 @@ def test_weights_are_xavier_uniform_and_biases_zero() -> None:
 
 @pytest.mark.parametrize("size", [(7, 64), (64, 4)], ids=str)
 def test_sides_that_cannot_be_halved_three_times_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*give sides >= 8"):
+    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*use sides >= 8"):
         build(CLASSES)(torch.zeros(1, 3, *size))

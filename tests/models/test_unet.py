@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from references import assert_xavier, copy, joined
+from references import assert_xavier, concatenated, copy
 from torch import Tensor, nn
 
 from seg.models.unet import build
 
 
 class Table3(nn.Module):
-    """Table 3, a line a row, under the table's names."""
+    """Table 3, with the table's names."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -35,15 +35,15 @@ class Table3(nn.Module):
         level2 = self.conv2_2(self.conv2_1(self.maxpool(level1)))
         level3 = self.conv3_2(self.conv3_1(self.maxpool(level2)))
         level4 = self.conv4_2(self.conv4_1(self.maxpool(level3)))
-        y = self.conv5_2(self.conv5_1(joined(level3, self.deconv4_3, level4)))
-        y = self.conv6_2(self.conv6_1(joined(level2, self.deconv5_2, y)))
-        y = self.conv7_2(self.conv7_1(joined(level1, self.deconv6_1, y)))
-        y = self.conv8_2(self.conv8_1(joined(level0, self.deconv7_0, y)))
+        y = self.conv5_2(self.conv5_1(concatenated(level3, self.deconv4_3, level4)))
+        y = self.conv6_2(self.conv6_1(concatenated(level2, self.deconv5_2, y)))
+        y = self.conv7_2(self.conv7_1(concatenated(level1, self.deconv6_1, y)))
+        y = self.conv8_2(self.conv8_1(concatenated(level0, self.deconv7_0, y)))
         return self.conv_final(y)
 
 
 class Table6(nn.Module):
-    """Table 6 of the VOC studies; `relu`: the activation that voc2007_erfnet prints behind a transposed convolution."""
+    """Table 6 of the VOC studies; `relu`: the activation after each transposed convolution in voc2007_erfnet."""
 
     def __init__(self, classes: int, relu: bool) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
-    """Ours and the table with the same random weights, batch norm's and biases among them, and images."""
+    """Our network and the table with the same random weights, and images."""
     torch.manual_seed(0)
     ours, table = build(19), Table3(19)
     copy(ours, table)
@@ -94,7 +94,7 @@ def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
 def test_is_table_3(size: tuple[int, int], training: bool) -> None:
     ours, table, images = pair(size)
     if training and size == (16, 16):
-        images = images.repeat(2, 1, 1, 1)  # batch norm needs more than a value a channel
+        images = images.repeat(2, 1, 1, 1)  # batch norm needs more than one value per channel
     with torch.no_grad():
         torch.testing.assert_close(ours.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
 
@@ -107,7 +107,7 @@ def test_is_table_6(widths: str, relu: bool, training: bool) -> None:
     copy(ours, table)
     with torch.no_grad():
         for up in (*ours.up, *(getattr(table, f"deconv{i}") for i in range(1, 5))):
-            up.bias -= 1  # so that the activation has something to cut off
+            up.bias -= 1  # otherwise the activation would change nothing
         images = torch.randn(2, 3, 32, 48)
         torch.testing.assert_close(ours.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
 
@@ -124,7 +124,7 @@ def test_voc_widths_have_31_million_parameters() -> None:
 
 
 def test_skips_carry_the_fine_detail() -> None:
-    """A pixel moved within one cell of the deepest level moves the logits, which the deepest level alone cannot do."""
+    """A change of one pixel has its largest effect at this pixel, which the deepest level alone could not locate."""
     ours, _, images = pair((32, 32))
     with torch.inference_mode():
         before = ours.eval()(images)
@@ -142,5 +142,5 @@ def test_weights_are_xavier_uniform_and_biases_zero() -> None:
 
 @pytest.mark.parametrize("size", [(15, 64), (64, 8)], ids=str)
 def test_sides_that_cannot_be_halved_four_times_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*give sides >= 16"):
+    with pytest.raises(ValueError, match=r"images of \(\d+, \d+\).*use sides >= 16"):
         build(19)(torch.zeros(1, 3, *size))

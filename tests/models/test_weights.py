@@ -1,4 +1,4 @@
-"""Weights files: written, read into a backbone, and refused where they do not fit."""
+"""Weights files: written, read into a backbone, and refused if they do not fit."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"0.weight": None}, r"0\.weight is missing"),
         ({"0.bias": torch.ones(5)}, r"0\.bias is \(5,\), expected \(4,\)"),
@@ -51,14 +51,14 @@ def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
         (dict.fromkeys(["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"]), "and 1 more"),
     ],
 )
-def test_weights_of_another_network_are_refused_whole(
-    tmp_path: Path, change: dict[str, Tensor | None], told: str
+def test_weights_of_another_network_are_refused_and_change_nothing(
+    tmp_path: Path, change: dict[str, Tensor | None], message: str
 ) -> None:
     given = {name: tensor for name, tensor in {**state(), **change}.items() if tensor is not None}
     write_weights(tmp_path / "w.safetensors", given, ABOUT)
     model = Net()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    with pytest.raises(ValueError, match=told) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         load_backbone(model, tmp_path / "w.safetensors")
     assert str(tmp_path / "w.safetensors") in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -66,22 +66,22 @@ def test_weights_of_another_network_are_refused_whole(
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
 
 
-def test_a_model_without_backbone_is_told(tmp_path: Path) -> None:
+def test_a_model_without_backbone_is_refused(tmp_path: Path) -> None:
     write_weights(tmp_path / "w.safetensors", state(), ABOUT)
     with pytest.raises(ValueError, match=r"w\.safetensors: Conv2d has no backbone"):
         load_backbone(nn.Conv2d(1, 1, 1), tmp_path / "w.safetensors")
 
 
-def test_a_missing_file_is_never_a_random_start(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"w\.safetensors: weights are missing"):
         load_backbone(Net(), tmp_path / "w.safetensors")
 
 
-def test_a_damaged_or_foreign_file_is_told(tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     write_weights(path, state(), ABOUT)
     whole = path.read_bytes()
     for content in (whole[:-1], whole[:20], b"", whole.replace(b'"seg"', b'"sag"')):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"w\.safetensors: weights file is none of ours or damaged"):
+        with pytest.raises(ValueError, match=r"w\.safetensors: weights file is damaged or not written by this version"):
             read_weights(path)

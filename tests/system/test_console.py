@@ -15,12 +15,12 @@ def ending(error: BaseException) -> int | str | None:
 
 
 @pytest.mark.parametrize("error", [ValueError("a is bad\nb is bad"), OSError("a is bad\nb is bad")])
-def test_what_the_user_can_mend_is_a_line_an_error(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_for_the_user_is_printed_in_lines(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     assert ending(error) == 2
     assert capsys.readouterr() == ("", "error: a is bad\nerror: b is bad\n")
 
 
-def test_a_traceback_is_there_for_who_asks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seg_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEG_DEBUG", "1")
     assert ending(ValueError("bad")) == 2
     lines = capsys.readouterr().err.splitlines()
@@ -28,12 +28,12 @@ def test_a_traceback_is_there_for_who_asks(capsys: pytest.CaptureFixture[str], m
     assert lines[-1] == "error: bad"
 
 
-def test_an_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interruption_has_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert ending(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "error: interrupted\n"
 
 
-def test_our_own_faults_keep_their_traceback() -> None:
+def test_bugs_keep_their_traceback() -> None:
     def main() -> None:
         raise KeyError("ours")
 
@@ -41,6 +41,6 @@ def test_our_own_faults_keep_their_traceback() -> None:
         run_stage(main)
 
 
-def test_a_stage_that_ends_well_just_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_successful_stage_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     run_stage(lambda: None)
     assert capsys.readouterr() == ("", "")

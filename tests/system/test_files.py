@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, also where the block fails, the disk is full or the process is killed."""
+"""Files are written whole or not at all: after an exception, a full disk or a killed process."""
 
 import errno
 import hashlib
@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.system.files import canonical_json, read_json, sha256, write_json, write_text, written_whole
+from seg.system.files import canonical_json, lock_directory, read_json, sha256, write_json, write_text, written_whole
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def listing(folder: Path) -> dict[str, str]:
@@ -27,7 +27,7 @@ def test_all_files_appear_together_at_the_end(tmp_path: Path) -> None:
         a.write_text("one")
         b.write_text("two")
         assert not (folder / "a.npy").exists()
-        assert a.parent == folder  # a rename is whole on one file system only
+        assert a.parent == folder  # a rename is atomic within one file system only
     assert listing(folder) == {"a.npy": "one", "b.json": "two"}
 
 
@@ -45,7 +45,7 @@ def test_an_exception_keeps_the_old_files_and_leaves_nothing_new(tmp_path: Path,
     assert listing(tmp_path) == {"a": "old"}
 
 
-def test_a_file_that_the_block_forgot_is_no_success(tmp_path: Path) -> None:
+def test_a_file_that_the_block_did_not_write_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     with pytest.raises(FileNotFoundError), written_whole(tmp_path / "a", tmp_path / "b") as (a, _):
         a.write_text("new")
@@ -69,6 +69,60 @@ def test_what_a_killed_run_left_is_overwritten(tmp_path: Path) -> None:
     assert listing(tmp_path) == {"a": "new"}
 
 
+LOCK = """
+import sys, time
+from pathlib import Path
+from seg.system.files import lock_directory
+with lock_directory(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+# Counts how often two of several processes are inside at once.
+CROWD = """
+import os, sys, time
+from pathlib import Path
+from seg.system.files import lock_directory
+directory, inside = Path(sys.argv[1]), Path(sys.argv[2])
+entered = clashes = 0
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    try:
+        with lock_directory(directory):
+            entered += 1
+            try:
+                inside.touch(exist_ok=False)
+                time.sleep(0.0005)
+                inside.unlink()
+            except FileExistsError:
+                clashes += 1
+    except ValueError:
+        pass
+print(entered, clashes)
+"""
+
+
+def test_a_directory_is_held_by_one_process_and_given_back_when_it_is_killed(tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "run"
+    command = [sys.executable, "-c", LOCK, directory]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(ValueError, match=r"run: another process writes here; wait for it or stop it"):
+            lock_directory(directory).__enter__()
+        process.send_signal(signal.SIGKILL)
+    with lock_directory(directory):
+        assert [path.name for path in directory.iterdir()] == [".lock"]
+    assert not list(directory.iterdir())  # what DVC records
+
+
+def test_a_lock_whose_file_is_deleted_still_excludes_every_other_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CROWD, tmp_path / "run", tmp_path / "inside"]
+    crowd = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    counts = [tuple(map(int, process.communicate()[0].split())) for process in crowd]
+    assert sum(entered for entered, _ in counts) > 20
+    assert sum(clashes for _, clashes in counts) == 0
+
+
 def test_a_full_disk_is_named_and_keeps_the_old_file(small_disk: Path) -> None:
     path = small_disk / "a.json"
     write_text(path, "old")
@@ -78,7 +132,7 @@ def test_a_full_disk_is_named_and_keeps_the_old_file(small_disk: Path) -> None:
     assert listing(small_disk) == {"a.json": "old"}
 
 
-def test_other_errors_of_the_disk_pass_as_they_are(tmp_path: Path) -> None:
+def test_other_errors_of_the_disk_are_unchanged(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError) as caught:
         write_text(tmp_path / "folder", "text")
@@ -96,7 +150,7 @@ def test_json_comes_back_and_nan_is_refused(tmp_path: Path) -> None:
     assert read_json(path) == content
 
 
-def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"half": ')
     with pytest.raises(ValueError, match=r"not a JSON file .*; delete it and run again") as caught:
@@ -107,7 +161,7 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
         read_json(path)
 
 
-def test_a_digest_is_that_of_the_content(tmp_path: Path) -> None:
+def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1.
     assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -1,4 +1,4 @@
-"""Device, precision and what is recorded of the machine."""
+"""Devices, and what is recorded about the machine."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ print(peak_memory(cpu))
 """
 
 
-def test_the_best_device_there_is_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_the_best_available_device(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {"cuda": True, "mps": True}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen["cuda"])
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: seen["mps"])
@@ -41,15 +41,15 @@ def test_the_best_device_there_is_is_taken(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:1", "tpu"])
-def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_missing_device_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ValueError, match=f"--device {name}: .*it sees cpu$"):
+    with pytest.raises(ValueError, match=f"--device {name}: not available; available are auto, cpu$"):
         machine.choose_device(name)
 
 
 def test_peak_memory_is_of_this_process_not_of_its_parent() -> None:
-    """On Linux a process inherits the peak that `getrusage` reports from the one that started it."""
+    """On Linux, the peak that `getrusage` reports starts from the parent process' memory."""
     held = np.ones(800 << 20, np.uint8)
     child = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     before, during, after = map(int, child.stdout.split())

@@ -1,22 +1,28 @@
-"""A GPU of its own for every training, by locks of real processes; that there are four GPUs is feigned."""
+"""Locks give each training its own GPU: real processes, four simulated GPUs."""
 
 import os
 import re
 import signal
+import stat
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from trainings import Forks, arguments, varied
+from untried import untried
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Recipe
 from seg.system import gpus
 
-# Four GPUs that compute as the CPU does.
-_FEIGNED = """
+# Simulates four GPUs with the CPU.
+_SIMULATED = """
 import torch
 from seg.system import gpus, machine
 from seg.system.console import say
@@ -26,7 +32,7 @@ def gpu(index):
     torch.cuda.is_available = lambda: False
     return torch.device("cpu")
 
-gpus.visible = lambda: [f"feigned-{index}" for index in range(4)]
+gpus.visible = lambda: [f"simulated-{index}" for index in range(4)]
 torch.cuda.is_available = lambda: True
 machine.gpu = gpu
 """
@@ -40,26 +46,26 @@ class Machine:
         self.processes: list[int] = []
 
     def start(self) -> int:
-        """The number of a new training."""
+        """Start a training; returns its number."""
         number = len(self.processes)
         given = [*arguments(self.folder / str(number), self.recipe, self.packs), "--device", "auto"]
         self.processes.append(self.forks.start(given, self.folder / f"{number}.log"))
         return number
 
-    def said(self, number: int, pattern: str) -> str:
-        """What a training says by this pattern, once it does."""
+    def wait_for(self, number: int, pattern: str) -> str:
+        """First group of the pattern, once the log of a training matches it."""
         log = self.folder / f"{number}.log"
         for _ in range(1200):
             if log.exists() and (found := re.search(pattern, log.read_text())):
                 return found[1]
             time.sleep(0.05)
-        raise AssertionError(f"{pattern!r} was never said: {log.read_text()}")
+        raise AssertionError(f"{pattern!r} never appeared: {log.read_text()}")
 
 
 @pytest.fixture
 def machine(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> Iterator[Machine]:
     recipe = varied(tiny_recipe, model=make_model("u_lite"), epochs=10_000)
-    with Forks(_FEIGNED, {"TMPDIR": str(tmp_path)}) as forks:
+    with Forks(_SIMULATED, {"TMPDIR": str(tmp_path)}) as forks:
         machine = Machine(forks, tmp_path, recipe, packs)
         yield machine
         for process in machine.processes:
@@ -67,58 +73,126 @@ def machine(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> Iterator[Machine
 
 
 @pytest.mark.slow
-def test_four_trainings_hold_four_gpus_and_a_killed_ones_is_free_again(machine: Machine) -> None:
+def test_four_trainings_hold_four_gpus_and_a_killed_one_frees_its_gpu(machine: Machine) -> None:
     four = [machine.start() for _ in range(4)]
-    held = [machine.said(number, r"on GPU (\d)") for number in four]
+    held = [machine.wait_for(number, r"on GPU (\d)") for number in four]
     assert sorted(held) == ["0", "1", "2", "3"]
     for number in four:
-        machine.said(number, r"(epoch 1/10000) loss")
+        machine.wait_for(number, r"(epoch 1/10000) loss")
     fifth = machine.start()
-    machine.said(fifth, r"(waiting for 1 of 4 GPUs: other trainings have them)")
+    machine.wait_for(fifth, r"(waiting for 1 of 4 GPUs: other trainings use them)")
     os.kill(machine.processes[2], signal.SIGKILL)
-    assert machine.said(fifth, r"on GPU (\d)") == held[2]
+    assert machine.wait_for(fifth, r"on GPU (\d)") == held[2]
 
 
-def feign(monkeypatch: pytest.MonkeyPatch, folder: Path, *names: str) -> None:
-    """This process sees these GPUs and holds none."""
+def simulate(monkeypatch: pytest.MonkeyPatch, directory: Path, *names: str) -> None:
+    """Make this process see these GPUs and hold none."""
     monkeypatch.setattr(gpus, "visible", lambda: list(names))
     monkeypatch.setattr(gpus, "_HELD", {})
-    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(folder))
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(directory))
 
 
 def test_a_gpu_is_known_by_its_name_however_it_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As under CUDA_VISIBLE_DEVICES, which renumbers them."""
-    feign(monkeypatch, tmp_path, "a", "b", "c")
+    """CUDA_VISIBLE_DEVICES renumbers GPUs."""
+    simulate(monkeypatch, tmp_path, "a", "b", "c")
     assert gpus.take(2) == [0, 1]
     first = gpus._HELD
-    feign(monkeypatch, tmp_path, "b", "c")
+    simulate(monkeypatch, tmp_path, "b", "c")
     assert gpus.take() == [1]
-    for handle in [*first.values(), *gpus._HELD.values()]:
-        os.close(handle)
+    for lock in [*first.values(), *gpus._HELD.values()]:
+        lock.release()
 
 
-def test_another_user_can_lock_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whatever the umask of the one who had it first, who alone could read the file else."""
-    feign(monkeypatch, tmp_path, "a")
-    before = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_other_users_may_lock_whatever_the_umask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, umask: int) -> None:
+    simulate(monkeypatch, tmp_path, "a")
+    before = os.umask(umask)
     try:
         gpus.take()
+        assert os.umask(umask) == umask
     finally:
         os.umask(before)
-    assert (tmp_path / "seg-gpu-a.lock").stat().st_mode & 0o777 == 0o644
-    os.close(gpus._HELD[0])
+    directory = tmp_path / "seg-gpu-locks"
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o777  # without the sticky bit
+    assert stat.S_IMODE((directory / "a.lock").stat().st_mode) == 0o666
+    gpus._HELD[0].release()
 
 
-def test_who_has_one_keeps_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    feign(monkeypatch, tmp_path, "a", "b")
+# Takes one GPU as another user, prints its name, and holds it until it is killed.
+_AS_USER = """
+import os, sys, time
+import torch, filelock
+from seg.system import gpus
+
+user, *names = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(user))
+os.setuid(int(user))
+os.umask(0o077)
+gpus.visible = lambda: names
+print(names[gpus.take()[0]], flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def user(number: int, directory: Path, *names: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of this user that takes a GPU, with `directory` for temporary files."""
+    command = [sys.executable, "-c", _AS_USER, str(number), *names]
+    environment = {**os.environ, "TMPDIR": str(directory)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        yield child
+        child.kill()
+
+
+@pytest.mark.slow
+def test_two_users_share_the_gpus() -> None:
+    """In a directory like /tmp: sticky and writable by all. Two users that are not root, with a strict umask."""
+    if os.geteuid() != 0:
+        untried("two users need root, which alone may become another user")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o1777)
+        with user(1, directory, "a", "b") as first, user(65534, directory, "a", "b") as second:
+            taken = {first.stdout.readline().strip(), second.stdout.readline().strip()}
+            assert taken == {"a", "b"}
+            with user(2, directory, "a", "b") as third:
+                assert third.stderr.readline() == "waiting for 1 of 2 GPUs: other trainings use them\n"
+                first.kill()
+                assert third.stdout.readline().strip() in taken
+        assert {path.stat().st_uid for path in (directory / "seg-gpu-locks").iterdir()} <= {1, 65534}
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "private", "sticky"])
+def test_a_lock_directory_that_is_not_shared_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    simulate(monkeypatch, tmp_path, "a")
+    directory = tmp_path / "seg-gpu-locks"
+    if kind == "link":
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere").chmod(0o777)
+        directory.symlink_to("elsewhere")
+    elif kind == "file":
+        directory.touch()
+    else:
+        directory.mkdir()
+        directory.chmod({"private": 0o700, "sticky": 0o1777}[kind])
+    with pytest.raises((ValueError, FileExistsError), match="seg-gpu-locks"):
+        gpus.take()
+    assert not list((tmp_path / "elsewhere").glob("*"))
+
+
+def test_a_gpu_that_is_held_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    simulate(monkeypatch, tmp_path, "a", "b")
     assert gpus.take() == gpus.take() == [0]
     assert gpus.take(2) == [0, 1]
-    for handle in gpus._HELD.values():
-        os.close(handle)
+    for lock in gpus._HELD.values():
+        lock.release()
 
 
-def test_one_that_cannot_have_all_keeps_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Else two that want all would wait for each other for ever."""
+def test_a_process_that_cannot_have_all_keeps_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Otherwise two processes that need all GPUs would wait for each other forever."""
 
     class Waited(BaseException):
         pass
@@ -126,20 +200,21 @@ def test_one_that_cannot_have_all_keeps_none(monkeypatch: pytest.MonkeyPatch, tm
     def wait(_: float) -> None:
         raise Waited
 
-    feign(monkeypatch, tmp_path, "b")
+    simulate(monkeypatch, tmp_path, "b")
     gpus.take()
     other = gpus._HELD
-    feign(monkeypatch, tmp_path, "a", "b")
+    simulate(monkeypatch, tmp_path, "a", "b")
     monkeypatch.setattr(gpus.time, "sleep", wait)
     with pytest.raises(Waited):
         gpus.take(2)
     assert gpus._HELD == {}
     assert gpus.take() == [0]
-    for handle in [*other.values(), *gpus._HELD.values()]:
-        os.close(handle)
+    for lock in [*other.values(), *gpus._HELD.values()]:
+        lock.release()
 
 
 def test_more_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    feign(monkeypatch, tmp_path, "a")
-    with pytest.raises(ValueError, match="2 GPUs are wanted, this process may use 1; lower `gpus` or run elsewhere"):
+    simulate(monkeypatch, tmp_path, "a")
+    message = "2 GPUs requested, this process may use 1; lower `gpus` or run elsewhere"
+    with pytest.raises(ValueError, match=message):
         gpus.take(2)

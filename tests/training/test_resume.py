@@ -12,8 +12,7 @@ from trainings import bits, command, fit, killed_at_random, outputs, varied
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Rotation, Schedule
-from seg.system.files import held
-from seg.system.tensors import read_tensors, write_tensors
+from seg.system.files import lock_directory
 from seg.training import step
 from seg.training import train as training
 from seg.training.train import Outputs, train
@@ -210,7 +209,7 @@ def test_a_full_disk_during_a_save_keeps_the_states_before(
 
 
 def test_two_trainings_do_not_write_into_one_folder(small: Recipe, packs: Any, tmp_path: Path) -> None:
-    with held(tmp_path / "run"):
+    with lock_directory(tmp_path / "run"):
         done = command(tmp_path / "run", small, packs)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
@@ -240,24 +239,3 @@ def test_twenty_trainings_killed_at_random_moments(small: Recipe, packs: Any, tm
     for kill in kills:  # over both processes
         epochs = re.findall(r"epoch (\d)/3 loss", kill.said)
         assert epochs == sorted(set(epochs)), kill.said
-
-
-def test_tensors_are_read_as_they_were(tmp_path: Path) -> None:
-    tensors = {
-        "channels last": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
-        "half": torch.randn(3).bfloat16(),
-        "count": torch.tensor(2**40),
-        "none": torch.zeros(0, 3),
-        "truth": torch.tensor([True, False]),
-        "part": torch.arange(10, dtype=torch.uint8)[1::3],
-        "wide": torch.randn(2, dtype=torch.float64).t(),
-    }
-    write_tensors(tmp_path / "a", tensors, {"what": "é", "loss": 0.1})
-    read, about = read_tensors(tmp_path / "a")
-    assert about == {"what": "é", "loss": 0.1}
-    assert read.keys() == tensors.keys()
-    for name, tensor in tensors.items():
-        assert (read[name].dtype, read[name].shape) == (tensor.dtype, tensor.shape)
-        assert torch.equal(read[name], tensor)
-    write_tensors(tmp_path / "b", dict(reversed(tensors.items())), {"loss": 0.1, "what": "é"})
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
