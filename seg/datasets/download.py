@@ -10,23 +10,25 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from urllib3 import Retry
+
 from seg.datasets.archives import replaced, restore, unpack
 from seg.datasets.catalogue import dataset, missing
 from seg.datasets.manifest import write_manifest
 from seg.datasets.sources import Dataset, Source
 from seg.system.console import run_stage, say
-from seg.system.fetch import PATIENT, Archive, Patience, UndeliveredError, fetch
+from seg.system.fetch import DEFAULT_RETRY, Archive, DownloadError, fetch
 from seg.system.files import full_disk_named
 
 
-def download(row: Dataset, archives: Path, out: Path, patience: Patience = PATIENT) -> None:
+def download(row: Dataset, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:
     """Put a data set into the folder of its manifest; that folder changes as a whole or not at all.
 
     Args:
         row: the data set.
         archives: folder where archives lie or are fetched to.
         out: the manifest to write; the data set's files are put beside it.
-        patience: how long a server is waited for.
+        retry: attempts per mirror.
 
     Raises:
         ValueError: no source can be had, a login is not accepted, an archive is not what it should be, or the folder
@@ -42,12 +44,12 @@ def download(row: Dataset, archives: Path, out: Path, patience: Patience = PATIE
     if faults:
         raise ValueError("\n".join(f"{fault}; delete the file or replace it" for fault in faults))
     absent = [archive for archive in source.archives if archive not in lying]
-    _fetch(row, absent, archives, patience)
+    _fetch(row, absent, archives, retry)
     try:
         with full_disk_named(target.parent), replaced(target) as fresh:
             _fill(row, source, archives, fresh, out.name)
     except ValueError as error:
-        unvouched = [archives / archive.name for archive in absent if not archive.vouched]
+        unvouched = [archives / archive.name for archive in absent if not archive.has_digest]
         for path in unvouched:
             path.unlink()
         removed = [f"{path}: removed; run again to fetch it anew" for path in unvouched]
@@ -55,14 +57,14 @@ def download(row: Dataset, archives: Path, out: Path, patience: Patience = PATIE
     say(f"{row.name}: {sum(row.counts.values())} files from {source} in {out.parent}")
 
 
-def _fetch(row: Dataset, absent: list[Archive], archives: Path, patience: Patience) -> None:
+def _fetch(row: Dataset, absent: list[Archive], archives: Path, retry: Retry) -> None:
     """Fetch what is absent, all in one session where the row needs a login."""
-    login = row.login.open(patience) if row.login and absent else nullcontext()
+    login = row.login.open(retry) if row.login and absent else nullcontext()
     with login as session, full_disk_named(archives):
         for archive in absent:
             try:
-                fetch(archive, archives, patience, session)
-            except UndeliveredError as error:
+                fetch(archive, archives, retry, session)
+            except DownloadError as error:
                 raise OSError(f"{error}; it is part of {row.name}, {row.homepage}, licence: {row.licence}") from None
 
 

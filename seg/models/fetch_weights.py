@@ -16,26 +16,27 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from urllib3 import Retry
 
 from seg.models.weights import write_weights
 from seg.models.weights_table import PublishedWeights, published
 from seg.system.console import run_stage, say
-from seg.system.fetch import PATIENT, Patience, UndeliveredError, fetch
+from seg.system.fetch import DEFAULT_RETRY, DownloadError, fetch
 from seg.system.files import full_disk_named, sha256
 
 
-def fetch_weights(row: PublishedWeights, archives: Path, out: Path, patience: Patience = PATIENT) -> None:
+def fetch_weights(row: PublishedWeights, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:
     """Convert the published file of a row, fetching it into `archives` where it does not lie there.
 
     Args:
         row: which weights.
         archives: folder where the file lies or is fetched to.
         out: safetensors to write, whole or not at all.
-        patience: how long a server is waited for.
+        retry: attempts per mirror.
 
     Raises:
         ValueError: the file is not what it should be.
-        OSError: no mirror delivers it, or the disk is full.
+        OSError: it cannot be downloaded, or the disk is full.
     """
     path = archives / row.archive.name
     if path.exists():
@@ -43,7 +44,7 @@ def fetch_weights(row: PublishedWeights, archives: Path, out: Path, patience: Pa
             raise ValueError(f"{path}: {fault}; delete the file or replace it")
     else:
         with full_disk_named(archives):
-            _fetch(row, archives, patience)
+            _fetch(row, archives, retry)
     state = backbone_state(row, path)
     about = {
         "name": row.name,
@@ -57,13 +58,13 @@ def fetch_weights(row: PublishedWeights, archives: Path, out: Path, patience: Pa
     say(f"{row.name}: {len(state)} tensors from {path.name} in {out}; licence: {row.licence}")
 
 
-def _fetch(row: PublishedWeights, archives: Path, patience: Patience) -> None:
+def _fetch(row: PublishedWeights, archives: Path, retry: Retry) -> None:
     try:
-        fetch(row.archive, archives, patience)
-    except UndeliveredError as error:
+        fetch(row.archive, archives, retry)
+    except DownloadError as error:
         url, path = row.archive.urls[0], archives / row.archive.name
         mend = f"without a network get {url} elsewhere and lay it at {path} (licence: {row.licence})"
-        raise UndeliveredError(f"{error}\n{row.name}: {mend}") from None
+        raise DownloadError(f"{error}\n{row.name}: {mend}") from None
 
 
 def backbone_state(row: PublishedWeights, path: Path) -> dict[str, Tensor]:

@@ -109,7 +109,7 @@ def test_what_needs_a_login_is_fetched_for_those_that_have_one(tmp_path: Path, m
     row = _row(Source((Archive("a", None, ("https://example.org/a",)),)), login=LOGIN)
     assert (row.missing(tmp_path) or "").endswith(
         f"put that into {tmp_path} and run again; or, to have it fetched, "
-        "set TOY_USER and TOY_PASSWORD, or give both for machine example.org in ~/.netrc"
+        "set TOY_USER and TOY_PASSWORD, or add machine example.org to ~/.netrc"
     )
     monkeypatch.setenv("TOY_USER", "ada")
     assert row.missing(tmp_path) == "TOY_USER is set, but TOY_PASSWORD is not; set both or neither"

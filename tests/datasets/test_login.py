@@ -43,7 +43,7 @@ def test_what_is_meant_for_other_hosts_or_is_half_is_not_taken(netrc: Path, text
 @pytest.mark.parametrize("text", [b"machine www.example.org login eve password a s3cret\n", b"machine s3cret\xff"])
 def test_a_file_that_cannot_be_read_is_named_without_its_content(netrc: Path, text: bytes) -> None:
     netrc.write_bytes(text)
-    with pytest.raises(ValueError, match="cannot be read as a netrc file") as caught:
+    with pytest.raises(ValueError, match="not a valid netrc file") as caught:
         LOGIN.credentials()
     assert str(netrc) in str(caught.value)
     assert "s3cret" not in str(caught.value)
@@ -57,5 +57,5 @@ def test_half_a_login_is_a_mistake(monkeypatch: pytest.MonkeyPatch, given: str, 
 
 
 def test_nobody_is_logged_in_without_a_name() -> None:
-    with pytest.raises(ValueError, match="needs a login; set TOY_USER and TOY_PASSWORD, or give both for machine"):
+    with pytest.raises(ValueError, match="requires a login; set TOY_USER and TOY_PASSWORD, or add machine"):
         LOGIN.open()
