@@ -12,7 +12,7 @@ from PIL import Image
 from untried import mounted
 
 from seg.config.recipe import Augmentation, Model, Recipe, Schedule
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.datasets.layouts import class_table
 from seg.datasets.manifest import write_manifest
 
@@ -88,7 +88,7 @@ def packs(camvid_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Packs:
     """Packs (train, val) of `camvid_root`, 48x64: 11 classes, some pixels ignored. Read only."""
     folder = tmp_path_factory.mktemp("packs")
     for split in Packs._fields:
-        pack(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
+        pack_split(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
     return Packs(*(folder / f"{split}.json" for split in Packs._fields))
 
 

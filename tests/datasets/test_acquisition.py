@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from servers import BODY, HASTE, Page, Server
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.datasets.catalogue import DATASETS
 from seg.datasets.classes import bit_colour
 from seg.datasets.download import download
@@ -277,7 +277,7 @@ def test_a_real_layout_goes_from_its_archives_to_statistics(name: str, tmp_path:
     stage("seg.data.statistics", pack=tmp_path / "train.json", out=tmp_path / "statistics.json")
     splits = ["train", "val"] if name == "cityscapes" else ["train", "val", "test"]
     for split in splits[1:]:
-        pack(manifest, layout, split, *SIZE, tmp_path / split)
+        pack_split(manifest, layout, split, *SIZE, tmp_path / split)
     about = {split: read_json(tmp_path / f"{split}.json") for split in splits}
     names = {split: set(about[split]["names"]) for split in splits}
     assert all(names.values())

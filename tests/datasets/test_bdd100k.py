@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.data.pack_format import memory_map
 from seg.datasets import IGNORE, bdd100k
 from seg.datasets.layouts import class_table, find_pairs, match_pairs
@@ -117,5 +117,5 @@ def test_ids_of_both_forms_are_packed(tmp_path: Path) -> None:
         Image.fromarray(label.astype(np.uint8)).save(root / f"bdd100k/seg/labels/val/{name}{ending}")
     write_manifest(root / "manifest.json", {})
     for layout, (label, _) in labels.items():
-        pack(root / "manifest.json", layout, "train", 40, 40, tmp_path / layout)
+        pack_split(root / "manifest.json", layout, "train", 40, 40, tmp_path / layout)
         assert (memory_map(tmp_path / f"{layout}.json", "labels")[0] == label).all()

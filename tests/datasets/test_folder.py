@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.data.pack_format import memory_map
 from seg.datasets import IGNORE
 from seg.datasets.layouts import class_table, draw_split, find_pairs
@@ -182,5 +182,5 @@ def test_a_pack_knows_the_folders_own_classes(tmp_path: Path) -> None:
         Image.fromarray(picture).save(tmp_path / kind / "a.png")
     (tmp_path / "train.txt").write_text("a")
     write_manifest(tmp_path / "manifest.json", {"name": "mine"})
-    pack(tmp_path / "manifest.json", "folder", "train", 2, 2, tmp_path / "packs/train")
+    pack_split(tmp_path / "manifest.json", "folder", "train", 2, 2, tmp_path / "packs/train")
     assert memory_map(tmp_path / "packs/train.json", "labels")[0].tolist() == [[0, 1], [IGNORE, 1]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.data.pack_format import memory_map
 from seg.datasets import IGNORE
 from seg.datasets.classes import bit_colour
@@ -109,7 +109,7 @@ def test_palette_border_and_sizes_survive_a_pack_exactly(tmp_path: Path) -> None
         Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(folder / "JPEGImages" / f"{name}.jpg")
         labels.append(blocks)
     write_manifest(tmp_path / "manifest.json", {"name": "voc"})
-    pack(tmp_path / "manifest.json", "voc", "train", 16, 8, tmp_path / "train")
+    pack_split(tmp_path / "manifest.json", "voc", "train", 16, 8, tmp_path / "train")
     assert (memory_map(tmp_path / "train.json", "labels") == np.stack(labels)).all()
     counts = np.bincount(np.concatenate(labels).ravel(), minlength=256)
     assert read_json(tmp_path / "train.json")["id_pixels"] == counts[:21].tolist()
@@ -124,7 +124,7 @@ def test_an_id_between_the_classes_and_the_border_is_refused(tmp_path: Path) -> 
     Image.fromarray(label).save(folder / "JPEGImages/a.jpg")
     write_manifest(tmp_path / "manifest.json", {})
     with pytest.raises(ValueError, match="got id") as caught:
-        pack(tmp_path / "manifest.json", "voc", "train", 16, 16, tmp_path / "train")
+        pack_split(tmp_path / "manifest.json", "voc", "train", 16, 16, tmp_path / "train")
     assert str(caught.value) == (
         f"{folder}/SegmentationClass/a.png: got id 21 (3 pixels), id 200 (1 pixel), expected 0 to 20 and 255; "
         "mend the label"
