@@ -1,4 +1,4 @@
-"""Tiny data sets in both layouts, drawn from a seed; a pack of one; a recipe. What is shared must not be changed."""
+"""Tiny datasets in both layouts, drawn from a seed; a pack of one; a recipe. What is shared must not be changed."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +51,7 @@ def draw(generator: np.random.Generator, ids: int, height: int, width: int) -> t
 def write_dataset(
     root: Path, layout: str, counts: Mapping[str, int] = COUNTS, height: int = HEIGHT, width: int = WIDTH
 ) -> Path:
-    """Write a data set of `counts` images a split below `root`, with its manifest; `root`."""
+    """Write a dataset of `counts` images a split below `root`, with its manifest; `root`."""
     ids = len(class_table(layout).ids)
     for number, (split, count) in enumerate(counts.items()):
         for k in range(count):
@@ -67,7 +67,7 @@ def write_dataset(
 
 @pytest.fixture(name="write_dataset", scope="session")
 def _write_dataset() -> WriteDataset:
-    """The function that writes a data set, for tests that need one of their own."""
+    """The function that writes a dataset, for tests that need one of their own."""
     return write_dataset
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from seg.data.pack_format import PIXEL_PARTS
 from seg.datasets.classes import ClassTable
 from seg.datasets.images import id_counts, read_pair
-from seg.datasets.layouts import Pair, class_table, find_pairs
+from seg.datasets.layouts import ImagePair, class_table, find_pairs
 from seg.datasets.manifest import fingerprint, read_manifest
 from seg.results import SCHEMA_VERSION
 from seg.system.console import run_stage
@@ -100,7 +100,7 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> int:
         return offset
 
 
-def _packed(target: _Target, pairs: list[Pair], workers: int) -> Iterator[np.ndarray | str]:
+def _packed(target: _Target, pairs: list[ImagePair], workers: int) -> Iterator[np.ndarray | str]:
     """Write all pairs. Yields, in order, the number of pixels of each id, or the errors of the pair."""
     jobs = [(target, index, pair) for index, pair in enumerate(pairs)]
     if workers == 1 or len(jobs) < 64:  # fewer take less time than starting a process
@@ -110,7 +110,7 @@ def _packed(target: _Target, pairs: list[Pair], workers: int) -> Iterator[np.nda
         yield from pool.map(_pack_one, jobs, chunksize=8)
 
 
-def _pack_one(job: tuple[_Target, int, Pair]) -> np.ndarray | str:
+def _pack_one(job: tuple[_Target, int, ImagePair]) -> np.ndarray | str:
     target, index, pair = job
     try:
         image, label = read_pair(pair, target.table)

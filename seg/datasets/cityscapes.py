@@ -1,14 +1,14 @@
 """Cityscapes, fine annotations: `leftImg8bit/<split>/<city>/*_leftImg8bit.png`, `gtFine/.../*_gtFine_labelIds.png`.
 
-34 ids on disk, of which 19 are scored (Cordts et al., The Cityscapes Dataset, table 1; ids, train ids and colours as in
-the data set's own `labels.py`). The test split's labels are blank: it is never scored.
+Of 34 ids 19 are scored (Cordts et al., The Cityscapes Dataset, table 1; ids, train ids and colours as in `labels.py` of
+cityscapesScripts). The labels of the test split are blank, so it is never scored.
 """
 
 from pathlib import Path
 
 from seg.datasets.classes import ClassTable
 
-# (name, colour) by id on disk; a colour stands where the class is scored.
+# (name, colour) by id; only scored classes have a colour.
 _ROWS: tuple[tuple[str, tuple[int, int, int] | None], ...] = (
     ("unlabeled", None),
     ("ego vehicle", None),

@@ -1,4 +1,4 @@
-"""The class table of a dataset: names, scored classes and colours of its label ids."""
+"""Class tables: names, scored classes and colours of the label ids of a dataset."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from seg.datasets import IGNORE
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Names of the ids on disk and the classes that are scored.
+    """Names of the ids in label files, and the classes that are scored.
 
     Attributes:
-        ids: name of every id on disk; the id is the position.
-        scored: id on disk of every scored class, in the order of the train ids 0..C-1.
-        palette: RGB colour of every scored class, uint8 values.
-        ignored: an id beyond `ids` that may stand on disk too and counts nowhere, such as VOC's border.
+        ids: names by id.
+        scored: ids of the scored classes, in the order of the train ids 0..C-1.
+        palette: RGB colour (0 to 255) of each scored class.
+        ignored: id beyond `ids` that label files may contain and that is not scored, such as VOC's border.
     """
 
     ids: tuple[str, ...]
@@ -29,16 +29,16 @@ class ClassTable:
         return tuple(self.ids[i] for i in self.scored)
 
     def train_ids(self) -> np.ndarray:
-        """Look-up table (256,) uint8 from an id on disk to its train id, `IGNORE` where it is not scored."""
+        """Look-up table (256,) uint8 from id to train id, `IGNORE` for ids that are not scored."""
         table = np.full(256, IGNORE, np.uint8)
         table[list(self.scored)] = np.arange(len(self.scored), dtype=np.uint8)
         return table
 
 
 def bit_colour(i: int) -> tuple[int, int, int]:
-    """Colour of class `i` < 256, all different, by the rule of VOC's development kit.
+    """Unique RGB colour of class `i` < 256, as in VOC's development kit.
 
-    Its bits go to red, green and blue in turn, from the highest bit of each downwards.
+    The bits of `i` are assigned to red, green and blue in turn, starting at the highest bit of each channel.
     """
     red, green, blue = (sum((i >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(3)) for channel in range(3))
     return red, green, blue

@@ -21,7 +21,7 @@ from urllib3 import Retry
 from seg.models.weights import write_weights
 from seg.models.weights_table import PublishedWeights, published
 from seg.system.console import run_stage, say
-from seg.system.fetch import DEFAULT_RETRY, DownloadError, fetch
+from seg.system.fetch import DEFAULT_RETRY, DownloadError, fetch_archive
 from seg.system.files import full_disk_named, sha256
 
 
@@ -60,7 +60,7 @@ def fetch_weights(row: PublishedWeights, archives: Path, out: Path, retry: Retry
 
 def _fetch(row: PublishedWeights, archives: Path, retry: Retry) -> None:
     try:
-        fetch(row.archive, archives, retry)
+        fetch_archive(row.archive, archives, retry)
     except DownloadError as error:
         url, path = row.archive.urls[0], archives / row.archive.name
         mend = f"without a network get {url} elsewhere and lay it at {path} (licence: {row.licence})"

@@ -87,7 +87,7 @@ class _RangeError(Exception):
     """A mirror cannot resume `part`, which is deleted."""
 
 
-def fetch(
+def fetch_archive(
     archive: Archive,
     folder: Path,
     retry: Retry = DEFAULT_RETRY,

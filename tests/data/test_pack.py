@@ -180,8 +180,10 @@ def test_all_bad_files_are_reported_at_once_by_a_real_process(camvid: Path, tmp_
     lines = run.stderr.splitlines()
     assert run.returncode == 2
     assert lines[0].startswith(f"error: {images}/scene_0001.png: cannot be decoded (")
-    assert lines[1] == (f"error: {labels}/scene_0003.png: label of 63x48, its image is 64x48; they must be of one size")
-    assert lines[2] == f"error: {labels}/scene_0005.png: got id 12 (1 pixel), expected 0 to 11; mend the label"
+    assert lines[1] == (
+        f"error: {labels}/scene_0003.png: label of 63x48, image of 64x48; resize one, their sizes must be equal"
+    )
+    assert lines[2] == f"error: {labels}/scene_0005.png: got id 12 (1 pixel), expected 0 to 11; fix the label"
     assert lines[3].startswith(f"error: {labels}/scene_0006.png: cannot be decoded (")
     assert lines[4].startswith(f"error: {jpeg}: cannot be decoded (image file is truncated")
     assert lines[5].startswith(f"error: {labels}/scene_0008.png: got colours (mode RGB), expected 8-bit ids")
@@ -196,7 +198,7 @@ def test_all_bad_files_are_reported_at_once_by_a_real_process(camvid: Path, tmp_
 def test_an_empty_split_or_a_missing_label_in_a_real_process(camvid: Path, tmp_path: Path, split: str) -> None:
     if split == "train":
         (camvid / "trainannot" / "scene_0004.png").unlink()
-        line = f"error: {camvid}/train/scene_0004.png: image without a label; add its twin or remove it\n"
+        line = f"error: {camvid}/train/scene_0004.png: image without a label; add one or remove it\n"
     else:
         shutil.rmtree(camvid / "val")
         shutil.rmtree(camvid / "valannot")
