@@ -14,54 +14,50 @@ from pathlib import Path
 from seg.datasets.classes import ClassTable
 from seg.datasets.layouts import draw_split
 
-_ROWS: tuple[tuple[str, tuple[int, int, int]], ...] = (
-    ("unlabeled", (0, 0, 0)),
-    ("dynamic", (111, 74, 0)),
-    ("ego vehicle", (60, 40, 40)),  # not the owners'
-    ("ground", (81, 0, 81)),
-    ("static", (40, 60, 60)),  # not the owners'
-    ("parking", (250, 170, 160)),
-    ("rail track", (230, 150, 140)),
-    ("road", (128, 64, 128)),
-    ("sidewalk", (244, 35, 232)),
-    ("bridge", (150, 100, 100)),
-    ("building", (70, 70, 70)),
-    ("fence", (190, 153, 153)),
-    ("garage", (180, 100, 180)),
-    ("guard rail", (180, 165, 180)),
-    ("tunnel", (150, 120, 90)),
-    ("wall", (102, 102, 156)),
-    ("banner", (250, 170, 100)),
-    ("billboard", (220, 220, 250)),
-    ("lane divider", (255, 165, 0)),
-    ("parking sign", (160, 220, 20)),  # not the owners'
-    ("pole", (153, 153, 153)),
-    ("polegroup", (193, 193, 193)),  # not the owners'
-    ("street light", (220, 220, 100)),
-    ("traffic cone", (255, 70, 0)),
-    ("traffic device", (220, 220, 220)),
-    ("traffic light", (250, 170, 30)),
-    ("traffic sign", (220, 220, 0)),
-    ("traffic sign frame", (250, 170, 250)),
-    ("terrain", (152, 251, 152)),
-    ("vegetation", (107, 142, 35)),
-    ("sky", (70, 130, 180)),
-    ("person", (220, 20, 60)),
-    ("rider", (255, 0, 0)),
-    ("bicycle", (119, 11, 32)),
-    ("bus", (0, 60, 100)),
-    ("car", (0, 0, 142)),
-    ("caravan", (0, 0, 90)),
-    ("motorcycle", (0, 0, 230)),
-    ("trailer", (0, 0, 110)),
-    ("train", (0, 80, 100)),
-    ("truck", (0, 0, 70)),
-)
-
-CLASSES = ClassTable(
-    ids=tuple(name for name, _ in _ROWS),
-    scored=tuple(range(len(_ROWS))),
-    palette=tuple(colour for _, colour in _ROWS),
+CLASSES = ClassTable.from_rows(
+    (
+        ("unlabeled", (0, 0, 0)),
+        ("dynamic", (111, 74, 0)),
+        ("ego vehicle", (60, 40, 40)),  # not the owners'
+        ("ground", (81, 0, 81)),
+        ("static", (40, 60, 60)),  # not the owners'
+        ("parking", (250, 170, 160)),
+        ("rail track", (230, 150, 140)),
+        ("road", (128, 64, 128)),
+        ("sidewalk", (244, 35, 232)),
+        ("bridge", (150, 100, 100)),
+        ("building", (70, 70, 70)),
+        ("fence", (190, 153, 153)),
+        ("garage", (180, 100, 180)),
+        ("guard rail", (180, 165, 180)),
+        ("tunnel", (150, 120, 90)),
+        ("wall", (102, 102, 156)),
+        ("banner", (250, 170, 100)),
+        ("billboard", (220, 220, 250)),
+        ("lane divider", (255, 165, 0)),
+        ("parking sign", (160, 220, 20)),  # not the owners'
+        ("pole", (153, 153, 153)),
+        ("polegroup", (193, 193, 193)),  # not the owners'
+        ("street light", (220, 220, 100)),
+        ("traffic cone", (255, 70, 0)),
+        ("traffic device", (220, 220, 220)),
+        ("traffic light", (250, 170, 30)),
+        ("traffic sign", (220, 220, 0)),
+        ("traffic sign frame", (250, 170, 250)),
+        ("terrain", (152, 251, 152)),
+        ("vegetation", (107, 142, 35)),
+        ("sky", (70, 130, 180)),
+        ("person", (220, 20, 60)),
+        ("rider", (255, 0, 0)),
+        ("bicycle", (119, 11, 32)),
+        ("bus", (0, 60, 100)),
+        ("car", (0, 0, 142)),
+        ("caravan", (0, 0, 90)),
+        ("motorcycle", (0, 0, 230)),
+        ("trailer", (0, 0, 110)),
+        ("train", (0, 80, 100)),
+        ("truck", (0, 0, 70)),
+    )
 )
 
 

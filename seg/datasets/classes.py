@@ -1,6 +1,8 @@
 """Class tables: names, scored classes and colours of the label ids of a dataset."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -22,6 +24,15 @@ class ClassTable:
     scored: tuple[int, ...]
     palette: tuple[tuple[int, int, int], ...]
     ignored: int | None = None
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[tuple[str, tuple[int, int, int] | None]]) -> Self:
+        """Table from one row (name, colour) per id; ids with a colour are scored."""
+        return cls(
+            ids=tuple(name for name, _ in rows),
+            scored=tuple(i for i, (_, colour) in enumerate(rows) if colour),
+            palette=tuple(colour for _, colour in rows if colour),
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
