@@ -183,18 +183,17 @@ DATASETS: dict[str, Dataset] = {row.name: row for row in _ROWS}
 
 
 def missing(names: Iterable[str], archives: Path, raw: Path) -> list[str]:
-    """One line per dataset that is neither in its directory below `raw` nor available, see `Dataset.missing`.
+    """One line per dataset that is neither in its directory below `raw` nor available, see `Dataset.choose`.
 
     Uses neither the network nor the archives' content, so it is fast enough to run before any job starts.
     """
     problems = []
     for name in names:
         try:
-            absent = not (raw / name / "manifest.json").exists()
-            problem = find_dataset(name).missing(archives) if absent else None
-        except ValueError as error:  # an unknown name
-            problem = str(error)
-        problems += [problem] if problem else []
+            if not (raw / name / "manifest.json").exists():
+                find_dataset(name).choose(archives)
+        except ValueError as error:
+            problems.append(str(error))
     return problems
 
 

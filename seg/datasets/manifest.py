@@ -54,12 +54,8 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument("--out", type=Path, required=True, help="manifest to write, in the dataset's directory")
     arguments = parser.parse_args()
-    about = {
-        "version": "unknown",
-        "licence": "the user's own",
-        "citation": "none",
-        "source": "the user's own",
-    }
+    own = "the user's own"
+    about = {"version": "unknown", "licence": own, "citation": "none", "source": own}
     write_manifest(arguments.out, {"name": arguments.name, **about})
 
 

@@ -87,14 +87,6 @@ class Dataset:
             f"put them into {folder} and run again{login}"
         )
 
-    def missing(self, folder: Path) -> str | None:
-        """Why no source is available, in one line; `None` if one is, see `choose`."""
-        try:
-            self.choose(folder)
-        except ValueError as error:
-            return str(error)
-        return None
-
     def wanted(self, source: Source, member: str, root: Path | None = None) -> str | None:
         """Path of an archive's member in the dataset's directory; `None` if the member is not extracted.
 

@@ -27,6 +27,15 @@ def _row(*sources: Source, **changes: object) -> Dataset:
     return Dataset(**{"name": "toy", "sources": sources, "counts": {"a/b/*": 2}, **values, **changes})
 
 
+def _unavailable(row: Dataset, folder: Path) -> str | None:
+    """Why no source can be chosen; `None` if one can."""
+    try:
+        row.choose(folder)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.name)
 def test_every_row_is_complete(row: Dataset) -> None:
     assert DATASETS[row.name] is row
@@ -98,26 +107,26 @@ def test_without_a_source_the_message_says_what_to_get_from_where_and_under_whic
     assert "\n" not in str(caught.value)
     for part in (row.homepage, "register first", "CC0", str(tmp_path)):
         assert part in str(caught.value)
-    assert row.missing(tmp_path) == str(caught.value)
+    assert _unavailable(row, tmp_path) == str(caught.value)
     (tmp_path / "b").touch()
-    assert "get a or c from" in (row.missing(tmp_path) or "")
+    assert "get a or c from" in (_unavailable(row, tmp_path) or "")
     (tmp_path / "a").touch()
-    assert row.missing(tmp_path) is None
+    assert _unavailable(row, tmp_path) is None
 
 
 def test_archives_that_require_a_login_are_available_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = _row(Source((Archive("a", None, ("https://example.org/a",)),)), login=LOGIN)
-    assert (row.missing(tmp_path) or "").endswith(
+    assert (_unavailable(row, tmp_path) or "").endswith(
         f"put them into {tmp_path} and run again; or, for an automatic download, "
         "set TOY_USER and TOY_PASSWORD, or add machine example.org to ~/.netrc"
     )
     monkeypatch.setenv("TOY_USER", "ada")
-    assert row.missing(tmp_path) == "TOY_USER is set, but TOY_PASSWORD is not; set both or neither"
+    assert _unavailable(row, tmp_path) == "TOY_USER is set, but TOY_PASSWORD is not; set both or neither"
     monkeypatch.setenv("TOY_PASSWORD", "secret")
-    assert row.missing(tmp_path) is None
+    assert _unavailable(row, tmp_path) is None
     monkeypatch.delenv("TOY_USER")
     (tmp_path / "a").touch()
-    assert row.missing(tmp_path) is None  # nobody asks for what lies there
+    assert _unavailable(row, tmp_path) is None  # nobody asks for what lies there
 
 
 def test_one_line_per_dataset_that_is_not_available(tmp_path: Path) -> None:
