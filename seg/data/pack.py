@@ -53,21 +53,12 @@ def pack_split(manifest: Path, layout: str, split: str, height: int, width: int,
     pairs = find_pairs(layout, manifest.parent, split)
     table = class_table(layout, manifest.parent)
     paths = [out.with_name(f"{out.name}.{part}.npy") for part in PIXEL_PARTS]
-    ids = np.zeros((2, len(table.ids)), np.int64)  # pixels and images of each id
-    problems = []
     with written_whole(*paths) as parts:
         files = dict(zip(PIXEL_PARTS, parts, strict=True))
         offset = 0
         for part, channels in PIXEL_PARTS.items():
             offset = _allocate(files[part], (len(pairs), height, width, *channels))
-        target = _Target(table, height, width, files, offset)
-        for counts in _packed(target, pairs, workers):
-            if isinstance(counts, str):
-                problems.append(counts)
-            else:
-                ids += np.stack([counts, counts > 0])
-        if problems:
-            raise ValueError("\n".join(problems))
+        ids = _pack_all(_Target(table, height, width, files, offset), pairs, workers)
         digests = {f"{part}_sha256": sha256(path) for part, path in files.items()}
     info: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -98,6 +89,20 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> int:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, offset + int(np.prod(shape)))
         return offset
+
+
+def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarray:
+    """Write all pairs. Returns the numbers of pixels and of images (2, ids) of each id."""
+    ids = np.zeros((2, len(target.table.ids)), np.int64)
+    problems = []
+    for counts in _packed(target, pairs, workers):
+        if isinstance(counts, str):
+            problems.append(counts)
+        else:
+            ids += np.stack([counts, counts > 0])
+    if problems:
+        raise ValueError("\n".join(problems))
+    return ids
 
 
 def _packed(target: _Target, pairs: list[ImagePair], workers: int) -> Iterator[np.ndarray | str]:
