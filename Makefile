@@ -50,5 +50,5 @@ bench: $(DEV) ## Time us against peers, in one run
 
 .PHONY: lock
 lock: $(DEV) ## Write requirements.lock anew from pyproject.toml
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-header --no-annotate \
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11.4 --no-header --no-annotate \
 		--output-file requirements.lock

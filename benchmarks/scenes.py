@@ -7,6 +7,7 @@ import numpy as np
 
 from seg.data.pack_format import PIXEL_PARTS
 from seg.datasets.layouts import class_table
+from seg.results import SCHEMA_VERSION
 from seg.synthetic.scenes import render_street
 from seg.system.files import write_json
 
@@ -24,7 +25,14 @@ def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int
     images, ids = (np.stack([streets[i % scenes][part] for i in range(samples)]) for part in range(2))
     for part, values in zip(PIXEL_PARTS, (images, table.train_ids()[ids]), strict=True):
         np.save(folder / f"train.{part}.npy", values)
-    about = {"split": "train", "images": samples, "height": height, "width": width, "classes": table.names}
+    about = {
+        "schema_version": SCHEMA_VERSION,
+        "split": "train",
+        "images": samples,
+        "height": height,
+        "width": width,
+        "classes": table.names,
+    }
     about |= {"scored": table.scored, "id_pixels": np.bincount(ids.ravel(), minlength=len(table.ids)).tolist()}
     about |= {"palette": table.palette, "names": [f"street {i}" for i in range(samples)]}
     write_json(folder / "train.json", about)

@@ -1,4 +1,4 @@
-"""Tiny data sets in both layouts, drawn from a seed; a pack of one; a recipe. What is shared must not be changed."""
+"""Tiny datasets in both layouts, drawn from a seed; a pack of one; a recipe. What is shared must not be changed."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from untried import mounted
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, Recipe, Schedule
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.datasets.layouts import class_table
 from seg.datasets.manifest import write_manifest
 
@@ -52,7 +52,7 @@ def draw(generator: np.random.Generator, ids: int, height: int, width: int) -> t
 def write_dataset(
     root: Path, layout: str, counts: Mapping[str, int] = COUNTS, height: int = HEIGHT, width: int = WIDTH
 ) -> Path:
-    """Write a data set of `counts` images a split below `root`, with its manifest; `root`."""
+    """Write a dataset of `counts` images a split below `root`, with its manifest; `root`."""
     ids = len(class_table(layout).ids)
     for number, (split, count) in enumerate(counts.items()):
         for k in range(count):
@@ -68,7 +68,7 @@ def write_dataset(
 
 @pytest.fixture(name="write_dataset", scope="session")
 def _write_dataset() -> WriteDataset:
-    """The function that writes a data set, for tests that need one of their own."""
+    """The function that writes a dataset, for tests that need one of their own."""
     return write_dataset
 
 
@@ -89,7 +89,7 @@ def packs(camvid_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Packs:
     """Packs (train, val) of `camvid_root`, 48x64: 11 classes, some pixels ignored. Read only."""
     folder = tmp_path_factory.mktemp("packs")
     for split in Packs._fields:
-        pack(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
+        pack_split(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
     return Packs(*(folder / f"{split}.json" for split in Packs._fields))
 
 

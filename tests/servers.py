@@ -1,4 +1,4 @@
-"""Real servers on this machine, for tests of what comes over the wire."""
+"""Real HTTP servers on this machine, for tests of downloads."""
 
 import contextlib
 import random
@@ -8,15 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Self
 
-from seg.system.fetch import Patience
+from seg.system.fetch import DEFAULT_RETRY
 
-HASTE = Patience(tries=2, pause=0.01, connect=5, read=5)
+HASTE = DEFAULT_RETRY.new(total=1, backoff_factor=0.01)
 BODY = random.Random(1).randbytes(600_000)
 
 
 @dataclass
 class Page:
-    """What the server does at a path. `drops` are consumed one a request: bytes sent before the line is cut."""
+    """What the server sends for a path. `drops`: bytes sent before the connection is closed, one entry per request."""
 
     body: bytes = BODY
     status: int = 200
@@ -35,11 +35,11 @@ class Seen:
     if_range: str | None
     status: int
     sent: int = 0
-    text: str = ""  # everything that was received: address, headers and form
+    text: str = ""  # the request as received: line, headers and form
 
 
 class Server:
-    """An HTTP/1.1 server on this machine that remembers what it was asked and what it sent."""
+    """An HTTP/1.1 server on this machine that records requests and what it sent."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}

@@ -1,1 +1,1 @@
-"""Packs, class statistics, the loader and augmentation."""
+"""Packs and their statistics, the loader, and augmentation."""

@@ -1,8 +1,8 @@
-"""From a pack to batches: one gather, one warp, in an order that depends on the seed and the epoch alone.
+"""Batches of a pack: one gather and one warp per batch, in an order that depends only on the seed and the epoch.
 
-Samples are read from the pack's files into the batch's own memory (`preadv`): as fast as a memory map, and pages of the
-file do not stay with the process, so resident memory does not grow with the data. On a GPU the pack lies in the
-device's memory where it fits, and gathering and warping happen there.
+Samples are read from the pack's files into the memory of the batch (`preadv`): as fast as a memory map, but without
+mapped pages, so that resident memory does not grow with the dataset. On a GPU, a pack that fits is held in device
+memory, where samples are gathered and warped.
 """
 
 from collections import deque
@@ -20,28 +20,29 @@ from torch import Tensor
 from seg.config.recipe import Augmentation
 from seg.data.augmentation import (
     affine_matrices,
-    changes,
+    has_effect,
+    has_warp,
     random_numbers,
     snow_thresholds,
     warp,
     warp_tensors,
-    warps,
 )
 from seg.data.pack_format import Pack
-from seg.data.snow import snow_tables, snow_tensors, snowed
+from seg.data.snow import add_snow, add_snow_tensors, snow_tables
 
-# Mean and standard deviation of ImageNet's training images, as torchvision's weights expect them.
-_SCALING = {
+# Mean and standard deviation by name; "imagenet" as torchvision's pretrained weights expect.
+SCALING = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-# Of its memory that a pack may take, whoever else has some: what is drawn on a GPU differs from OpenCV's by rounding.
+# Largest share of total GPU memory for a resident pack; total, not free, so that other processes cannot change results:
+# augmentation on the GPU and in OpenCV differs by rounding.
 _SHARE_OF_DEVICE = 0.3
 
 
 class Batch(NamedTuple):
-    """Images (B, 3, H, W) uint8 in channels-last memory, labels (B, H, W) uint8, positions of the samples (B,)."""
+    """Images (B, 3, H, W) uint8 channels-last, labels (B, H, W) uint8, and positions of the samples (B,)."""
 
     images: Tensor
     labels: Tensor
@@ -49,37 +50,37 @@ class Batch(NamedTuple):
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
-    """Permutation (samples,) of an epoch's positions; depends on the seed and the epoch alone."""
+    """Permutation (samples,) of the positions; depends only on the seed and the epoch."""
     return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(samples)
 
 
 def scaled(images: Tensor, scaling: str) -> Tensor:
-    """Images (B, 3, H, W) uint8 as the network takes them, float32 channels-last: `unit`, `symmetric` or `imagenet`."""
-    if images.device.type == "cpu":  # by a table of the 256 values: several times faster than arithmetic
+    """Images (B, 3, H, W) uint8 as float32 channels-last, `(image / 255 - mean) / std` with a row of `SCALING`."""
+    if images.device.type == "cpu":  # a look-up table is several times faster than arithmetic
         table = _table(scaling)
         pixels = images.permute(0, 2, 3, 1).contiguous()
         values = torch.empty(pixels.shape)
         for source, target in zip(pixels.numpy(), values.numpy(), strict=True):
             cv2.LUT(source, table, target)
         return values.permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(values, device=images.device) for values in _SCALING[scaling])
+    mean, std = (torch.tensor(values, device=images.device) for values in SCALING[scaling])
     return torch.addcmul((-mean / std).view(3, 1, 1), images.float(), (1 / (255 * std)).view(3, 1, 1))
 
 
 @cache
 def _table(scaling: str) -> np.ndarray:
-    """What each of the 256 values of a pixel comes to in each channel, (1, 256, 3) float32."""
-    mean, std = (torch.tensor(values) for values in _SCALING[scaling])
+    """Scaled values (1, 256, 3) float32 by pixel value and channel."""
+    mean, std = (torch.tensor(values) for values in SCALING[scaling])
     return ((torch.arange(256)[:, None] / 255 - mean) / std)[None].numpy()
 
 
 class Loader:
-    """Batches of a pack for a device.
+    """Batches of a pack on a device.
 
     Args:
-        pack: to read from.
-        device: where the batches lie.
-        workers: threads that prepare batches ahead; the batches do not depend on them.
+        pack: pack to read.
+        device: device of the batches.
+        workers: threads that prepare batches ahead; they do not affect the batches.
     """
 
     def __init__(self, pack: Pack, device: torch.device, workers: int = 0) -> None:
@@ -88,7 +89,7 @@ class Loader:
         self.workers = workers
         self._resident: tuple[Tensor, Tensor] | None = None
         if device.type == "cuda" and pack.nbytes < _SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[1]:
-            self._resident = self._uploaded()
+            self._resident = self._upload()
 
     def batches(
         self,
@@ -99,14 +100,14 @@ class Loader:
         seed: int = 0,
         epoch: int = 0,
     ) -> Iterator[Batch]:
-        """Batches of at most `batch` samples in `order` (positions), each sample changed by its own draw."""
+        """Batches of at most `batch` samples at the positions `order`, each sample augmented by its own draw."""
         chunks = [order[start : start + batch] for start in range(0, len(order), batch)]
 
         def prepared(samples: np.ndarray) -> Batch:
             matrices = tables = None
-            if augmentation and changes(augmentation):
+            if augmentation and has_effect(augmentation):
                 drawn = random_numbers(samples, seed=seed, epoch=epoch)
-                if warps(augmentation):
+                if has_warp(augmentation):
                     matrices = affine_matrices(augmentation, drawn, height=self.pack.height, width=self.pack.width)
                 if augmentation.snow:
                     thresholds = snow_thresholds(augmentation.snow, drawn)
@@ -130,13 +131,13 @@ class Loader:
             images, labels = (part.index_select(0, positions) for part in self._resident)
             images = images.permute(0, 3, 1, 2)
             if tables is not None:
-                images = snow_tensors(images, tables)
+                images = add_snow_tensors(images, tables)
             if matrices is not None:
                 images, labels = warp_tensors(images, labels, matrices)
             return Batch(images, labels, samples)
         pixels, ids = self.pack.read(samples)
         if tables is not None:
-            pixels = snowed(pixels, tables)
+            pixels = add_snow(pixels, tables)
         if matrices is not None:
             pixels, ids = warp(pixels, ids, matrices)
         images, labels = torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(ids)
@@ -144,8 +145,8 @@ class Loader:
             images, labels = images.pin_memory(), labels.pin_memory()
         return Batch(images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True), samples)
 
-    def _uploaded(self) -> tuple[Tensor, Tensor]:
-        """The whole pack in the device's memory, a few samples at a time."""
+    def _upload(self) -> tuple[Tensor, Tensor]:
+        """Copy the pack to device memory, a few samples at a time."""
         size = (len(self.pack), self.pack.height, self.pack.width)
         images = torch.empty((*size, 3), dtype=torch.uint8, device=self.device)
         labels = torch.empty(size, dtype=torch.uint8, device=self.device)

@@ -1,8 +1,6 @@
-"""Packs: a split decoded and resized once, to be read as memory maps.
+"""Writing of packs: a split is decoded and resized once, see `seg.data.pack_format`.
 
-A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
-255 for what counts nowhere, and `<split>.json`: names, class table, size, digests, and pixels and images of every id
-that the class table names. Images are resized bilinearly with antialiasing, labels to the nearest pixel.
+Images are resized bilinearly with antialiasing, labels by the nearest pixel.
 """
 
 import argparse
@@ -16,17 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from seg.data.pack_format import PIXEL_PARTS
+from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
 from seg.datasets.classes import ClassTable
 from seg.datasets.images import id_counts, read_pair
-from seg.datasets.layouts import Pair, class_table, find_pairs
+from seg.datasets.layouts import ImagePair, class_table, find_pairs
 from seg.datasets.manifest import fingerprint, read_manifest
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
 
 
 class _Target(NamedTuple):
-    """Where a worker writes its samples, and in which size."""
+    """Files that a worker writes its samples to, and their size."""
 
     table: ClassTable
     height: int
@@ -35,43 +33,34 @@ class _Target(NamedTuple):
     offset: int
 
 
-def pack(manifest: Path, layout: str, split: str, height: int, width: int, out: Path, workers: int = 1) -> None:
+def pack_split(manifest: Path, layout: str, split: str, height: int, width: int, out: Path, workers: int = 1) -> None:
     """Write the pack of a split.
 
     Args:
-        manifest: of the data set; its images lie below the same folder.
-        layout: of the data set on disk, see `seg.datasets.layouts`.
+        manifest: manifest of the dataset, in the dataset's directory.
+        layout: layout of the dataset, see `seg.datasets.layouts`.
         split: name of the split.
-        height: of the pack's images, pixels.
-        width: likewise.
-        out: the three files' common path without their endings.
-        workers: processes that decode; the result does not depend on them.
+        height, width: size of the pack's images in pixels.
+        out: common path of the three files without their suffixes.
+        workers: number of processes that decode; it does not affect the result.
 
     Raises:
-        ValueError: the split is empty, or files cannot be used: a line each, all at once.
-        OSError: the disk is full or cannot be written.
+        ValueError: the split is empty, or files cannot be used: one line each, all at once.
+        OSError: from the file system, such as a full disk.
     """
     content = read_manifest(manifest)
     pairs = find_pairs(layout, manifest.parent, split)
     table = class_table(layout, manifest.parent)
     paths = [out.with_name(f"{out.name}.{part}.npy") for part in PIXEL_PARTS]
-    ids = np.zeros((2, len(table.ids)), np.int64)  # pixels and images of every id
-    problems = []
     with written_whole(*paths) as parts:
         files = dict(zip(PIXEL_PARTS, parts, strict=True))
         offset = 0
         for part, channels in PIXEL_PARTS.items():
             offset = _allocate(files[part], (len(pairs), height, width, *channels))
-        target = _Target(table, height, width, files, offset)
-        for counts in _packed(target, pairs, workers):
-            if isinstance(counts, str):
-                problems.append(counts)
-            else:
-                ids += np.stack([counts, counts > 0])
-        if problems:
-            raise ValueError("\n".join(problems))
+        ids = _pack_all(_Target(table, height, width, files, offset), pairs, workers)
         digests = {f"{part}_sha256": sha256(path) for part, path in files.items()}
-    about: dict[str, Any] = {
+    info: dict[str, Any] = {
+        "schema_version": PACK_VERSION,
         "dataset": content.get("name"),
         "layout": layout,
         "split": split,
@@ -88,11 +77,11 @@ def pack(manifest: Path, layout: str, split: str, height: int, width: int, out: 
         **digests,
         "names": [pair.name for pair in pairs],
     }
-    write_json(out.with_name(f"{out.name}.json"), about)
+    write_json(out.with_name(f"{out.name}.json"), info)
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> int:
-    """Make an empty .npy of its full size, so that a full disk shows at once; the offset of its data in bytes."""
+    """Create a .npy file of its full size, so that a full disk is found at once. Returns the offset of its data."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         offset = file.tell()
@@ -101,17 +90,31 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> int:
         return offset
 
 
-def _packed(target: _Target, pairs: list[Pair], workers: int) -> Iterator[np.ndarray | str]:
-    """Pack all pairs, in order; per pair the pixels of every id, or what is wrong with it."""
+def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarray:
+    """Write all pairs. Returns the numbers of pixels and of images (2, ids) of each id."""
+    ids = np.zeros((2, len(target.table.ids)), np.int64)
+    problems = []
+    for counts in _packed(target, pairs, workers):
+        if isinstance(counts, str):
+            problems.append(counts)
+        else:
+            ids += np.stack([counts, counts > 0])
+    if problems:
+        raise ValueError("\n".join(problems))
+    return ids
+
+
+def _packed(target: _Target, pairs: list[ImagePair], workers: int) -> Iterator[np.ndarray | str]:
+    """Write all pairs. Yields, in order, the number of pixels of each id, or the errors of the pair."""
     jobs = [(target, index, pair) for index, pair in enumerate(pairs)]
-    if workers == 1 or len(jobs) < 64:  # fewer are done before a process has started
+    if workers == 1 or len(jobs) < 64:  # fewer take less time than starting a process
         yield from map(_pack_one, jobs)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         yield from pool.map(_pack_one, jobs, chunksize=8)
 
 
-def _pack_one(job: tuple[_Target, int, Pair]) -> np.ndarray | str:
+def _pack_one(job: tuple[_Target, int, ImagePair]) -> np.ndarray | str:
     target, index, pair = job
     try:
         image, label = read_pair(pair, target.table)
@@ -130,16 +133,16 @@ def _pack_one(job: tuple[_Target, int, Pair]) -> np.ndarray | str:
 
 
 def main() -> None:
-    """Decode and resize a split of a data set into a pack."""
+    """Decode and resize a split of a dataset into a pack."""
     parser = argparse.ArgumentParser(prog="python -m seg.data.pack", description=main.__doc__)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--layout", required=True)
-    parser.add_argument("--split", required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest in the dataset's directory")
+    parser.add_argument("--layout", required=True, help="layout of the dataset, see seg/datasets/layouts.py")
+    parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--height", type=int, required=True, help="pixels")
     parser.add_argument("--width", type=int, required=True, help="pixels")
-    parser.add_argument("--out", type=Path, required=True, help="path of the pack's files without their endings")
-    parser.add_argument("--workers", type=int, default=1, help="processes that decode")
-    pack(**vars(parser.parse_args()))
+    parser.add_argument("--out", type=Path, required=True, help="path of the pack's files without suffixes")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes that decode")
+    pack_split(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

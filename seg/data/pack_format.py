@@ -1,8 +1,8 @@
-"""The files of a pack, and reading them.
+"""File format of packs, and their reader.
 
 A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
-255 for pixels that are not scored, and `<split>.json`: names, class table, size, digests, and pixels and images of
-every id in the class table.
+255 for pixels that are not scored, and `<split>.json`: schema version, names, class table, size, digests, and the
+numbers of pixels and images of each id in the class table.
 """
 
 import os
@@ -13,24 +13,37 @@ import numpy as np
 
 from seg.system.files import read_json
 
-PIXEL_PARTS = {"images": (3,), "labels": ()}
+PACK_VERSION = 1  # of the `.json`; increases when older packs would be misread
+PIXEL_PARTS = {"images": (3,), "labels": ()}  # channels of each pixel file
+
+
+def read_pack_info(path: Path) -> dict[str, Any]:
+    """Content of a pack's `.json` file.
+
+    Raises:
+        ValueError: the file is damaged or has another schema version.
+    """
+    info: dict[str, Any] = read_json(path)
+    if (found := info.get("schema_version")) != PACK_VERSION:
+        raise ValueError(f"{path}: schema version {found}, expected {PACK_VERSION}; delete the pack and run again")
+    return info
 
 
 class Pack:
-    """A pack opened for reading.
+    """Reader of a pack.
 
     Attributes:
-        about: the pack's `.json`: names, class table, size.
-        height, width: of its images, pixels.
+        about: content of the `.json` file: names, class table, size.
+        height, width: size of the images in pixels.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the pack of a `.json`.
+        """Open the pack with this `.json` file.
 
         Raises:
-            ValueError: a file is missing, or of another shape than the `.json` says.
+            ValueError: a file is missing or damaged, or does not have the schema version or shape.
         """
-        self.about: dict[str, Any] = read_json(path)
+        self.about = read_pack_info(path)
         self.height, self.width = self.about["height"], self.about["width"]
         self._files: dict[str, int] = {}
         self._offsets: dict[str, int] = {}
@@ -53,7 +66,7 @@ class Pack:
         return list(self.about["classes"])
 
     def read(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images (B, H, W, 3) and labels (B, H, W), uint8, of the samples at these positions (B,)."""
+        """Images (B, H, W, 3) and labels (B, H, W), uint8, of the samples at positions (B,)."""
         return self._read("images", samples), self._read("labels", samples)
 
     def _read(self, part: str, samples: np.ndarray) -> np.ndarray:
@@ -61,28 +74,28 @@ class Pack:
         size = values[0].nbytes
         for value, sample in zip(values, samples, strict=True):
             start, got = self._offsets[part] + int(sample) * size, 0
-            while got < size:  # a read may stop early, above 2 GiB or at a signal
+            while got < size:  # a read may return early: above 2 GiB, or after a signal
                 count = os.preadv(self._files[part], [value.reshape(-1)[got:]], start + got)
                 if not count:
                     name = self.about["split"]
-                    raise ValueError(f"pack '{name}': sample {sample} is cut off; delete it and run again")
+                    raise ValueError(f"pack '{name}': sample {sample} is truncated; delete the pack and run again")
                 got += count
         return values
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all samples."""
+        """Size of all samples in bytes."""
         return len(self) * sum(int(np.prod(shape)) for shape in self._shapes.values())
 
 
 def memory_map(path: Path, part: str) -> np.memmap:
-    """The values of a part of the pack of a `.json`, read only.
+    """Read-only array of a pixel file (`images` or `labels`) of the pack with this `.json` file.
 
     Raises:
-        ValueError: the file is missing, or of another shape than the `.json` says.
+        ValueError: the file is missing or damaged, or does not have the shape in the `.json` file.
     """
-    about = read_json(path)
-    shape = (about["images"], about["height"], about["width"], *PIXEL_PARTS[part])
+    info = read_pack_info(path)
+    shape = (info["images"], info["height"], info["width"], *PIXEL_PARTS[part])
     file = path.with_name(f"{path.stem}.{part}.npy")
     try:
         found: np.memmap = np.load(file, mmap_mode="r", allow_pickle=False)

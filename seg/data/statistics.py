@@ -1,21 +1,23 @@
-"""Statistics of a training pack: pixels and images of every class, moments of the channels, class weights."""
+"""Statistics of a training pack: pixels and images of each class, channel moments, class weights."""
 
 import argparse
 from pathlib import Path
 
 import numpy as np
 
-from seg.data.pack_format import memory_map
+from seg.data.class_weights import inverse_weights
+from seg.data.pack_format import memory_map, read_pack_info
+from seg.results import Statistics
 from seg.system.console import run_stage
-from seg.system.files import read_json, write_json
+from seg.system.files import write_text
 
-_CHUNK = 16  # images at once
+_CHUNK = 16  # images read at a time
 
 
 def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (3,) of each channel over all pixels of (N, H, W, 3) uint8, in [0, 1].
+    """Mean and standard deviation (3,) of each channel of images (N, H, W, 3) uint8, scaled to [0, 1].
 
-    From exact integer histograms, a few images at a time.
+    Computed from exact integer histograms, a few images at a time.
     """
     counts = np.zeros((3, 256), np.int64)
     for start in range(0, len(images), _CHUNK):
@@ -28,47 +30,23 @@ def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt((share * (levels - mean[:, None]) ** 2).sum(1))
 
 
-def inverse_weights(pixels: np.ndarray) -> np.ndarray:
-    """Class weights (C,) from pixel counts (C,): 1 / (count + 1), scaled to mean 1; 0 for classes without a pixel.
-
-    The mean is over the classes that have pixels; where none has, all weigh 1. The inverse counts with a small number
-    added are voc2012_fcn's (section 3.2.3); the number, the scale and the treatment of absent classes are ours.
-    """
-    present = np.asarray(pixels) > 0
-    if not present.any():
-        return np.ones(present.shape)
-    weights = 1 / (np.asarray(pixels, np.float64) + 1)
-    return np.where(present, weights / weights[present].mean(), 0)
-
-
-def statistics(pack: Path, out: Path) -> None:
-    """Write the statistics of a pack's `.json` to `out`."""
-    about = read_json(pack)
-    ids = np.array(about["id_pixels"], np.int64)
-    id_images = np.array(about["id_images"], np.int64)
-    scored = about["scored"]
+def write_statistics(pack: Path, out: Path) -> None:
+    """Write the statistics of the pack with the `.json` file `pack` to `out`, see `seg.results.Statistics`."""
+    info = read_pack_info(pack)
     mean, deviation = channel_moments(memory_map(pack, "images"))
-    copied = ("dataset", "split", "images", "height", "width", "classes", "palette", "ids", "scored")
-    keep = (*copied, "id_pixels", "id_images")
-    write_json(
-        out,
-        {key: about[key] for key in keep}
-        | {
-            "pixels": ids[scored].tolist(),
-            "class_images": id_images[scored].tolist(),
-            "mean": mean.tolist(),
-            "std": deviation.tolist(),
-            "weights": inverse_weights(ids[scored]).tolist(),
-        },
-    )
+    pixels, images = ([info[key][i] for i in info["scored"]] for key in ("id_pixels", "id_images"))
+    values = {key: info[key] for key in Statistics.model_fields if key in info}
+    values |= {"pixels": pixels, "class_images": images, "weights": inverse_weights(np.array(pixels)).tolist()}
+    values |= {"mean": mean.tolist(), "std": deviation.tolist()}
+    write_text(out, Statistics.model_validate(values, strict=False).text())
 
 
 def main() -> None:
-    """Count classes and channels of a training pack."""
+    """Count the classes and channel values of a training pack."""
     parser = argparse.ArgumentParser(prog="python -m seg.data.statistics", description=main.__doc__)
-    parser.add_argument("--pack", type=Path, required=True, help=".json of the pack")
-    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
-    statistics(**vars(parser.parse_args()))
+    parser.add_argument("--pack", type=Path, required=True, help=".json file of the pack")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    write_statistics(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Unpacking archives that nobody vouches for, and putting what they held in place as a whole."""
+"""Extraction of untrusted tar and zip archives, and replacement of a directory as a whole."""
 
+import errno
 import lzma
 import os
 import re
@@ -11,66 +12,58 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple, Self
+from typing import Self
 
-_CHUNK = 1 << 20  # bytes held in memory at a time
 _BAD_BYTES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
 
 
-class _Member(NamedTuple):
-    name: str
-    kind: str  # "file", "folder", or what else it is
-    open: Callable[[], IO[bytes]]
-
-
 def unpack(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
-    """Unpack the files of a tar (of any compression) or zip archive; folders are made as files need them.
+    """Extract files of a tar (with any compression) or zip archive; directories are created as files need them.
 
-    Every member is checked before the first is written. A file that is there already is not overwritten. Memory does
-    not grow with the files' sizes. On an error the caller removes what has been written.
+    All members are checked before the first is written. Existing files are not overwritten. Memory use does not depend
+    on the files' sizes. After an error the caller removes what has been written.
 
     Args:
-        archive: the archive; its kind is read from its content.
-        into: folder to write to.
-        keep: from a member's name (`a/b.png`) to its name below `into`, or `None` where it is not wanted.
+        archive: the archive; its format is detected from its content.
+        into: directory to write to.
+        keep: maps a member's name (`a/b.png`) to its path below `into`, or to `None` to skip it.
 
     Returns:
         Number of files written.
 
     Raises:
-        ValueError: a name leaves the folder or would on another system, a wanted member is neither file nor folder,
-            two wanted ones fall on one name (one line each, all at once); or the archive is truncated or corrupt.
-        OSError: as the disk says.
+        ValueError: a name points outside the directory on any system, a member to extract is neither file nor
+            directory, or two of them map to the same path (one line each, all at once); or the archive is truncated or
+            corrupt.
+        OSError: from the file system.
     """
-    with _readable(archive):
-        faults, targets = _judge(_members(archive), keep)
-    if faults:
-        raise ValueError("\n".join(f"{archive}: {fault}; do not use this archive" for fault in faults))
-    with _readable(archive):
-        for member in _members(archive):
-            target = keep(_clean(member.name)) if member.kind == "file" else None
-            if target is not None:
-                _write(member, into / target)
-    return len(targets)
+    with archive.open("rb") as file:
+        zipped = file.read(2) == b"PK"
+    try:
+        return (_unpack_zip if zipped else _unpack_tar)(archive, into, keep)
+    except _BAD_BYTES as error:
+        if isinstance(error, OSError) and error.errno is not None:  # errors of decompressors have no number
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{archive}: truncated or corrupt ({reason}); delete it and download it again") from None
 
 
 def restore(folder: Path) -> None:
-    """Undo what a run left that was killed while `replaced` put a new folder in the place of the old one."""
+    """Undo an exchange in `replaced` that was interrupted between its two renames."""
     if _old(folder).exists() and not folder.exists():
         _old(folder).rename(folder)
 
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """A new, empty folder beside `folder` that takes its place when the block ends well, and else is removed."""
+    """Yield a new, empty directory beside `folder`; it replaces `folder` if the block succeeds, else it is removed."""
     fresh, old = folder.with_name(f".{folder.name}.part"), _old(folder)
-    shutil.rmtree(fresh, ignore_errors=True)  # what a killed run left
+    shutil.rmtree(fresh, ignore_errors=True)  # left by a killed run
     try:
         fresh.mkdir(parents=True)
         yield fresh
-        os.sync()  # in a power cut, no name may outlive the bytes that it stands for
+        os.sync()  # the files' content must reach the disk before their directory has its final name
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
@@ -85,33 +78,98 @@ def _old(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
-def _judge(members: Iterable[_Member], keep: Callable[[str], str | None]) -> tuple[list[str], dict[str, str]]:
-    """What is wrong with the members, a line each, and the wanted files by the name under which they would collide."""
+class _StrictInfo(tarfile.TarInfo):
+    """Raises for a broken or missing header, which `tarfile` silently takes for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # the end-of-archive block
+                raise
+            raise tarfile.ReadError(str(error)) from None
+
+
+def _unpack_tar(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
+    def place(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        if _tar_kind(info) != "file" or info.name not in targets:
+            return None
+        # Without mode and time, files get the user's defaults.
+        info = info.replace(name=targets[info.name], mode=None, mtime=None, deep=False)  # type: ignore[arg-type]
+        return tarfile.data_filter(info, path)
+
+    with tarfile.open(archive, "r:*", tarinfo=_StrictInfo) as tar:
+        targets = _checked(archive, into, ((info.name, _tar_kind(info)) for info in tar), keep)
+        while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+            pass  # the checksum of a compressed file is at its end
+        tar.extractall(into, filter=place)  # noqa: S202  # checked and filtered
+    return len(targets)
+
+
+def _tar_kind(info: tarfile.TarInfo) -> str:
+    special = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
+    return "file" if info.isreg() else "directory" if info.isdir() else special.get(info.type, "a device")
+
+
+def _unpack_zip(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
+    with zipfile.ZipFile(archive) as zipped:
+        members = zipped.infolist()
+        targets = _checked(archive, into, ((info.orig_filename, _zip_kind(info)) for info in members), keep)
+        for info in members:
+            if _zip_kind(info) == "file" and info.orig_filename in targets:
+                info.filename = targets[info.orig_filename]
+                zipped.extract(info, into)
+    return len(targets)
+
+
+def _zip_kind(info: zipfile.ZipInfo) -> str:
+    mode = info.external_attr >> 16  # Unix mode; 0 if packed on another system
+    if info.is_dir():
+        return "directory"
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        return "a symbolic link" if stat.S_ISLNK(mode) else "a device"
+    return "encrypted" if info.flag_bits & 1 else "file"
+
+
+def _checked(
+    archive: Path, into: Path, members: Iterable[tuple[str, str]], keep: Callable[[str], str | None]
+) -> dict[str, str]:
+    """Paths below `into` of the files to extract, by member name.
+
+    Stricter than `tarfile.data_filter` and `zipfile`, which strip or rename: names are refused that are unsafe on any
+    system, and names that are equal on a file system that ignores case.
+    """
     faults: list[str] = []
     targets: dict[str, str] = {}
-    for member in members:
-        if fault := _name_fault(member.name):
-            faults.append(f"member {member.name!r} {fault}")
+    names: dict[str, str] = {}  # by path, as compared by a file system that ignores case
+    for name, kind in members:
+        if fault := _name_fault(name):
+            faults.append(f"member {name!r} {fault}")
             continue
-        target = keep(_clean(member.name))
-        if target is None or member.kind == "folder":
+        target = keep(str(PurePosixPath(name)))
+        if target is None or kind == "directory":
             continue
-        if member.kind != "file":
-            faults.append(f"member {member.name!r} is {member.kind}, expected files and folders only")
+        if kind != "file":
+            faults.append(f"member {name!r} is {kind}, expected only files and directories")
             continue
-        key = unicodedata.normalize("NFC", target).casefold()  # one name on a system that ignores case
-        if key in targets:
-            faults.append(f"member {member.name!r} falls on the same file as {targets[key]!r}")
-        targets[key] = member.name
-    for key, name in targets.items():
-        for parent in PurePosixPath(key).parents:
-            if str(parent) in targets:
-                faults.append(f"member {name!r} lies below the file {targets[str(parent)]!r}")
-    return faults, targets
+        key = unicodedata.normalize("NFC", target).casefold()
+        if key in names:
+            faults.append(f"member {name!r} has the same path as {names[key]!r}")
+        names[key], targets[name] = name, target
+    for key, name in names.items():
+        parents = (names.get(str(parent)) for parent in PurePosixPath(key).parents)
+        faults += [f"member {name!r} is below the file {parent!r}" for parent in parents if parent is not None]
+    if faults:
+        raise ValueError("\n".join(f"{archive}: {fault}; do not use this archive" for fault in faults))
+    for target in targets.values():
+        if (into / target).exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(into / target))
+    return targets
 
 
 def _name_fault(name: str) -> str | None:
-    """Why a member's name is refused on every system, whichever it is unpacked on."""
+    """Why a member's name is unsafe on some system; `None` if it is safe everywhere."""
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         return "is an absolute path"
     if "\\" in name:
@@ -121,83 +179,3 @@ def _name_fault(name: str) -> str | None:
     if not name.isprintable():
         return "has unprintable characters"
     return None
-
-
-def _clean(name: str) -> str:
-    """`./a//b/` as `a/b`."""
-    return str(PurePosixPath(name))
-
-
-def _write(member: _Member, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with member.open() as source, target.open("xb") as file:
-        shutil.copyfileobj(source, file, _CHUNK)
-
-
-def _members(archive: Path) -> Iterator[_Member]:
-    with archive.open("rb") as file:
-        zipped = file.read(2) == b"PK"
-    return _zip_members(archive) if zipped else _tar_members(archive)
-
-
-class _StrictInfo(tarfile.TarInfo):
-    """Refuses a broken or missing header where `tarfile` would silently take it for the end of the archive."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # the end mark
-                raise
-            raise tarfile.ReadError(str(error)) from None
-
-
-def _tar_members(archive: Path) -> Iterator[_Member]:
-    with tarfile.open(archive, "r:*", tarinfo=_StrictInfo) as tar:
-        while (info := tar.next()) is not None:
-            kinds = {
-                "file": info.isreg(),
-                "folder": info.isdir(),
-                "a symbolic link": info.issym(),
-                "a hard link": info.islnk(),
-            }
-            kind = next((kind for kind, holds in kinds.items() if holds), "a device")
-            yield _Member(info.name, kind, partial(_open_tarred, tar, info))
-        while tar.fileobj is not None and tar.fileobj.read(_CHUNK):
-            pass  # a compressed file's checksum stands at its very end
-
-
-def _open_tarred(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    file = tar.extractfile(info)
-    assert file is not None  # noqa: S101  # it is for what is neither file nor link
-    return file
-
-
-def _zip_members(archive: Path) -> Iterator[_Member]:
-    with zipfile.ZipFile(archive) as zipped:
-        for info in zipped.infolist():
-            mode = info.external_attr >> 16  # Unix mode, 0 where another system packed it
-            if info.is_dir():
-                kind = "folder"
-            elif stat.S_ISLNK(mode):
-                kind = "a symbolic link"
-            elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-                kind = "a device"
-            elif info.flag_bits & 1:
-                kind = "encrypted"
-            else:
-                kind = "file"
-            yield _Member(info.orig_filename, kind, partial(zipped.open, info))
-
-
-@contextmanager
-def _readable(archive: Path) -> Iterator[None]:
-    """Turns what the readers raise on bad bytes into one line; the disk's own errors pass."""
-    try:
-        yield
-    except _BAD_BYTES as error:
-        if isinstance(error, OSError) and error.errno is not None:  # a decompressor's complaint has no number
-            raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{archive}: truncated or corrupt ({reason}); delete it and get it anew") from None

@@ -1,12 +1,11 @@
-"""BDD100K, the earlier form with 41 ids: `bdd100k/seg/images/<split>/*.jpg`, `bdd100k/seg/labels/<split>/*_id.png`.
+"""BDD100K, earlier release with 41 ids: `bdd100k/seg/images/<split>/*.jpg`, `bdd100k/seg/labels/<split>/*_id.png`.
 
-All 41 ids are scored, "unlabeled" among them, as bdd100k_lite does (table 1, whose order is that of the ids). Colours
-are those of the data set's owners, most of them Cityscapes'; where they give two classes the same one, the second has
-one of ours.
+All 41 ids including "unlabeled" are scored, as in bdd100k_lite (table 1, in the order of the ids). Colours are those of
+the dataset's owners, most of them from Cityscapes; where two classes share a colour, the second has another one here.
 
-The study makes its own split, 70:15:15, of all labelled images: the owners' folders `train` and `val` are taken
-together (the labels of `test` are not public). Frames of one recording look alike: the part of a name before the dash
-is common to the clips of one, and its hash decides, so that a recording is never torn apart.
+The study makes its own 70:15:15 split of all labelled images, the owners' `train` and `val` (the labels of `test` are
+not public). Frames of one recording are similar, so all of them are in one split: the hash of the recording's id, the
+part of the name before the dash, selects the split.
 """
 
 from collections.abc import Iterator
@@ -15,68 +14,64 @@ from pathlib import Path
 from seg.datasets.classes import ClassTable
 from seg.datasets.layouts import draw_split
 
-_ROWS: tuple[tuple[str, tuple[int, int, int]], ...] = (
-    ("unlabeled", (0, 0, 0)),
-    ("dynamic", (111, 74, 0)),
-    ("ego vehicle", (60, 40, 40)),  # ours
-    ("ground", (81, 0, 81)),
-    ("static", (40, 60, 60)),  # ours
-    ("parking", (250, 170, 160)),
-    ("rail track", (230, 150, 140)),
-    ("road", (128, 64, 128)),
-    ("sidewalk", (244, 35, 232)),
-    ("bridge", (150, 100, 100)),
-    ("building", (70, 70, 70)),
-    ("fence", (190, 153, 153)),
-    ("garage", (180, 100, 180)),
-    ("guard rail", (180, 165, 180)),
-    ("tunnel", (150, 120, 90)),
-    ("wall", (102, 102, 156)),
-    ("banner", (250, 170, 100)),
-    ("billboard", (220, 220, 250)),
-    ("lane divider", (255, 165, 0)),
-    ("parking sign", (160, 220, 20)),  # ours
-    ("pole", (153, 153, 153)),
-    ("polegroup", (193, 193, 193)),  # ours
-    ("street light", (220, 220, 100)),
-    ("traffic cone", (255, 70, 0)),
-    ("traffic device", (220, 220, 220)),
-    ("traffic light", (250, 170, 30)),
-    ("traffic sign", (220, 220, 0)),
-    ("traffic sign frame", (250, 170, 250)),
-    ("terrain", (152, 251, 152)),
-    ("vegetation", (107, 142, 35)),
-    ("sky", (70, 130, 180)),
-    ("person", (220, 20, 60)),
-    ("rider", (255, 0, 0)),
-    ("bicycle", (119, 11, 32)),
-    ("bus", (0, 60, 100)),
-    ("car", (0, 0, 142)),
-    ("caravan", (0, 0, 90)),
-    ("motorcycle", (0, 0, 230)),
-    ("trailer", (0, 0, 110)),
-    ("train", (0, 80, 100)),
-    ("truck", (0, 0, 70)),
-)
-
-CLASSES = ClassTable(
-    ids=tuple(name for name, _ in _ROWS),
-    scored=tuple(range(len(_ROWS))),
-    palette=tuple(colour for _, colour in _ROWS),
+CLASSES = ClassTable.from_rows(
+    (
+        ("unlabeled", (0, 0, 0)),
+        ("dynamic", (111, 74, 0)),
+        ("ego vehicle", (60, 40, 40)),  # not the owners'
+        ("ground", (81, 0, 81)),
+        ("static", (40, 60, 60)),  # not the owners'
+        ("parking", (250, 170, 160)),
+        ("rail track", (230, 150, 140)),
+        ("road", (128, 64, 128)),
+        ("sidewalk", (244, 35, 232)),
+        ("bridge", (150, 100, 100)),
+        ("building", (70, 70, 70)),
+        ("fence", (190, 153, 153)),
+        ("garage", (180, 100, 180)),
+        ("guard rail", (180, 165, 180)),
+        ("tunnel", (150, 120, 90)),
+        ("wall", (102, 102, 156)),
+        ("banner", (250, 170, 100)),
+        ("billboard", (220, 220, 250)),
+        ("lane divider", (255, 165, 0)),
+        ("parking sign", (160, 220, 20)),  # not the owners'
+        ("pole", (153, 153, 153)),
+        ("polegroup", (193, 193, 193)),  # not the owners'
+        ("street light", (220, 220, 100)),
+        ("traffic cone", (255, 70, 0)),
+        ("traffic device", (220, 220, 220)),
+        ("traffic light", (250, 170, 30)),
+        ("traffic sign", (220, 220, 0)),
+        ("traffic sign frame", (250, 170, 250)),
+        ("terrain", (152, 251, 152)),
+        ("vegetation", (107, 142, 35)),
+        ("sky", (70, 130, 180)),
+        ("person", (220, 20, 60)),
+        ("rider", (255, 0, 0)),
+        ("bicycle", (119, 11, 32)),
+        ("bus", (0, 60, 100)),
+        ("car", (0, 0, 142)),
+        ("caravan", (0, 0, 90)),
+        ("motorcycle", (0, 0, 230)),
+        ("trailer", (0, 0, 110)),
+        ("train", (0, 80, 100)),
+        ("truck", (0, 0, 70)),
+    )
 )
 
 
 def find(root: Path, split: str, label: str = "_id.png") -> tuple[dict[str, Path], dict[str, Path]]:
-    """Images and labels of a split by name; the names of label files end in `label`."""
+    """Images and labels of a split by name; label files have the suffix `label`."""
     return dict(_files(root / "bdd100k/seg/images", ".jpg", split)), dict(
         _files(root / "bdd100k/seg/labels", label, split)
     )
 
 
-def _files(folder: Path, ending: str, split: str) -> Iterator[tuple[str, Path]]:
+def _files(folder: Path, suffix: str, split: str) -> Iterator[tuple[str, Path]]:
     for owners in ("train", "val"):
-        for path in (folder / owners).glob(f"*{ending}"):
-            name = path.name.removesuffix(ending)
-            of_other_form = name.endswith("_train")  # `*_id.png` finds `*_train_id.png` too
-            if not of_other_form and draw_split(name.partition("-")[0]) == split:
+        for path in (folder / owners).glob(f"*{suffix}"):
+            name = path.name.removesuffix(suffix)
+            other_release = name.endswith("_train")  # `*_id.png` matches `*_train_id.png` too
+            if not other_release and draw_split(name.partition("-")[0]) == split:
                 yield name, path

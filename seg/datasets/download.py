@@ -1,7 +1,7 @@
-"""Stage `download`: fetches a data set's archives, verifies and unpacks them and writes the manifest.
+"""Stage `download`: download, verify and extract the archives of a dataset, and write its manifest.
 
-An archive that lies in the folder of archives is used instead of the network. What is fetched goes there too, so that
-nothing is fetched twice; a broken transfer goes on where it stopped.
+Archives in the directory of archives are used instead of the network. Downloads are kept there; interrupted downloads
+resume.
 """
 
 import argparse
@@ -10,105 +10,109 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from urllib3 import Retry
+
 from seg.datasets.archives import replaced, restore, unpack
-from seg.datasets.catalogue import dataset, missing
+from seg.datasets.catalogue import find_dataset, missing
 from seg.datasets.manifest import write_manifest
 from seg.datasets.sources import Dataset, Source
 from seg.system.console import run_stage, say
-from seg.system.fetch import PATIENT, Archive, Patience, UndeliveredError, fetch
+from seg.system.fetch import DEFAULT_RETRY, Archive, DownloadError, fetch_archive
 from seg.system.files import full_disk_named
 
 
-def download(row: Dataset, archives: Path, out: Path, patience: Patience = PATIENT) -> None:
-    """Put a data set into the folder of its manifest; that folder changes as a whole or not at all.
+def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:
+    """Write a dataset to the directory of its manifest, which is replaced as a whole or not at all.
 
     Args:
-        row: the data set.
-        archives: folder where archives lie or are fetched to.
-        out: the manifest to write; the data set's files are put beside it.
-        patience: how long a server is waited for.
+        dataset: dataset to write.
+        archives: directory of archives, which downloads are added to.
+        out: manifest to write, in the dataset's directory.
+        retry: attempts per mirror.
 
     Raises:
-        ValueError: no source can be had, a login is not accepted, an archive is not what it should be, or the folder
-            holds foreign files.
-        OSError: no mirror delivers, or the disk is full.
+        ValueError: no source is available, a login is not accepted, an archive has the wrong content, or the directory
+            contains other files.
+        OSError: a download failed, or from the file system, such as a full disk.
     """
-    target = out.parent.resolve()  # it may be a link to a larger disk
+    target = out.parent.resolve()  # may be a link to another disk
     restore(target)
-    _refuse_foreign(row, target, out.name)
-    source = row.choose(archives)
-    lying = [archive for archive in source.archives if (archives / archive.name).exists()]
-    faults = [f"{path}: {fault}" for a in lying if (fault := a.fault(path := archives / a.name))]
+    _refuse_foreign(dataset, target, out.name)
+    source = dataset.choose(archives)
+    present = [archive for archive in source.archives if (archives / archive.name).exists()]
+    faults = [f"{path}: {fault}" for a in present if (fault := a.fault(path := archives / a.name))]
     if faults:
         raise ValueError("\n".join(f"{fault}; delete the file or replace it" for fault in faults))
-    absent = [archive for archive in source.archives if archive not in lying]
-    _fetch(row, absent, archives, patience)
+    absent = [archive for archive in source.archives if archive not in present]
+    _fetch_absent(dataset, absent, archives, retry)
     try:
         with full_disk_named(target.parent), replaced(target) as fresh:
-            _fill(row, source, archives, fresh, out.name)
+            _fill(dataset, source, archives, fresh, out.name)
     except ValueError as error:
-        unvouched = [archives / archive.name for archive in absent if not archive.vouched]
-        for path in unvouched:
+        unverified = [archives / archive.name for archive in absent if not archive.has_digest]
+        for path in unverified:
             path.unlink()
-        removed = [f"{path}: removed; run again to fetch it anew" for path in unvouched]
-        raise ValueError("\n".join([str(error), *removed])) from None
-    say(f"{row.name}: {sum(row.counts.values())} files from {source} in {out.parent}")
+        deleted = [f"{path}: deleted; run again to download it again" for path in unverified]
+        raise ValueError("\n".join([str(error), *deleted])) from None
+    say(f"{dataset.name}: {sum(dataset.counts.values())} files from {source} in {out.parent}")
 
 
-def _fetch(row: Dataset, absent: list[Archive], archives: Path, patience: Patience) -> None:
-    """Fetch what is absent, all in one session where the row needs a login."""
-    login = row.login.open(patience) if row.login and absent else nullcontext()
+def _fetch_absent(dataset: Dataset, absent: list[Archive], archives: Path, retry: Retry) -> None:
+    """Download archives, all in one session if the dataset requires a login."""
+    login = dataset.login.open(retry) if dataset.login and absent else nullcontext()
     with login as session, full_disk_named(archives):
         for archive in absent:
             try:
-                fetch(archive, archives, patience, session)
-            except UndeliveredError as error:
-                raise OSError(f"{error}; it is part of {row.name}, {row.homepage}, licence: {row.licence}") from None
+                fetch_archive(archive, archives, retry, session)
+            except DownloadError as error:
+                where = f"{dataset.name}, {dataset.homepage}, licence: {dataset.licence}"
+                raise OSError(f"{error}; it is part of {where}") from None
 
 
-def _fill(row: Dataset, source: Source, archives: Path, folder: Path, manifest: str) -> None:
-    """Unpack a source's archives into an empty folder, verify what they held and write the manifest."""
-    for root in (None, folder) if row.labels else (None,):  # labels first: they tell which images are wanted
+def _fill(dataset: Dataset, source: Source, archives: Path, folder: Path, manifest: str) -> None:
+    """Extract a source's archives into an empty directory, verify the files and write the manifest."""
+    for root in (None, folder) if dataset.labels else (None,):  # labels first, as they select the images
         for archive in source.archives:
-            unpack(archives / archive.name, folder, partial(row.wanted, source, root=root))
-    faults = [f"{source}: {fault}; not {row.name} ({row.version}), get it anew" for fault in row.faults(folder)]
-    if faults:
-        raise ValueError("\n".join(faults))
-    about = {key: getattr(row, key) for key in ("name", "version", "licence", "citation")}
+            unpack(archives / archive.name, folder, partial(dataset.wanted, source, root=root))
+    if faults := dataset.faults(folder):
+        expected = f"this is not {dataset.name} ({dataset.version}), replace it"
+        raise ValueError("\n".join(f"{source}: {fault}; {expected}" for fault in faults))
+    about = {key: getattr(dataset, key) for key in ("name", "version", "licence", "citation")}
     write_manifest(folder / manifest, {**about, "source": [asdict(archive) for archive in source.archives]})
 
 
-def _refuse_foreign(row: Dataset, target: Path, manifest: str) -> None:
-    """The folder is replaced as a whole, so nothing may lie in it that is not the data set's."""
-    known = {PurePosixPath(folder).parts[0] for folder in row.counts} | {manifest, f".{manifest}.part"}
+def _refuse_foreign(dataset: Dataset, target: Path, manifest: str) -> None:
+    """Refuse to replace a directory that contains files of the user."""
+    known = {PurePosixPath(folder).parts[0] for folder in dataset.counts} | {manifest, f".{manifest}.part"}
     foreign = sorted(path.name for path in target.iterdir() if path.name not in known) if target.exists() else []
     if foreign:
-        mend = "move that away or choose another --out"
-        raise ValueError(f"{target}: would be replaced, but holds {', '.join(foreign)}, no part of {row.name}; {mend}")
+        raise ValueError(
+            f"{target}: would be replaced, but contains {', '.join(foreign)}, not part of {dataset.name}; "
+            "move that elsewhere or choose another --out"
+        )
 
 
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(prog="python -m seg.datasets.download", description=__doc__)
-    parser.add_argument("--dataset", required=True, action="append", help="row of seg/datasets/catalogue.py")
-    parser.add_argument("--archives", type=Path, required=True, help="folder where archives lie or are fetched to")
+    parser.add_argument("--dataset", required=True, action="append", help="name in seg/datasets/catalogue.py")
+    parser.add_argument("--archives", type=Path, required=True, help="directory of archives and downloads")
     task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--out", type=Path, help="manifest to write, in the data set's folder")
+    task.add_argument("--out", type=Path, help="manifest to write, in the dataset's directory")
     task.add_argument(
         "--check",
         type=Path,
         metavar="RAW",
-        help="fetch nothing, but tell which data sets neither have a folder below RAW nor can be had; --dataset may "
-        "be given several times",
+        help="download nothing; report the datasets that are neither in RAW nor available; --dataset may be repeated",
     )
     args = parser.parse_args()
     if args.check:
         if problems := missing(args.dataset, args.archives, args.check):
             raise ValueError("\n".join(problems))
     elif len(args.dataset) > 1:
-        parser.error("--out takes one --dataset")
+        parser.error("--out requires exactly one --dataset")
     else:
-        download(dataset(args.dataset[0]), args.archives, args.out)
+        download_dataset(find_dataset(args.dataset[0]), args.archives, args.out)
 
 
 if __name__ == "__main__":

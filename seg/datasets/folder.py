@@ -1,18 +1,18 @@
-"""A folder of one's own: `images/` (PNG, JPEG, BMP, TIFF), `labels/` (PNG of ids) and `classes.yaml`.
+"""Layout for a user's own images: `images/` (PNG, JPEG, BMP, TIFF), `labels/` (PNG of ids) and `classes.yaml`.
 
-An image and its label have one name but for the ending. The image is turned upright as its EXIF orientation says, the
-label is taken as it lies. `classes.yaml` lists the classes by id, from 0:
+An image and its label have the same name except for the suffix. The EXIF orientation of images is applied, labels are
+read unchanged. `classes.yaml` lists the classes by id, starting at 0:
 
     classes:
       - background
       - { name: crack, colour: [220, 20, 60] }
     ignore: 255
 
-`colour` and `ignore` may be left out; without `ignore`, the list alone may stand there. `ignore` is the id that counts
-nowhere: one beyond the list, or one of the list, whose class is then not scored. Classes without a colour get one.
+`colour` and `ignore` are optional; without `ignore`, the file may contain only the list. `ignore` is an id that is not
+scored: one beyond the list, or one of the list. Classes without a colour get one.
 
-The splits are the lists `train.txt`, `val.txt` and `test.txt`, a name a line without its ending. Without any list the
-hash of each name decides, 70:15:15; an image stays in its split when others are added.
+Splits are the lists `train.txt`, `val.txt` and `test.txt`, with one name per line, without suffix. Without lists, the
+hash of each name selects the split, 70:15:15; an image stays in its split when others are added.
 """
 
 from collections.abc import Iterator
@@ -22,21 +22,20 @@ from typing import Any
 import yaml
 
 from seg.datasets.classes import ClassTable, bit_colour
-from seg.datasets.layouts import draw_split
+from seg.datasets.layouts import SPLITS, draw_split
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-_SPLITS = ("train", "val", "test")
 
 
-def classes(root: Path) -> ClassTable:
-    """Class table of `classes.yaml`. Raises ValueError with a line for everything that is wrong in it."""
+def read_classes(root: Path) -> ClassTable:
+    """Class table of `classes.yaml`. Raises ValueError with one line per error."""
     path = root / "classes.yaml"
     if not path.is_file():
-        raise ValueError(f"{path}: missing; write the names of the classes into it, in the order of their ids")
+        raise ValueError(f"{path}: missing; create it with the names of the classes, in the order of their ids")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no YAML: {' '.join(str(error).split())}") from None
+        raise ValueError(f"{path}: invalid YAML: {' '.join(str(error).split())}") from None
     content = content if isinstance(content, dict) else {"classes": content}
     rows = content.get("classes")
     problems = [
@@ -48,7 +47,7 @@ def classes(root: Path) -> ClassTable:
     elif not 2 <= len(rows) <= 255:
         problems.append(f"classes: got {len(rows)}, expected 2 to 255")
     rows = [row if isinstance(row, dict) else {"name": row} for row in rows]
-    problems += _wrong_rows(rows)
+    problems += _row_errors(rows)
     ignore = content.get("ignore")
     if ignore is not None and not _is_byte(ignore):
         problems.append(f"ignore: got {ignore!r}, expected an id from 0 to 255")
@@ -68,16 +67,16 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
     """Images and labels of a split by name.
 
     Raises:
-        ValueError: two images have one name, the lists name one twice, or without lists the split remains empty.
+        ValueError: two images have the same name, a name is listed twice, or without lists the split is empty.
     """
     images, labels = _files(root / "images", _IMAGES), _files(root / "labels", (".png",))
-    lists = {name: root / f"{name}.txt" for name in _SPLITS if (root / f"{name}.txt").is_file()}
+    lists = {name: root / f"{name}.txt" for name in SPLITS if (root / f"{name}.txt").is_file()}
     if not lists:
         drawn = [{n: file for n, file in files.items() if draw_split(n) == split} for files in (images, labels)]
         if images and not drawn[0]:
             raise ValueError(
-                f"{root}: the names of {len(images)} images put none into split '{split}'; "
-                "add images, or write the lists train.txt, val.txt and test.txt"
+                f"{root}: split '{split}' is empty, the names of all {len(images)} images select other splits; "
+                "add images, or create the lists train.txt, val.txt and test.txt"
             )
         return drawn[0], drawn[1]
     listed = {name: _listed(path) for name, path in lists.items()}
@@ -97,48 +96,48 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def _listed(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()  # editors of some systems begin with a mark
+    lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors write a byte order mark
     return [line.strip() for line in lines if line.strip()]
 
 
-def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
-    """Files by name without ending. Raises ValueError where two have one name."""
+def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Files by name without suffix. Raises ValueError if two have the same name."""
     files: dict[str, Path] = {}
     problems = []
-    for path in sorted(folder.glob("[!.]*")):  # a dot hides what a system adds
-        if path.suffix.lower() in endings:
+    for path in sorted(folder.glob("[!.]*")):  # without hidden files
+        if path.suffix.lower() in suffixes:
             if path.stem in files:
-                problems.append(f"{path}: has the name of {files[path.stem].name}; keep one or rename it")
+                problems.append(f"{path}: has the same name as {files[path.stem].name}; remove or rename one")
             files[path.stem] = path
     if problems:
         raise ValueError("\n".join(problems))
     return files
 
 
-def _wrong_rows(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _row_errors(rows: list[dict[str, Any]]) -> Iterator[str]:
     first: dict[Any, int] = {}
     for i, row in enumerate(rows):
         name, colour = row.get("name"), row.get("colour")
         for key in sorted(map(str, row.keys() - {"name", "colour"})):
             yield f"class {i}: unknown key '{key}'; known are name, colour"
         if not isinstance(name, str) or not name.strip():
-            yield f"class {i}: got the name {name!r}, expected text; put words such as no and numbers in quotes"
+            yield f"class {i}: got name {name!r}, expected text; put numbers and words such as no in quotes"
         elif first.setdefault(name, i) != i:
-            yield f"class {i}: has the name '{name}' of class {first[name]}; rename one"
+            yield f"class {i}: name '{name}' is that of class {first[name]}; rename one"
         if colour is None:
             continue
         if not isinstance(colour, list) or len(colour) != 3 or not all(map(_is_byte, colour)):
-            yield f"class {i}: got the colour {colour!r}, expected red, green and blue such as [220, 20, 60]"
+            yield f"class {i}: got colour {colour!r}, expected red, green and blue such as [220, 20, 60]"
         elif first.setdefault(tuple(colour), i) != i:
-            yield f"class {i}: has the colour {colour} of class {first[tuple(colour)]}; choose another"
+            yield f"class {i}: colour {colour} is that of class {first[tuple(colour)]}; choose another"
 
 
 def _colours(rows: list[dict[str, Any]]) -> list[tuple[int, int, int]]:
-    """Colour of every class: its own, else the next of VOC's that no class has."""
+    """Colour of each class: the given one, else the next unused colour of VOC."""
     given = [tuple(row["colour"]) if row.get("colour") else None for row in rows]
     free = (colour for colour in map(bit_colour, range(256)) if colour not in given)
     return [colour or next(free) for colour in given]
 
 
 def _is_byte(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= 255  # a bool is no number here
+    return type(value) is int and 0 <= value <= 255  # excludes bool

@@ -1,10 +1,11 @@
-"""What a data set's layout on disk tells: which files belong together and what the label ids mean.
+"""Layouts of datasets on disk: pairs of images and labels, and the meaning of label ids.
 
-A layout is a module of `seg.datasets` with a class table `CLASSES`, or a function `classes(root: Path) -> ClassTable`
-where the table is part of the data, and a function
-`find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]`, images and labels by identifier; a list may
-name files that do not exist. Only the module that a dataset names is imported, so that a change in one layout makes
-nothing of another stale.
+A layout is a module of `seg.datasets` with
+- the class table `CLASSES`, or `read_classes(root: Path) -> ClassTable` if the table is part of the dataset, and
+- `find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]`, images and labels by name; files may be
+  missing if a list names them.
+
+Only the module of the requested layout is imported, so that a change of one layout affects no results of others.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ from typing import NamedTuple
 
 from seg.datasets.classes import ClassTable
 
-# Folders of each layout, as patterns below the data set's own.
+SPLITS = ("train", "val", "test")
+# Directories of each layout, as patterns relative to the dataset's directory.
 FOLDERS: Mapping[str, tuple[str, ...]] = {
     "camvid": ("{split}", "{split}annot"),
     "cityscapes": ("leftImg8bit/{split}", "gtFine/{split}"),
@@ -26,8 +28,8 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class Pair(NamedTuple):
-    """An image file and its label file under their common identifier."""
+class ImagePair(NamedTuple):
+    """An image file and its label file, with their common name."""
 
     name: str
     image: Path
@@ -35,27 +37,27 @@ class Pair(NamedTuple):
 
 
 def class_table(layout: str, root: Path | None = None) -> ClassTable:
-    """Class table of a layout; of the data set below `root` where it lies in the data.
+    """Class table of a layout, or of the dataset at `root` if each dataset of the layout has its own.
 
     Raises:
-        ValueError: the layout is unknown, or the data's table is missing or wrong.
+        ValueError: the layout is unknown, or the dataset's table is missing or invalid.
     """
     module = _module(layout)
     if hasattr(module, "CLASSES"):
         table: ClassTable = module.CLASSES
     elif root is None:
-        raise ValueError(f"layout '{layout}' has its classes in the data; name the data set's folder")
+        raise ValueError(f"layout '{layout}' reads its classes from the dataset; give the dataset's directory")
     else:
-        table = module.classes(root)
+        table = module.read_classes(root)
     return table
 
 
-def find_pairs(layout: str, root: Path, split: str) -> list[Pair]:
-    """Images and labels of a split, paired by identifier and sorted by it.
+def find_pairs(layout: str, root: Path, split: str) -> list[ImagePair]:
+    """Pairs of images and labels of a split, sorted by name.
 
     Raises:
-        ValueError: the split is empty, or an image lacks its label, a label its image or a list its file; all are
-            listed.
+        ValueError: the split is empty, or an image has no label, a label no image, or a listed file does not exist; one
+            line each.
     """
     pairs, problems = match_pairs(layout, root, split)
     if problems:
@@ -65,34 +67,33 @@ def find_pairs(layout: str, root: Path, split: str) -> list[Pair]:
     return pairs
 
 
-def match_pairs(layout: str, root: Path, split: str) -> tuple[list[Pair], list[str]]:
-    """The pairs of a split whose files both exist, sorted by identifier, and a line for every other file.
+def match_pairs(layout: str, root: Path, split: str) -> tuple[list[ImagePair], list[str]]:
+    """Pairs of a split whose files both exist, sorted by name, and one error message for each other file.
 
     Raises:
-        ValueError: the split's lists contradict each other.
+        ValueError: the dataset's lists contradict each other.
     """
     images, labels = _module(layout).find(root, split)
-    lonely = [f"{path}: image without a label" for path in _without(images, labels)]
-    lonely += [f"{path}: label without an image" for path in _without(labels, images)]
-    problems = [f"{line}; add its twin or remove it" for line in lonely]
-    pairs = [Pair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
+    problems = [f"{path}: image without a label; add one or remove it" for path in _without(images, labels)]
+    problems += [f"{path}: label without an image; add one or remove it" for path in _without(labels, images)]
+    pairs = [ImagePair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
     absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
     problems += [
-        f"{path}: missing from split '{split}'; add the file or take its name off the split's list"
+        f"{path}: missing from split '{split}'; add the file or remove its name from the split's list"
         for path in sorted(absent)
     ]
     return [pair for pair in pairs if absent.isdisjoint((pair.image, pair.label))], problems
 
 
-def place(name: str) -> float:
-    """A place in [0, 1) that depends on the name alone, evenly spread: the fixed seed is part of what is hashed."""
+def unit_hash(name: str) -> float:
+    """Uniformly distributed hash of a name in [0, 1)."""
     digest = hashlib.sha256(f"0/{name}".encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:6]) / 2**48
 
 
 def draw_split(group: str) -> str:
-    """The split of a group of images that may not be torn apart, 70:15:15, whatever other groups there are."""
-    drawn = place(group)
+    """Split of a group of images, 70:15:15; depends only on the group's name."""
+    drawn = unit_hash(group)
     return "train" if drawn < 0.7 else "val" if drawn < 0.85 else "test"
 
 
@@ -100,7 +101,7 @@ def _without(files: Mapping[str, Path], others: Mapping[str, Path]) -> list[Path
     return [files[name] for name in sorted(files.keys() - others.keys())]
 
 
-def _module(layout: str):  # type: ignore[no-untyped-def]  # a module, known by its names
+def _module(layout: str):  # type: ignore[no-untyped-def]
     if layout not in FOLDERS:
         raise ValueError(f"layout '{layout}' is unknown; known are {', '.join(FOLDERS)}")
     return import_module(f"seg.datasets.{layout}")

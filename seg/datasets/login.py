@@ -1,7 +1,7 @@
-"""Logging in to a host that hands out its data to registered people, by the form that its web page has.
+"""Login to a host that requires registration, through the form on its web page.
 
-User and password are read when they are needed and sent to the form's address alone: no redirect is followed, nothing
-is written down, and no message holds them.
+User and password are read when they are needed and sent only to the form's URL: redirects are not followed, nothing is
+stored, and no message contains them.
 """
 
 import netrc
@@ -12,21 +12,22 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from urllib3 import Retry
 
-from seg.system.fetch import PASSING, PATIENT, Patience, words
+from seg.system.fetch import DEFAULT_RETRY, TIMEOUT, describe_error, retrying_session
 
-_SEE_OTHER = (302, 303)  # the answer to a form that was taken, but for those that send a person back to it
+_REDIRECTS = (302, 303)  # sent after a successful login, except those that lead back to the form
 _DENIED = (401, 403)
 
 
 @dataclass(frozen=True)
 class Login:
-    """Where and as whom to log in.
+    """URL of a login form and where to find the credentials.
 
     Attributes:
-        url: of the form; its fields are `username`, `password` and `submit`.
-        user: environment variable that holds the user's name.
-        password: environment variable that holds the password.
+        url: of the form, whose fields are `username`, `password` and `submit`.
+        user: environment variable with the user's name.
+        password: environment variable with the password.
     """
 
     url: str
@@ -35,14 +36,14 @@ class Login:
 
     @property
     def host(self) -> str:
-        """Name under which ~/.netrc has the user and the password."""
+        """Machine name of the entry in ~/.netrc."""
         return urlsplit(self.url).hostname or ""
 
     def __str__(self) -> str:
-        return f"set {self.user} and {self.password}, or give both for machine {self.host} in ~/.netrc"
+        return f"set {self.user} and {self.password}, or add machine {self.host} to ~/.netrc"
 
     def credentials(self) -> tuple[str, str] | None:
-        """User and password from the environment, else from ~/.netrc or the file that `NETRC` names; `None` for none.
+        """User and password from the environment, else from `$NETRC` or ~/.netrc; `None` if there are none.
 
         Raises:
             ValueError: only one of the two variables is set, or the file cannot be read.
@@ -57,49 +58,42 @@ class Login:
         if not path.exists():
             return None
         try:
-            entry = netrc.netrc(path).hosts.get(self.host)  # not its `default`, which is meant for others
-        except (netrc.NetrcParseError, UnicodeError):  # whose own words may repeat a password
-            raise ValueError(f"{path}: cannot be read as a netrc file; mend it, or {self}") from None
+            entry = netrc.netrc(path).hosts.get(self.host)  # the `default` entry is for other hosts
+        except (netrc.NetrcParseError, UnicodeError):  # the original message may contain a password
+            raise ValueError(f"{path}: not a valid netrc file; fix it, or {self}") from None
         return (entry[0], entry[2]) if entry and entry[0] and entry[2] else None
 
-    def open(self, patience: Patience = PATIENT) -> requests.Session:
-        """A session that is logged in.
+    def open(self, retry: Retry = DEFAULT_RETRY) -> requests.Session:
+        """Log in. Returns a session with the host's cookies.
 
         Raises:
-            ValueError: no user and password are given, or the host does not accept them.
-            OSError: the host does not answer, or not as it should.
+            ValueError: there are no credentials, or the host does not accept them.
+            OSError: the host does not respond as expected.
         """
         given = self.credentials()
         if given is None:
-            raise ValueError(f"{self.url}: needs a login; {self}")
-        session = requests.Session()
-        session.auth = lambda request: request  # else an entry in ~/.netrc would go along with every request
-        for idle in range(1, patience.tries + 1):
-            try:
-                answer = self._submit(session, given, patience)
-                if answer.status_code not in PASSING:
-                    self._judge(answer)
-                    return session
-                reason = f"HTTP {answer.status_code}"
-            except requests.RequestException as error:
-                reason = words(error)
-            if idle < patience.tries:
-                patience.wait(idle)
-        raise OSError(f"{self.url}: cannot log in ({reason}); run again later")
-
-    def _submit(self, session: requests.Session, given: tuple[str, str], patience: Patience) -> requests.Response:
-        """Open the form's page, which may give a cookie that the form needs, and send the form."""
-        session.get(self.url, timeout=patience.timeout, allow_redirects=False).close()
+            raise ValueError(f"{self.url}: requires a login; {self}")
+        session = retrying_session(retry)
+        session.auth = lambda request: request  # disables requests' own use of ~/.netrc
         form = {"username": given[0], "password": given[1], "submit": "Login"}
-        return session.post(self.url, data=form, timeout=patience.timeout, allow_redirects=False)
+        try:
+            # The page may set a cookie that the form requires.
+            session.get(self.url, timeout=TIMEOUT, allow_redirects=False).close()
+            answer = session.post(self.url, data=form, timeout=TIMEOUT, allow_redirects=False)
+        except requests.RequestException as error:
+            raise OSError(f"{self.url}: cannot log in ({describe_error(error)}); run again later") from None
+        self._check(answer)
+        return session
 
-    def _judge(self, answer: requests.Response) -> None:
-        """Raise where the host did not let us in: it shows the form again, sends back to it, or says so."""
+    def _check(self, answer: requests.Response) -> None:
+        """Raise if the login failed: the host denies it, shows the form again, or redirects to it."""
         status = answer.status_code
         target = urlsplit(urljoin(self.url, answer.headers.get("Location", "")))
         again = re.search(r"""type\s*=\s*["']?password""", answer.text, re.IGNORECASE)
-        back = status in _SEE_OTHER and target.path.rstrip("/") == urlsplit(self.url).path.rstrip("/")
+        back = status in _REDIRECTS and target.path.rstrip("/") == urlsplit(self.url).path.rstrip("/")
         if status in _DENIED or (status == 200 and again) or back:
-            raise ValueError(f"{self.url}: the user's name or the password is not accepted; {self}")
-        if status != 200 and status not in _SEE_OTHER:
-            raise OSError(f"{self.url}: cannot log in (HTTP {status}); get the archives by hand")
+            raise ValueError(f"{self.url}: user or password not accepted; {self}")
+        if status != 200 and status not in _REDIRECTS:
+            raise OSError(
+                f"{self.url}: cannot log in (HTTP {status}); run again later or download the archives by hand"
+            )

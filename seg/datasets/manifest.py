@@ -1,4 +1,4 @@
-"""`manifest.json`: what a data set on disk consists of, file by file. As a stage, that of a user's own folder."""
+"""`manifest.json`: size and SHA-256 of each file of a dataset. The stage writes it for a user's own dataset."""
 
 import argparse
 import hashlib
@@ -11,18 +11,18 @@ from seg.system.files import canonical_json, read_json, sha256, write_json
 
 
 def covered(manifest: Path) -> list[str]:
-    """Names of all files below a manifest's folder, sorted, except itself and what a dot hides."""
+    """Sorted names of all files in a manifest's directory, except the manifest and hidden files."""
     root = manifest.parent
     files = [file.relative_to(root) for file in root.rglob("*") if file.is_file() and file != manifest]
     return sorted(file.as_posix() for file in files if not any(part.startswith(".") for part in file.parts))
 
 
 def write_manifest(path: Path, about: dict[str, Any]) -> None:
-    """Fingerprint every file that the manifest is to cover.
+    """Write the manifest of all files in its directory.
 
     Args:
-        path: the manifest to write, in the data set's folder.
-        about: what the data set is (name, version, licence, citation, source); it stands first in the file.
+        path: manifest to write, in the dataset's directory.
+        about: description of the dataset (name, version, licence, citation, source), written first.
     """
     root = path.parent
     names = covered(path)
@@ -36,30 +36,26 @@ def write_manifest(path: Path, about: dict[str, Any]) -> None:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Content of a manifest. Raises ValueError where it is none."""
+    """Content of a manifest. Raises ValueError if the file is not a manifest."""
     content: dict[str, Any] = read_json(path)
     if "files" not in content:
-        raise ValueError(f"{path}: lists no files; delete it and run the download again")
+        raise ValueError(f"{path}: lists no files; delete it and run again")
     return content
 
 
 def fingerprint(manifest: dict[str, Any]) -> str:
-    """SHA-256 over the names, sizes and digests of all files: the same for the same content anywhere."""
+    """SHA-256 of the names, sizes and digests of all files; the same for the same content."""
     return hashlib.sha256(canonical_json(manifest["files"]).encode()).hexdigest()
 
 
 def main() -> None:
-    """Take the files that lie beside a manifest as a data set of the user's own."""
+    """Write the manifest of a user's own dataset."""
     parser = argparse.ArgumentParser(prog="python -m seg.datasets.manifest", description=main.__doc__)
-    parser.add_argument("--name", required=True, help="of the data set")
-    parser.add_argument("--out", type=Path, required=True, help="manifest to write, in the data set's folder")
+    parser.add_argument("--name", required=True, help="name of the dataset")
+    parser.add_argument("--out", type=Path, required=True, help="manifest to write, in the dataset's directory")
     arguments = parser.parse_args()
-    about = {
-        "version": "as it lies on disk",
-        "licence": "the user's own",
-        "citation": "none",
-        "source": "the user's own",
-    }
+    own = "the user's own"
+    about = {"version": "unknown", "licence": own, "citation": "none", "source": own}
     write_manifest(arguments.out, {"name": arguments.name, **about})
 
 

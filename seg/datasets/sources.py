@@ -1,7 +1,6 @@
-"""What a row of the table of data sets is: where the files come from, and how they are recognised.
+"""Description of a dataset: where its files come from, and how they are verified.
 
-A row has one or more sources, each complete by itself; the first that can be had is taken (see
-`seg.datasets.download`).
+A dataset has one or more sources, each of them complete. `seg.datasets.download` uses the first available one.
 """
 
 import hashlib
@@ -17,12 +16,12 @@ from seg.system.files import sha256
 
 @dataclass(frozen=True)
 class Source:
-    """Archives which together hold the whole data set.
+    """Archives that together contain the dataset.
 
     Attributes:
-        archives: all are needed.
-        prefix: leading folders of every member that are stripped, each may be a pattern (`*/CamVid`); members
-            elsewhere are not unpacked.
+        archives: archives, all of which are required.
+        prefix: leading directories that are removed from members' names, possibly patterns (`*/CamVid`); other members
+            are not extracted.
     """
 
     archives: tuple[Archive, ...]
@@ -34,23 +33,22 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A row of the table.
+    """Description of a dataset.
 
     Attributes:
-        name: the data set's name and that of its folder.
-        version: which edition it is.
-        licence: what its owners allow.
-        citation: what to cite.
-        homepage: where a person reads about it and gets it.
-        sources: alternatives, the preferred one first.
-        counts: number of files by pattern (`train/*.png`; `*` stays within a folder); what matches none is not
-            unpacked.
-        digests: SHA-256 by pattern, of the listing of the matching files: a line `<sha256>  <name>` each, as
-            `sha256sum` prints it, sorted by name.
-        labels: by pattern of images, the name of an image's label, with `{}` for the image's stem: images without a
-            label are not unpacked.
-        access: what a person must do before the owners hand it out; `None` where it is open.
-        login: how the archives are fetched once a person may have them; `None` where no login is needed.
+        name: name of the dataset and of its directory.
+        version: release of the dataset.
+        licence: terms of use.
+        citation: publication to cite.
+        homepage: web page of the owners.
+        sources: alternatives, in order of preference.
+        counts: number of files by pattern (`train/*.png`; `*` does not match `/`); other files are not extracted.
+        digests: SHA-256 by pattern, over one line `<sha256>  <name>` per matching file, as printed by `sha256sum`,
+            sorted by name.
+        labels: name of the label by pattern of images, with `{}` for the stem of the image; images without a label are
+            not extracted.
+        access: how to get access from the owners; `None` if access is open.
+        login: how archives are downloaded by registered users; `None` if no login is required.
     """
 
     name: str
@@ -66,44 +64,37 @@ class Dataset:
     login: Login | None = None
 
     def choose(self, folder: Path) -> Source:
-        """The first source whose archives lie in `folder`, else the first of which what is missing can be fetched.
+        """First source whose archives are all in `folder`, else the first whose other archives can be downloaded.
 
-        The network is not asked: what has a URL, and a login where it needs one, counts as fetchable.
+        Does not use the network: an archive can be downloaded if it has a URL and, if required, a login is configured.
 
         Raises:
-            ValueError: there is none; the message says what to get, from where, under which licence, where to put it.
+            ValueError: there is none; the message says which archives to get, from where, and where to put them.
         """
-        lacking = [[a for a in source.archives if not (folder / a.name).exists()] for source in self.sources]
-        for source, absent in zip(self.sources, lacking, strict=True):
+        absent_by_source = [[a for a in source.archives if not (folder / a.name).exists()] for source in self.sources]
+        for source, absent in zip(self.sources, absent_by_source, strict=True):
             if not absent:
                 return source
         if self.login is None or self.login.credentials():
-            for source, absent in zip(self.sources, lacking, strict=True):
+            for source, absent in zip(self.sources, absent_by_source, strict=True):
                 if all(archive.urls for archive in absent):
                     return source
-        choices = " or ".join(" and ".join(archive.name for archive in absent) for absent in lacking)
+        choices = " or ".join(" and ".join(archive.name for archive in absent) for absent in absent_by_source)
         access = f" ({self.access})" if self.access else ""
-        login = f"; or, to have it fetched, {self.login}" if self.login else ""
+        login = f"; or, for an automatic download, {self.login}" if self.login else ""
         raise ValueError(
             f"{self.name}: get {choices} from {self.homepage}{access}, licence: {self.licence}, "
-            f"put that into {folder} and run again{login}"
+            f"put them into {folder} and run again{login}"
         )
 
-    def missing(self, folder: Path) -> str | None:
-        """Why the data set can neither be unpacked from `folder` nor fetched, in one line; `None` where it can."""
-        try:
-            self.choose(folder)
-        except ValueError as error:
-            return str(error)
-        return None
-
     def wanted(self, source: Source, member: str, root: Path | None = None) -> str | None:
-        """Name below the data set's folder of an archive's member, `None` where it is not to be unpacked.
+        """Path of an archive's member in the dataset's directory; `None` if the member is not extracted.
 
         Args:
-            source: the archive's.
+            source: source of the archive.
             member: name in the archive.
-            root: folder that holds the labels already: then only images that have one are wanted, else all but them.
+            root: directory with extracted labels, to select only the images that have one; `None` to select all other
+                files.
         """
         parts, prefix = PurePosixPath(member).parts, PurePosixPath(source.prefix).parts
         if len(parts) <= len(prefix) or not all(map(fnmatchcase, parts, prefix)):
@@ -117,18 +108,18 @@ class Dataset:
         return str(inner)
 
     def faults(self, root: Path) -> list[str]:
-        """In what the files below `root` differ from `counts` and `digests`, a line each; empty where they do not."""
+        """Differences of the files in `root` from `counts` and `digests`, one line each."""
         faults = []
         for pattern, expected in self.counts.items():
             count = sum(path.is_file() for path in root.glob(pattern))
             if count != expected:
-                faults.append(f"{count} files {pattern}, expected {expected}")
+                faults.append(f"got {count} files {pattern}, expected {expected}")
         for pattern, expected_digest in self.digests.items():
             names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
             listing = "".join(f"{sha256(root / name)}  {name}\n" for name in names)
             digest = hashlib.sha256(listing.encode()).hexdigest()
             if digest != expected_digest:
-                faults.append(f"SHA-256 over {pattern} is {digest}, expected {expected_digest}")
+                faults.append(f"SHA-256 of {pattern} is {digest}, expected {expected_digest}")
         return faults
 
 

@@ -1,16 +1,16 @@
 """PASCAL VOC segmentation: `VOCdevkit/VOC<year>/{JPEGImages,SegmentationClass,ImageSets/Segmentation}`.
 
-21 classes with the background; 255 is the border of the objects and counts nowhere. Label files are PNG with a palette,
-whose indices are the ids. Names, border and colours as in the challenge's development kit.
+21 classes including the background; 255 is the border of objects and is not scored. Label files are palette PNG whose
+indices are the ids. Names, border and colours are those of the development kit.
 
-The owners' lists make the splits. Where no label of the test list is public, as in 2012, the official validation list
-is parted by the hash of its identifiers instead: one half is the test split, the other the validation split.
+Splits are the owners' lists. Where no test label is public, as in 2012, the official validation list is halved by the
+hash of its names: one half is the test split, the other the validation split.
 """
 
 from pathlib import Path
 
 from seg.datasets.classes import ClassTable, bit_colour
-from seg.datasets.layouts import place
+from seg.datasets.layouts import unit_hash
 
 _NAMES = (
     "background",
@@ -45,11 +45,11 @@ CLASSES = ClassTable(
 
 
 def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Images and labels of a split by identifier, as listed. Raises ValueError for more than one year below `root`."""
+    """Images and labels of a split by name, as listed. Raises ValueError for more than one year below `root`."""
     years = sorted((root / "VOCdevkit").glob("VOC[0-9]*"))
     if len(years) > 1:
         found = ", ".join(year.name for year in years)
-        raise ValueError(f"{root}/VOCdevkit: got {found}, expected one year a data set; move the others away")
+        raise ValueError(f"{root}/VOCdevkit: got {found}, expected one year per dataset; move the others away")
     names = [name for year in years for name in _names(year, split)]
     return (
         {name: years[0] / "JPEGImages" / f"{name}.jpg" for name in names},
@@ -61,7 +61,7 @@ def _names(year: Path, split: str) -> list[str]:
     public = any(_label(year, name).is_file() for name in _listed(year, "test"))
     if split == "train" or public:
         return _listed(year, split)
-    val = sorted(set(_listed(year, "val")), key=place)
+    val = sorted(set(_listed(year, "val")), key=unit_hash)
     half = len(val) // 2
     return {"test": val[:half], "val": val[half:]}.get(split, [])
 

@@ -1,1 +1,1 @@
-"""Confusion matrices, labels from logits, and the scores computed from them."""
+"""Labels from logits, confusion matrices, and scores."""

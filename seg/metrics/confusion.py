@@ -1,7 +1,7 @@
-"""Confusion matrices: the one integer count behind every metric.
+"""Confusion matrices, from which all metrics are computed.
 
-Truth and prediction of a pixel are one number of 16 bits, and the histogram of these numbers holds what is needed for
-the matrix and for the check of its arguments: no pixel is masked, compared or counted twice.
+The label and the prediction of a pixel form one 16-bit code. One histogram of the codes gives the matrix and validates
+the arguments. OpenCV's histogram takes half the time of `torch.bincount` on 16-bit codes.
 """
 
 import cv2
@@ -9,29 +9,29 @@ import numpy as np
 
 from seg.datasets import IGNORE
 
-_ROW = 2**15  # pixels a row: OpenCV shares rows among its threads
-_PART = 2**24  # pixels a histogram is taken over: OpenCV gives counts as float32, which is exact up to here
+_ROW = 2**15  # pixels per row; OpenCV's threads share the rows
+_MOST = 2**24  # pixels per histogram; OpenCV counts in float32, which is exact up to this number
 
 
 def confusion_matrix(labels: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
-    """How often each class was predicted as each class.
+    """Number of pixels by true class and predicted class.
 
     Args:
-        labels: uint8, any shape; a train id below `classes`, or 255 where the pixel counts nowhere.
-        prediction: uint8, same shape; a class below `classes` wherever the label is not 255.
+        labels: uint8, any shape; train ids below `classes`, or 255 for pixels that are not scored.
+        prediction: uint8, same shape; below `classes` where the label is not 255.
         classes: number of classes C, at most 255.
 
     Returns:
-        (C, C) int64; rows are the truth, columns the prediction. Its sum is the number of labelled pixels.
+        (C, C) int64; rows are true classes, columns predicted classes. The sum is the number of scored pixels.
 
     Raises:
-        ValueError: shapes or dtypes differ from the above, or a value is out of range; all values found are named.
+        ValueError: a shape, dtype or value is not as above; all wrong values are listed.
     """
     _check(labels, prediction, classes)
     joint = _joint(labels, prediction, classes)
-    if joint[:classes].sum() + joint[IGNORE].sum() != labels.size:  # something is out of range; is it an ignored pixel?
+    if joint[:classes].sum() + joint[IGNORE].sum() != labels.size:  # a value is out of range
         joint = _joint(labels, prediction, 256)
-        _refuse_strange(joint, classes)
+        _refuse_out_of_range(joint, classes)
     return joint[:classes, :classes].copy()
 
 
@@ -40,17 +40,17 @@ def _check(labels: np.ndarray, prediction: np.ndarray, classes: int) -> None:
     if kinds != {"uint8"} or labels.shape != prediction.shape:
         shapes = f"{labels.shape} and {prediction.shape}"
         raise ValueError(
-            f"labels and prediction are {' and '.join(sorted(kinds))} of {shapes}; give uint8 of one shape"
+            f"labels and prediction: got {' and '.join(sorted(kinds))} of {shapes}, expected uint8 of one shape"
         )
     if not 0 < classes <= IGNORE:
-        raise ValueError(f"{classes} classes; uint8 labels with {IGNORE} for ignored pixels hold 1 to {IGNORE}")
+        raise ValueError(f"got {classes} classes, expected 1 to {IGNORE}; uint8 labels use {IGNORE} for ignored pixels")
 
 
 def _joint(labels: np.ndarray, prediction: np.ndarray, bins: int) -> np.ndarray:
-    """Histogram (256, bins) int64 over the pairs of label and prediction, without predictions from `bins` on."""
+    """Histogram (256, bins) int64 of pairs of label and prediction, without predictions >= `bins`."""
     truth, guess = labels.reshape(-1), prediction.reshape(-1)
     whole = truth.size // _ROW * _ROW
-    spans = [(start, min(start + _PART, whole), _ROW) for start in range(0, whole, _PART)]
+    spans = [(start, min(start + _MOST, whole), _ROW) for start in range(0, whole, _MOST)]
     spans += [(whole, truth.size, truth.size - whole)] if whole < truth.size else []
     total = np.zeros((bins, 256), np.int64)
     for start, stop, width in spans:
@@ -61,17 +61,17 @@ def _joint(labels: np.ndarray, prediction: np.ndarray, bins: int) -> np.ndarray:
     return total.T
 
 
-def _refuse_strange(joint: np.ndarray, classes: int) -> None:
-    """Raise ValueError where a joint histogram (256, 256) has pixels beyond the classes that are not ignored."""
+def _refuse_out_of_range(joint: np.ndarray, classes: int) -> None:
+    """Raise ValueError for the values beyond the classes in a joint histogram (256, 256), except ignored pixels."""
     strange = np.flatnonzero(joint[classes:IGNORE].any(axis=1)) + classes
     wrong = np.flatnonzero(joint[:classes, classes:].any(axis=0)) + classes
     expected = f"expected 0 to {classes - 1}"
     lines = []
     if strange.size:
         lines.append(
-            f"labels hold {', '.join(map(str, strange))}; {expected} or {IGNORE}: look at the data set's class table"
+            f"labels: got {', '.join(map(str, strange))}, {expected} or {IGNORE}; check the dataset's class table"
         )
     if wrong.size:
-        lines.append(f"the prediction holds {', '.join(map(str, wrong))}; {expected}: the model has other classes")
+        lines.append(f"prediction: got {', '.join(map(str, wrong))}, {expected}; check the model's classes")
     if lines:
         raise ValueError("\n".join(lines))

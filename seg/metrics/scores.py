@@ -1,15 +1,15 @@
-"""Every metric, from one confusion matrix of integers: rows are the truth, columns the prediction.
+"""Metrics of confusion matrices of integers; rows are true classes, columns predicted classes.
 
-A class that occurs neither in the truth nor in the prediction is absent: its IoU is NaN and it enters no mean. A class
-that is only predicted has IoU 0 and enters the mean IoU, but not the mean accuracy, which is over classes in the truth.
-All functions take matrices (..., C, C) and work on the last two axes, so that one call serves a bootstrap.
+A class in neither the labels nor the prediction is absent: its IoU is NaN, and no mean includes it. A class that is
+only predicted has IoU 0, which the mean IoU includes; mean accuracy is over the classes in the labels. All functions
+take matrices (..., C, C) and reduce the last two axes, so that one call computes all resamples of a bootstrap.
 """
 
 import numpy as np
 
 
 def pixel_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Correct / labelled pixels (...,); NaN without a labelled pixel."""
+    """Correct pixels / labelled pixels (...,); NaN without labelled pixels."""
     return _ratio(_correct(confusion).sum(-1), confusion.sum((-2, -1)))
 
 
@@ -20,17 +20,17 @@ def class_iou(confusion: np.ndarray) -> np.ndarray:
 
 
 def mean_iou(confusion: np.ndarray) -> np.ndarray:
-    """Mean (...,) of the IoU over the classes that are not absent."""
+    """Mean IoU (...,) over the classes that are not absent."""
     return _mean(class_iou(confusion))
 
 
 def mean_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Mean (...,) over the classes in the truth of the share of their pixels that is found (recall)."""
+    """Mean recall (...,) over the classes in the labels."""
     return _mean(_ratio(_correct(confusion), confusion.sum(-1)))
 
 
 def frequency_weighted_iou(confusion: np.ndarray) -> np.ndarray:
-    """Mean (...,) of the IoU weighted by the classes' labelled pixels (Long et al., FCN, section 5)."""
+    """Mean IoU (...,) weighted by the labelled pixels of each class (Long et al., FCN, section 5)."""
     pixels = confusion.sum(-1)
     return _ratio(np.nansum(pixels * class_iou(confusion), -1), pixels.sum(-1))
 
@@ -53,5 +53,5 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is not NaN."""
+    """Mean over the last axis without NaN."""
     return _ratio(np.nansum(values, -1), (~np.isnan(values)).sum(-1))

@@ -16,22 +16,23 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from urllib3 import Retry
 
 from seg.models.weights import write_weights
 from seg.models.weights_table import PublishedWeights, published_weights
 from seg.system.console import run_stage, say
-from seg.system.fetch import PATIENT, Patience, UndeliveredError, fetch
+from seg.system.fetch import DEFAULT_RETRY, DownloadError, fetch_archive
 from seg.system.files import full_disk_named, sha256
 
 
-def convert_weights(row: PublishedWeights, archives: Path, out: Path, patience: Patience = PATIENT) -> None:
+def convert_weights(row: PublishedWeights, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:
     """Convert the published file of a row; download it if it is missing.
 
     Args:
         row: row of the table of weights.
         archives: directory of the published file.
         out: safetensors to write, whole or not at all.
-        patience: timeouts and retries of the download.
+        retry: attempts per mirror.
 
     Raises:
         ValueError: the file is damaged, or not the published one.
@@ -43,7 +44,7 @@ def convert_weights(row: PublishedWeights, archives: Path, out: Path, patience: 
             raise ValueError(f"{path}: {fault}; delete the file or replace it")
     else:
         with full_disk_named(archives):
-            _download(row, archives, patience)
+            _download(row, archives, retry)
     state = backbone_state(row, path)
     about = {
         "name": row.name,
@@ -57,13 +58,13 @@ def convert_weights(row: PublishedWeights, archives: Path, out: Path, patience: 
     say(f"{row.name}: {len(state)} tensors from {path.name} in {out}; licence: {row.licence}")
 
 
-def _download(row: PublishedWeights, archives: Path, patience: Patience) -> None:
+def _download(row: PublishedWeights, archives: Path, retry: Retry) -> None:
     try:
-        fetch(row.archive, archives, patience)
-    except UndeliveredError as error:
+        fetch_archive(row.archive, archives, retry)
+    except DownloadError as error:
         url, path = row.archive.urls[0], archives / row.archive.name
         fix = f"without a network, download {url} elsewhere and copy it to {path} (licence: {row.licence})"
-        raise UndeliveredError(f"{error}\n{row.name}: {fix}") from None
+        raise DownloadError(f"{error}\n{row.name}: {fix}") from None
 
 
 def backbone_state(row: PublishedWeights, path: Path) -> dict[str, Tensor]:

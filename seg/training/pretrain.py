@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seg.data.loader import SCALING
 from seg.models.backbones import ResNet
 from seg.models.erfnet import ENCODER
 from seg.models.erfnet import build as build_erfnet
@@ -32,8 +33,6 @@ _LEAST_SIZE = 16  # pixels
 _KEPT = 0.25  # share of a ResNet's residual blocks that a step runs through; ERFNet needs its few
 _WARM_UP = 0.2  # share of the steps in which the learning rate rises
 _SETTLING = 4  # batches over which batch norm's statistics are taken anew
-# As `seg.data.loader.scaled` scales images for backbones with ImageNet's weights, which these stand in for.
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Task(NamedTuple):
@@ -169,7 +168,7 @@ def pretrain(task: Task, threads: int, out: Path) -> float:
 def _pictures(images: int, size: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Scaled pictures (images, 3, size, size) float32 in channels-last memory, and their classes (images,) int64."""
     pixels, labels = draw_shapes(images, size, seed)
-    mean, deviation = (torch.tensor(values, device=device).view(3, 1, 1) for values in (_MEAN, _DEVIATION))
+    mean, deviation = (torch.tensor(values, device=device).view(3, 1, 1) for values in SCALING["imagenet"])
     scaled = (torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2) / 255 - mean) / deviation
     return scaled, torch.from_numpy(labels).to(device)
 

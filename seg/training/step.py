@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from seg.config.recipe import Recipe
+from seg.data.class_weights import inverse_weights
 from seg.data.loader import Batch, Loader, epoch_order, scaled
 from seg.data.pack_format import Pack
-from seg.data.statistics import inverse_weights
 from seg.datasets import IGNORE
 from seg.metrics.confusion import confusion_matrix
 from seg.metrics.labels import predict_labels

@@ -12,12 +12,12 @@ from seg.config.recipe import Affine, Augmentation, Crop, Interval, Rotation, Sn
 from seg.data.augmentation import (
     affine_matrices,
     affine_matrix,
-    changes,
+    has_effect,
+    has_warp,
     random_numbers,
     snow_thresholds,
     warp,
     warp_tensors,
-    warps,
 )
 
 CROP = Crop(p=0.9, area=Interval(low=0.2, high=1.0), aspect=Interval(low=0.7, high=1.4))
@@ -317,7 +317,7 @@ def test_steps_are_drawn_apart() -> None:
     ],
 )
 def test_what_can_change_a_sample(augmentation: Augmentation, moved: bool, changed: bool) -> None:
-    assert (warps(augmentation), changes(augmentation)) == (moved, changed)
+    assert (has_warp(augmentation), has_effect(augmentation)) == (moved, changed)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Batches: which samples come when, what pixels they hold, and that workers, batches and restarts change nothing."""
+"""Batches: order and pixels of the samples, independent of workers, batch size and restarts."""
 
 import os
 import shutil
@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torchvision.models import ResNet34_Weights
 
 from seg.config.recipe import Affine, Augmentation, Crop, Interval, Rotation, Snow
-from seg.data.loader import Batch, Loader, epoch_order, scaled
+from seg.data.loader import SCALING, Batch, Loader, epoch_order, scaled
 from seg.data.pack_format import Pack, memory_map
 
 CPU = torch.device("cpu")
@@ -45,7 +46,7 @@ def test_an_order_is_a_permutation_of_the_seed_and_the_epoch_alone() -> None:
     orders = {(seed, epoch): tuple(epoch_order(50, seed, epoch)) for seed in (0, 1, 2**32 - 1) for epoch in range(4)}
     assert len(set(orders.values())) == 12
     assert all(sorted(order) == list(range(50)) for order in orders.values())
-    np.random.seed(3)  # noqa: NPY002  # of no influence
+    np.random.seed(3)  # noqa: NPY002  # must have no effect
     torch.manual_seed(3)
     epoch_order(50, 1, 2)
     assert tuple(epoch_order(50, 1, 3)) == orders[1, 3]
@@ -77,7 +78,7 @@ def test_an_epoch_sees_every_sample_once(train: Pack) -> None:
     assert sorted(np.concatenate([batch.samples for batch in batches])) == list(range(12))
 
 
-def test_a_batch_is_its_takers_own(train: Pack) -> None:
+def test_changing_a_batch_does_not_change_the_next(train: Pack) -> None:
     loader = Loader(train, CPU)
     first = next(loader.batches(np.arange(2), 2))
     before = first.images.clone()
@@ -114,7 +115,7 @@ def test_a_samples_change_is_drawn_from_seed_epoch_and_sample_alone(train: Pack)
 def test_snow_falls_on_images_and_leaves_labels(train: Pack, resident: bool) -> None:
     loader = Loader(train, CPU)
     if resident:
-        loader._resident = loader._uploaded()
+        loader._resident = loader._upload()
 
     def batch(augmentation: Augmentation) -> Batch:
         return next(loader.batches(np.arange(12), 12, augmentation=augmentation, seed=1, epoch=1))
@@ -133,7 +134,7 @@ def test_snow_falls_on_images_and_leaves_labels(train: Pack, resident: bool) -> 
 
 def test_a_pack_in_the_devices_memory_gives_the_same_batches(train: Pack) -> None:
     plain, resident = Loader(train, CPU), Loader(train, CPU)
-    resident._resident = resident._uploaded()  # what a GPU with room for it does
+    resident._resident = resident._upload()  # as on a GPU where the pack fits
     order = epoch_order(len(train), 0, 0)
     assert same(list(plain.batches(order, 5)), list(resident.batches(order, 5)))
     draw = {"augmentation": STRONG, "seed": 1, "epoch": 1}
@@ -167,6 +168,11 @@ def test_scaling_at_its_ends(scaling: str, black: list[float], white: list[float
         )
 
 
+def test_imagenet_is_what_torchvisions_weights_expect() -> None:
+    transform = ResNet34_Weights.IMAGENET1K_V1.transforms()
+    assert [list(values) for values in SCALING["imagenet"]] == [transform.mean, transform.std]
+
+
 def test_scaling_keeps_every_level_apart() -> None:
     levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -174,7 +180,7 @@ def test_scaling_keeps_every_level_apart() -> None:
     np.testing.assert_allclose(scaled(levels, "imagenet").view(3, 256).T.numpy(), expected, atol=1e-6)
 
 
-# Threads, files and faults
+# Threads, files and errors
 
 
 def test_stopping_early_leaves_no_thread(train: Pack) -> None:
@@ -185,7 +191,7 @@ def test_stopping_early_leaves_no_thread(train: Pack) -> None:
     assert threading.active_count() == before
 
 
-def test_closed_packs_give_their_files_back(packs: tuple[Path, Path]) -> None:
+def test_closed_packs_close_their_files(packs: tuple[Path, Path]) -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for _ in range(20):
         Pack(packs[0])
@@ -193,13 +199,13 @@ def test_closed_packs_give_their_files_back(packs: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_pack_that_is_cut_off_while_it_is_read(packs: tuple[Path, Path], tmp_path: Path, workers: int) -> None:
+def test_a_pack_that_is_truncated_while_it_is_read(packs: tuple[Path, Path], tmp_path: Path, workers: int) -> None:
     folder = shutil.copytree(packs[0].parent, tmp_path / "packs")
     batches = Loader(Pack(folder / "train.json"), CPU, workers).batches(np.arange(12), 4)
     os.truncate(folder / "train.images.npy", 128 + 6 * 48 * 64 * 3 + 5)
     if not workers:
         assert next(batches).samples.tolist() == [0, 1, 2, 3]
-    with pytest.raises(ValueError, match="pack 'train': sample 6 is cut off; delete it and run again"):
+    with pytest.raises(ValueError, match="pack 'train': sample 6 is truncated; delete the pack and run again"):
         list(batches)
 
 
@@ -215,6 +221,6 @@ def test_a_truncated_pack_is_refused_before_the_first_batch(
     assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_a_pack_says_what_it_holds(train: Pack) -> None:
+def test_size_and_classes_of_a_pack(train: Pack) -> None:
     assert (len(train), train.height, train.width, train.nbytes) == (12, 48, 64, 12 * 48 * 64 * 4)
     assert train.classes[:2] == ["sky", "building"]

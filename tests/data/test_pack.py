@@ -1,4 +1,4 @@
-"""Packs: what is in them is what Pillow decodes, and bad files are told in one go by a process that leaves nothing."""
+"""Packs hold what Pillow decodes; bad files are all reported by a process that leaves no files."""
 
 import json
 import shutil
@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seg.data.pack import pack
-from seg.data.pack_format import memory_map
+from seg.data.pack import pack_split
+from seg.data.pack_format import PACK_VERSION, Pack, memory_map
 from seg.datasets import IGNORE
 from seg.datasets.layouts import class_table
 from seg.datasets.manifest import fingerprint, read_manifest, write_manifest
@@ -26,7 +26,7 @@ FILES = ["train.images.npy", "train.json", "train.labels.npy"]
 
 @pytest.fixture
 def camvid(camvid_root: Path, tmp_path: Path) -> Path:
-    """A copy of the data set that may be spoilt."""
+    """A copy of the dataset that tests may damage."""
     return shutil.copytree(camvid_root, tmp_path / "camvid")
 
 
@@ -38,7 +38,7 @@ def stage(root: Path, out: Path, *more: str, split: str = "train") -> subprocess
 
 
 def write_pairs(root: Path, images: list[np.ndarray], labels: list[np.ndarray]) -> Path:
-    """Write a CamVid data set of these pictures; its manifest."""
+    """Write a CamVid dataset of these images. Returns its manifest."""
     for folder, pictures in (("train", images), ("trainannot", labels)):
         (root / folder).mkdir(parents=True)
         for k, picture in enumerate(pictures):
@@ -54,8 +54,8 @@ def noise(height: int, width: int) -> np.ndarray:
 # What a pack holds
 
 
-def test_a_pack_of_the_images_own_size_holds_their_very_pixels(cityscapes_root: Path, tmp_path: Path) -> None:
-    pack(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
+def test_a_pack_of_the_original_size_holds_the_same_pixels(cityscapes_root: Path, tmp_path: Path) -> None:
+    pack_split(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
     about = json.loads((tmp_path / "val.json").read_text())
     images, labels = (memory_map(tmp_path / "val.json", part) for part in ("images", "labels"))
     table = class_table("cityscapes")
@@ -73,7 +73,7 @@ def test_a_pack_of_the_images_own_size_holds_their_very_pixels(cityscapes_root: 
     assert about["names"] == [f"ulm_{k:06d}_000019" for k in range(4)]
 
 
-def test_a_pack_says_what_it_is_and_where_it_came_from(packs: tuple[Path, Path], camvid_root: Path) -> None:
+def test_a_pack_describes_its_content_and_its_source(packs: tuple[Path, Path], camvid_root: Path) -> None:
     train = packs[0]
     about = json.loads(train.read_text())
     table = class_table("camvid")
@@ -91,7 +91,7 @@ def test_a_pack_says_what_it_is_and_where_it_came_from(packs: tuple[Path, Path],
 def test_ids_are_counted_as_by_hand(tmp_path: Path) -> None:
     mixed = np.array([0] * 8 + [3] * 5 + [11] * 3, np.uint8).reshape(4, 4)
     manifest = write_pairs(tmp_path / "raw", [noise(4, 4)] * 2, [mixed, np.full((4, 4), 3, np.uint8)])
-    pack(manifest, "camvid", "train", 4, 4, tmp_path / "train")
+    pack_split(manifest, "camvid", "train", 4, 4, tmp_path / "train")
     about = json.loads((tmp_path / "train.json").read_text())
     assert about["id_pixels"] == [8, 0, 0, 21, 0, 0, 0, 0, 0, 0, 0, 3]
     assert about["id_images"] == [1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1]
@@ -109,12 +109,12 @@ def triangle(length: int, size: int) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(old=st.tuples(*[st.integers(1, 40)] * 2), new=st.tuples(*[st.integers(1, 40)] * 2))
-def test_images_are_filtered_and_labels_picked(
+def test_images_are_filtered_and_labels_sampled(
     tmp_path_factory: pytest.TempPathFactory, old: tuple[int, int], new: tuple[int, int]
 ) -> None:
     folder = tmp_path_factory.mktemp("resized")
     image, label = noise(*old), np.random.default_rng(0).integers(0, 12, old, np.uint8)
-    pack(write_pairs(folder / "raw", [image], [label]), "camvid", "train", *new, folder / "train")
+    pack_split(write_pairs(folder / "raw", [image], [label]), "camvid", "train", *new, folder / "train")
     packed = memory_map(folder / "train.json", "images")[0]
     rows, columns = triangle(old[0], new[0]), triangle(old[1], new[1])
     filtered = np.einsum("yh,xw,hwc->yxc", rows, columns, image.astype(float))
@@ -135,7 +135,7 @@ def test_images_of_other_modes_become_rgb(camvid: Path, tmp_path: Path, mode: st
     path = camvid / "val" / "scene_0000.png"
     image = Image.open(path).convert(mode)
     image.save(path)
-    pack(camvid / "manifest.json", "camvid", "val", 48, 64, tmp_path / "val")
+    pack_split(camvid / "manifest.json", "camvid", "val", 48, 64, tmp_path / "val")
     assert (memory_map(tmp_path / "val.json", "images")[0] == np.asarray(image.convert("RGB"))).all()
 
 
@@ -145,7 +145,7 @@ def test_labels_with_a_palette_are_ids(camvid: Path, packs: tuple[Path, Path], t
     label.putpalette(np.random.default_rng(0).integers(0, 256, 768, np.uint8).tobytes())
     assert label.mode == "P"
     label.save(path)
-    pack(camvid / "manifest.json", "camvid", "val", 48, 64, tmp_path / "val")
+    pack_split(camvid / "manifest.json", "camvid", "val", 48, 64, tmp_path / "val")
     assert (memory_map(tmp_path / "val.json", "labels") == memory_map(packs[1], "labels")).all()
 
 
@@ -156,7 +156,7 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def test_all_bad_files_are_told_at_once_by_a_real_process(camvid: Path, tmp_path: Path) -> None:
+def test_all_bad_files_are_reported_at_once_by_a_real_process(camvid: Path, tmp_path: Path) -> None:
     images, labels = camvid / "train", camvid / "trainannot"
     truncate(images / "scene_0001.png")
     label = np.array(Image.open(labels / "scene_0003.png"))
@@ -179,8 +179,10 @@ def test_all_bad_files_are_told_at_once_by_a_real_process(camvid: Path, tmp_path
     lines = run.stderr.splitlines()
     assert run.returncode == 2
     assert lines[0].startswith(f"error: {images}/scene_0001.png: cannot be decoded (")
-    assert lines[1] == (f"error: {labels}/scene_0003.png: label of 63x48, its image is 64x48; they must be of one size")
-    assert lines[2] == f"error: {labels}/scene_0005.png: got id 12 (1 pixel), expected 0 to 11; mend the label"
+    assert lines[1] == (
+        f"error: {labels}/scene_0003.png: label of 63x48, image of 64x48; resize one, their sizes must be equal"
+    )
+    assert lines[2] == f"error: {labels}/scene_0005.png: got id 12 (1 pixel), expected 0 to 11; fix the label"
     assert lines[3].startswith(f"error: {labels}/scene_0006.png: cannot be decoded (")
     assert lines[4].startswith(f"error: {jpeg}: cannot be decoded (image file is truncated")
     assert lines[5].startswith(f"error: {labels}/scene_0008.png: got colours (mode RGB), expected 8-bit ids")
@@ -195,7 +197,7 @@ def test_all_bad_files_are_told_at_once_by_a_real_process(camvid: Path, tmp_path
 def test_an_empty_split_or_a_missing_label_in_a_real_process(camvid: Path, tmp_path: Path, split: str) -> None:
     if split == "train":
         (camvid / "trainannot" / "scene_0004.png").unlink()
-        line = f"error: {camvid}/train/scene_0004.png: image without a label; add its twin or remove it\n"
+        line = f"error: {camvid}/train/scene_0004.png: image without a label; add one or remove it\n"
     else:
         shutil.rmtree(camvid / "val")
         shutil.rmtree(camvid / "valannot")
@@ -207,12 +209,12 @@ def test_an_empty_split_or_a_missing_label_in_a_real_process(camvid: Path, tmp_p
 
 def test_a_failed_run_keeps_the_old_pack(camvid: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pack(camvid / "manifest.json", "camvid", "train", 48, 64, out / "train")
+    pack_split(camvid / "manifest.json", "camvid", "train", 48, 64, out / "train")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert sorted(before) == FILES
     truncate(camvid / "train" / "scene_0011.png")
     with pytest.raises(ValueError, match=r"scene_0011\.png: cannot be decoded"):
-        pack(camvid / "manifest.json", "camvid", "train", 48, 64, out / "train")
+        pack_split(camvid / "manifest.json", "camvid", "train", 48, 64, out / "train")
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -233,7 +235,7 @@ def test_a_full_disk_is_found_before_the_first_image_is_decoded(camvid: Path, sm
         (lambda path: np.save(path, np.zeros((11, 48, 64), np.uint8)), r"got uint8 \(11, 48, 64\), expected uint8"),
     ],
 )
-def test_a_spoilt_pack_is_named(
+def test_a_damaged_pack_is_named(
     packs: tuple[Path, Path], tmp_path: Path, spoil: Callable[[Path], None], message: str
 ) -> None:
     folder = shutil.copytree(packs[0].parent, tmp_path / "packs")
@@ -241,6 +243,19 @@ def test_a_spoilt_pack_is_named(
     with pytest.raises(ValueError, match=f"{message}.*; delete the pack and run again") as caught:
         memory_map(folder / "train.json", "labels")
     assert str(caught.value).startswith(f"{folder}/train.labels.npy: ")
+
+
+def test_a_pack_of_another_schema_version_is_refused(packs: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(packs[0].parent, tmp_path / "packs")
+    path = folder / "train.json"
+    about = json.loads(path.read_text())
+    assert about["schema_version"] == PACK_VERSION
+    for version, found in (({}, None), ({"schema_version": 0}, 0)):
+        path.write_text(json.dumps({key: about[key] for key in about if key != "schema_version"} | version))
+        message = rf"train.json: schema version {found}, expected {PACK_VERSION}; delete the pack and run again$"
+        for read in (Pack, lambda path: memory_map(path, "labels")):
+            with pytest.raises(ValueError, match=message):
+                read(path)
 
 
 # Many images
@@ -265,9 +280,9 @@ def test_the_number_of_workers_changes_nothing(write_dataset: Callable[..., Path
 PEAK = """
 import sys
 from pathlib import Path
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 if __name__ == "__main__":
-    pack(Path(sys.argv[1]), "camvid", "train", 96, 128, Path(sys.argv[2]), workers=int(sys.argv[3]))
+    pack_split(Path(sys.argv[1]), "camvid", "train", 96, 128, Path(sys.argv[2]), workers=int(sys.argv[3]))
     print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 

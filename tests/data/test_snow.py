@@ -5,14 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.data.snow import snow_tables, snow_tensors, snowed
+from seg.data.snow import add_snow, add_snow_tensors, snow_tables
 
 Colour = tuple[int, int, int]
 
 
 def pixel(colour: Colour, threshold: float, brightness: float) -> Colour:
     tables = snow_tables(np.array([threshold]), brightness)
-    return tuple(snowed(np.array(colour, np.uint8).reshape(1, 1, 1, 3), tables).ravel().tolist())
+    return tuple(add_snow(np.array(colour, np.uint8).reshape(1, 1, 1, 3), tables).ravel().tolist())
 
 
 def noise(count: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -39,7 +39,7 @@ def test_colours_by_hand(colour: Colour, brightness: float, expected: Colour) ->
 
 def test_lightness_is_multiplied_in_hls() -> None:
     images, thresholds = noise(6), np.array([0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
-    for image, snowy, threshold in zip(images, snowed(images, snow_tables(thresholds, 2.5)), thresholds, strict=True):
+    for image, snowy, threshold in zip(images, add_snow(images, snow_tables(thresholds, 2.5)), thresholds, strict=True):
         hls = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HLS)
         lightness = (image.max(-1).astype(int) + image.min(-1)) // 2
         hls[..., 1] = np.where(lightness < 255 * threshold, np.minimum(2.5 * hls[..., 1], 1), hls[..., 1])
@@ -65,7 +65,7 @@ def test_snow_only_brightens_and_keeps_the_order_of_the_channels(
 def test_snow_falls_on_the_chosen_samples_only_and_on_copies() -> None:
     images = noise(3)
     before = images.copy()
-    snowy = snowed(images, snow_tables(np.array([0.0, 0.8, 0.0]), 2.5))
+    snowy = add_snow(images, snow_tables(np.array([0.0, 0.8, 0.0]), 2.5))
     assert np.array_equal(images, before)
     assert np.array_equal(snowy[[0, 2]], images[[0, 2]])
     assert snowy[1].mean() > images[1].mean() + 30
@@ -73,7 +73,7 @@ def test_snow_falls_on_the_chosen_samples_only_and_on_copies() -> None:
 
 def test_more_snow_with_a_higher_threshold() -> None:
     images = np.repeat(noise(1), 4, 0)
-    means = snowed(images, snow_tables(np.array([0.2, 0.4, 0.6, 0.8]), 2.5)).mean((1, 2, 3))
+    means = add_snow(images, snow_tables(np.array([0.2, 0.4, 0.6, 0.8]), 2.5)).mean((1, 2, 3))
     assert (np.diff(means) > 1).all()
 
 
@@ -82,10 +82,10 @@ def test_tensors_snow_alike(brightness: float) -> None:
     images = noise(5, 33, 65)
     tables = snow_tables(np.array([0.0, 0.3, 0.5, 0.8, 1.0]), brightness)
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    snowy = snow_tensors(pixels, tables)
+    snowy = add_snow_tensors(pixels, tables)
     assert snowy.dtype == torch.uint8
     assert snowy.is_contiguous(memory_format=torch.channels_last)
     assert np.array_equal(pixels.permute(0, 2, 3, 1), images)
-    difference = np.abs(snowy.permute(0, 2, 3, 1).numpy().astype(int) - snowed(images, tables))
+    difference = np.abs(snowy.permute(0, 2, 3, 1).numpy().astype(int) - add_snow(images, tables))
     assert difference.max() <= 1  # a processor may add before it rounds
     assert (difference > 0).mean() < 1e-3

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seg.data.class_weights import inverse_weights
 from seg.data.pack_format import memory_map
-from seg.data.statistics import channel_moments, inverse_weights, statistics
+from seg.data.statistics import channel_moments, write_statistics
+from seg.results import Statistics, read_result
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,8 +56,10 @@ def test_weights_have_mean_one_and_fall_with_the_count(counts: list[int]) -> Non
 
 
 def test_the_statistics_of_a_pack(packs: tuple[Path, Path], tmp_path: Path) -> None:
-    statistics(packs[0], tmp_path / "statistics.json")
-    found = json.loads((tmp_path / "statistics.json").read_text())
+    write_statistics(packs[0], tmp_path / "statistics.json")
+    path = tmp_path / "statistics.json"
+    found = json.loads(path.read_text())
+    assert read_result(Statistics, path, "run again").text() == path.read_text()
     images, labels = (np.asarray(memory_map(packs[0], part)) for part in ("images", "labels"))
     pixels = [int((labels == i).sum()) for i in range(11)]
     assert found["pixels"] == pixels

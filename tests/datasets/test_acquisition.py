@@ -1,4 +1,4 @@
-"""Each real data set from archives in its owners' layout to statistics, over real servers; the Cityscapes login."""
+"""Each dataset from archives in its owners' layout to statistics, with real servers; the Cityscapes login."""
 
 import io
 import os
@@ -20,10 +20,10 @@ import pytest
 from PIL import Image
 from servers import BODY, HASTE, Page, Server
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.datasets.catalogue import DATASETS
 from seg.datasets.classes import bit_colour
-from seg.datasets.download import download
+from seg.datasets.download import download_dataset
 from seg.datasets.layouts import class_table
 from seg.datasets.login import Login
 from seg.datasets.sources import Dataset, Source
@@ -224,22 +224,22 @@ def listing(folder: Path) -> list[str]:
 
 
 def acquired(name: str, folder: Path, stack: ExitStack) -> Path:
-    """The manifest of a data set that came over a broken line, or from an archive that the user laid there."""
+    """The manifest of a dataset that came over a broken line, or from an archive that the user laid there."""
     out, archives = folder / "raw" / name / "manifest.json", folder / "archives"
     if name.startswith("bdd100k"):
         row = small(name)
         archives.mkdir()
         with pytest.raises(ValueError, match=f"{name}: get bdd100k_seg.zip from https://bdd-data.berkeley.edu/"):
-            download(row, archives, out, HASTE)
+            download_dataset(row, archives, out, HASTE)
         release = RELEASES[name].archives["bdd100k_seg.zip"]
         (archives / "bdd100k_seg.zip").write_bytes(packed("bdd100k_seg.zip", release))
-        download(row, archives, out, HASTE)
+        download_dataset(row, archives, out, HASTE)
         return out
     server = stack.enter_context(Portal() if name == "cityscapes" else Server())
     row = small(name, server.url)
     mirror = len(row.sources[0].archives[0].urls) - 1
     offer(server, row, mirror, drops=(100_000,))
-    download(row, archives, out, HASTE)
+    download_dataset(row, archives, out, HASTE)
     files = [seen for seen in server.seen if seen.path != "/login"]
     count = len(row.sources[0].archives)
     assert [seen.status for seen in files] == ([404] * mirror + [200, 206]) * count  # moved; broken off; the rest
@@ -277,7 +277,7 @@ def test_a_real_layout_goes_from_its_archives_to_statistics(name: str, tmp_path:
     stage("seg.data.statistics", pack=tmp_path / "train.json", out=tmp_path / "statistics.json")
     splits = ["train", "val"] if name == "cityscapes" else ["train", "val", "test"]
     for split in splits[1:]:
-        pack(manifest, layout, split, *SIZE, tmp_path / split)
+        pack_split(manifest, layout, split, *SIZE, tmp_path / split)
     about = {split: read_json(tmp_path / f"{split}.json") for split in splits}
     names = {split: set(about[split]["names"]) for split in splits}
     assert all(names.values())
@@ -326,12 +326,12 @@ def test_the_palette_and_the_border_survive_to_the_disk(name: str, tmp_path: Pat
     assert len(sizes) > 3
 
 
-def test_labels_of_the_other_form_of_bdd100k_are_told_apart(tmp_path: Path) -> None:
+def test_labels_of_the_other_release_of_bdd100k_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bdd100k_seg.zip").write_bytes(
         packed("bdd100k_seg.zip", RELEASES["bdd100k_19"].archives["bdd100k_seg.zip"])
     )
     with pytest.raises(ValueError, match=r"0 files bdd100k/seg/labels/train/\*\[0-9a-f\]_id.png, expected 24"):
-        download(small("bdd100k"), tmp_path, tmp_path / "raw" / "manifest.json", HASTE)
+        download_dataset(small("bdd100k"), tmp_path, tmp_path / "raw" / "manifest.json", HASTE)
     assert listing(tmp_path) == ["bdd100k_seg.zip"]
 
 
@@ -373,7 +373,7 @@ def assert_one_line(done: subprocess.CompletedProcess[str], folder: Path, *parts
 
 
 @pytest.mark.usefixtures("known")
-def test_a_right_password_lets_the_stage_in_and_is_kept_nowhere(portal: Portal, tmp_path: Path) -> None:
+def test_a_correct_password_is_accepted_and_stored_nowhere(portal: Portal, tmp_path: Path) -> None:
     row = small("cityscapes", portal.url)
     offer(portal, row)
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password another\n")
@@ -396,7 +396,7 @@ def test_user_and_password_may_come_from_netrc(portal: Portal, tmp_path: Path, m
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     row = small("cityscapes", portal.url)
     offer(portal, row)
-    download(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
+    download_dataset(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
     assert (tmp_path / "raw" / "manifest.json").exists()
     assert not any("Authorization" in seen.text for seen in portal.seen)
 
@@ -415,14 +415,14 @@ def test_a_wrong_password_is_one_line_without_it(portal: Portal, tmp_path: Path,
     offer(portal, row)
     portal.answer_to_strangers = refusal
     done = run(row, tmp_path, CITYSCAPES_PASSWORD="wr0ng one")
-    assert_one_line(done, tmp_path, f"{portal.url}/login: the user's name or the password is not accepted; set CITYS")
+    assert_one_line(done, tmp_path, f"{portal.url}/login: user or password not accepted; set CITYS")
     assert "wr0ng" not in done.stderr
     assert USER not in done.stderr
     assert {seen.path for seen in portal.seen} == {"/login"}
 
 
 @pytest.mark.usefixtures("known")
-def test_without_a_password_the_user_learns_how_to_give_one(
+def test_without_a_password_the_message_says_how_to_give_one(
     portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CITYSCAPES_USER")
@@ -435,19 +435,19 @@ def test_without_a_password_the_user_learns_how_to_give_one(
 
 
 @pytest.mark.usefixtures("known")
-def test_nothing_is_carried_to_another_host(portal: Portal, server: Server, tmp_path: Path) -> None:
+def test_no_credentials_are_sent_to_another_host(portal: Portal, server: Server, tmp_path: Path) -> None:
     """Not even to another port of the same one, which shares its cookies (RFC 6265, section 8.5)."""
     row = small("cityscapes", portal.url)
     away = Page(status=307, headers={"Location": f"{server.url}/x"})
     portal.pages = {archive.urls[0].removeprefix(portal.url): away for archive in row.sources[0].archives}
-    assert_one_line(run(row, tmp_path), tmp_path, "HTTP 307 in spite of the login", row.homepage, row.licence)
+    assert_one_line(run(row, tmp_path), tmp_path, "HTTP 307 despite the login", row.homepage, row.licence)
     portal.answer_to_login = away
     assert_one_line(run(row, tmp_path), tmp_path, f"{portal.url}/login: cannot log in (HTTP 307)")
     assert server.seen == []
 
 
 @pytest.mark.usefixtures("known")
-def test_a_session_that_ends_early_is_told_and_the_part_kept(portal: Portal, tmp_path: Path) -> None:
+def test_a_session_that_ends_early_is_reported_and_the_part_kept(portal: Portal, tmp_path: Path) -> None:
     row = small("cityscapes", portal.url)
     offer(portal, row, drops=(100_000,))
     archives, out = tmp_path / "archives", tmp_path / "raw" / "manifest.json"
@@ -457,12 +457,12 @@ def test_a_session_that_ends_early_is_told_and_the_part_kept(portal: Portal, tmp
         Portal.send(portal, request, LOGIN_PAGE if broken else page)
 
     portal.send = end_session  # type: ignore[method-assign]
-    with pytest.raises(OSError, match="a web page, such as one to log in, came instead of the file"):
-        download(row, archives, out, HASTE)
+    with pytest.raises(OSError, match="got a web page, possibly a login form, instead of the file"):
+        download_dataset(row, archives, out, HASTE)
     assert (archives / "leftImg8bit_trainvaltest.zip.part").stat().st_size > 0
     del portal.send  # type: ignore[method-assign]
     portal.seen.clear()
-    download(row, archives, out, HASTE)
+    download_dataset(row, archives, out, HASTE)
     assert next(seen.status for seen in portal.seen if seen.path != "/login") == 206
 
 
@@ -471,13 +471,15 @@ def test_a_busy_form_is_tried_again(portal: Portal, tmp_path: Path) -> None:
     row = small("cityscapes", portal.url)
     offer(portal, row)
     portal.answer_to_login = replace(portal.answer_to_login, statuses=[503])
-    download(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
+    download_dataset(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
     portal.answer_to_login = Page(status=503)
     (tmp_path / "archives" / "gtFine_trainvaltest.zip").unlink()
     with pytest.raises(OSError, match=r"/login: cannot log in \(HTTP 503\); run again later"):
-        download(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
+        download_dataset(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
     with pytest.raises(OSError, match=r"/login: cannot log in \(no connection, or it broke off\)"):
-        download(small("cityscapes", "http://127.0.0.1:1"), tmp_path / "archives", tmp_path / "m" / "m.json", HASTE)
+        download_dataset(
+            small("cityscapes", "http://127.0.0.1:1"), tmp_path / "archives", tmp_path / "m" / "m.json", HASTE
+        )
 
 
 def test_a_file_that_moved_everywhere_is_one_line_with_all_that_a_person_needs(server: Server, tmp_path: Path) -> None:
@@ -494,7 +496,7 @@ def test_a_wrong_digest_is_one_line(server: Server, tmp_path: Path, kind: str, t
     row = replace(row, sources=(Source((replace(row.sources[0].archives[0], **{kind: wrong}),)),))
     for mirror in range(3):
         offer(server, row, mirror)
-    assert_one_line(run(row, tmp_path), tmp_path, f"{title} is ", f"expected {wrong}; what came is removed")
+    assert_one_line(run(row, tmp_path), tmp_path, f"{title} is ", f"expected {wrong}; the download is deleted")
 
 
 def test_a_body_that_is_always_cut_short_is_one_line(server: Server, tmp_path: Path) -> None:
@@ -503,14 +505,14 @@ def test_a_body_that_is_always_cut_short_is_one_line(server: Server, tmp_path: P
     url = archive.urls[0]
     row = replace(row, sources=(Source((replace(archive, urls=(url,)),)),))
     server.pages[url.removeprefix(server.url)] = Page(body=BODIES[archive.name], drops=[0] * 99)
-    with pytest.raises(OSError, match=r"VOCtrainval_11-May-2012\.tar: no mirror delivers it") as caught:
-        download(row, tmp_path / "archives", tmp_path / "raw" / "voc2012" / "manifest.json", HASTE)
+    with pytest.raises(OSError, match=r"VOCtrainval_11-May-2012\.tar: download failed") as caught:
+        download_dataset(row, tmp_path / "archives", tmp_path / "raw" / "voc2012" / "manifest.json", HASTE)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "raw").exists()
     assert listing(tmp_path) == [f"archives/{archive.name}.part", f"archives/{archive.name}.part.json"]
 
 
-def test_the_check_names_all_at_once_and_leaves_the_network_alone(tmp_path: Path) -> None:
+def test_the_check_reports_all_at_once_without_the_network(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""Unpacking: real archives, honest, hostile and broken."""
+"""Extraction of real archives: valid, hostile and broken."""
 
 import io
 import random
@@ -22,10 +22,10 @@ def everything(name: str) -> str | None:
 
 
 def pack(path: Path, members: dict[str, bytes]) -> Path:
-    """A real archive of the kind that the file's name tells."""
+    """A real archive, of the format that its suffix names."""
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of names that come twice
+            warnings.simplefilter("ignore")  # about duplicate names
             for name, content in members.items():
                 zipped.writestr(zipfile.ZipInfo(name), content)
         return path
@@ -38,7 +38,7 @@ def pack(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def pack_special(path: Path, name: str, kind: str) -> Path:
-    """An archive with one good file and one member which is no file."""
+    """An archive with one good file and one member that is not a file."""
     if path.suffix == ".zip":
         modes = {"symbolic link": 0o120777, "device": 0o020666}
         info = zipfile.ZipInfo(name)
@@ -66,14 +66,14 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_kept_comes_out_byte_for_byte(tmp_path: Path, kind: str) -> None:
+def test_extracted_files_are_equal_byte_for_byte(tmp_path: Path, kind: str) -> None:
     archive = pack(tmp_path / f"x.{kind}", CONTENT)
     count = unpack(archive, tmp_path / "out", lambda name: name.removeprefix("top/") if name.endswith(".png") else None)
     assert count == 2
     assert files(tmp_path / "out") == {"a/1.png": CONTENT["top/a/1.png"], "b/2.png": CONTENT["top/b/2.png"]}
 
 
-def test_folders_dots_and_a_global_header_are_no_fault(tmp_path: Path) -> None:
+def test_directories_dots_and_a_global_header_are_accepted(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar.gz", "w:gz", pax_headers={"comment": "bb68b64"}) as tar:
         for name in ("./", "./a/", "./a/"):
             info = tarfile.TarInfo(name)
@@ -124,7 +124,7 @@ def test_hostile_names_are_all_listed_and_nothing_is_written(tmp_path: Path, kin
         ("zip", "device"),
     ],
 )
-def test_links_and_devices_are_refused_unless_nobody_wants_them(tmp_path: Path, archive: str, kind: str) -> None:
+def test_links_and_devices_are_refused_unless_they_are_skipped(tmp_path: Path, archive: str, kind: str) -> None:
     path = pack_special(tmp_path / f"x.{archive}", "evil", kind)
     with pytest.raises(ValueError, match=rf"'evil' is a {kind.replace('pipe', 'device')}"):
         unpack(path, tmp_path / "out", everything)
@@ -143,7 +143,7 @@ def test_links_and_devices_are_refused_unless_nobody_wants_them(tmp_path: Path, 
         (["a/x.png", "b/x.png"], 0),
     ],
 )
-def test_names_that_are_one_where_case_is_ignored_are_refused(
+def test_names_that_are_equal_without_case_are_refused(
     tmp_path: Path, kind: str, names: list[str], faults: int
 ) -> None:
     archive = pack(tmp_path / f"x.{kind}", dict.fromkeys(names, b"x"))
@@ -160,7 +160,7 @@ def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("a"))
         tar.addfile(tarfile.TarInfo("a"))
-    with pytest.raises(ValueError, match="'a' falls on the same file as 'a'"):
+    with pytest.raises(ValueError, match="'a' has the same path as 'a'"):
         unpack(tmp_path / "x.tar", tmp_path / "out", everything)
 
 
@@ -173,15 +173,26 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
         unpack(path, tmp_path / "out", everything)
 
 
-def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"mine")
     with pytest.raises(OSError, match="File exists"):
         unpack(pack(tmp_path / "x.tar", {"a": b"theirs"}), tmp_path, everything)
     assert (tmp_path / "a").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("mode", [0o000, 0o600, 0o4777])
+def test_permissions_are_the_users_defaults_and_not_those_of_the_archive(tmp_path: Path, mode: int) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        info = tarfile.TarInfo("a")
+        info.mode = mode
+        tar.addfile(info)
+    unpack(tmp_path / "x.tar", tmp_path / "out", everything)
+    (tmp_path / "b").touch()
+    assert (tmp_path / "out" / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_truncated_archive_is_one_line_wherever_it_was_cut(tmp_path: Path, kind: str) -> None:
+def test_a_truncated_archive_is_reported_in_one_line(tmp_path: Path, kind: str) -> None:
     whole = pack(tmp_path / f"whole.{kind}", CONTENT).read_bytes()
     end = len(whole.rstrip(b"\0")) if kind == "tar" else len(whole)  # a tar ends in padding
     cuts = {0, 1, 100, 511, 512, 513, 1024, 4608, *range(2000, end, 701), end - 1}
@@ -195,7 +206,7 @@ def test_a_truncated_archive_is_one_line_wherever_it_was_cut(tmp_path: Path, kin
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.bz2", "tar.xz", "zip"])
 def test_a_changed_byte_never_changes_a_file_unnoticed(tmp_path_factory: pytest.TempPathFactory, kind: str) -> None:
-    """Formats with checksums: what comes out is what went in, or one line."""
+    """Formats with checksums: the extracted files are unchanged, or one line is reported."""
     whole = pack(tmp_path_factory.mktemp("whole") / f"x.{kind}", CONTENT).read_bytes()
 
     @settings(max_examples=60, deadline=None)
@@ -213,7 +224,7 @@ def test_a_changed_byte_never_changes_a_file_unnoticed(tmp_path_factory: pytest.
     check()
 
 
-def test_bad_bytes_for_which_the_reader_has_no_words_are_one_line(tmp_path: Path) -> None:
+def test_an_error_without_a_message_is_reported_in_one_line(tmp_path: Path) -> None:
     """A zip whose first local header claims a longer extra field: an `EOFError` without a message."""
     raw = bytearray(pack(tmp_path / "x.zip", CONTENT).read_bytes())
     raw[29] ^= 13
@@ -222,14 +233,14 @@ def test_bad_bytes_for_which_the_reader_has_no_words_are_one_line(tmp_path: Path
         unpack(tmp_path / "x.zip", tmp_path / "out", everything)
 
 
-def test_something_else_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_archive_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_text("<html>Please log in</html>" * 100)
     with pytest.raises(ValueError, match="truncated or corrupt") as caught:
         unpack(tmp_path / "x.tar", tmp_path / "out", everything)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
+def test_a_directory_is_replaced_as_a_whole_or_unchanged(tmp_path: Path) -> None:
     folder = tmp_path / "x"
     with replaced(folder) as fresh:
         (fresh / "a").write_text("old")
@@ -248,7 +259,7 @@ def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_swap_that_fails_halfway_is_undone(tmp_path: Path) -> None:
+def test_an_exchange_that_fails_halfway_is_undone(tmp_path: Path) -> None:
     folder = tmp_path / "x"
     with replaced(folder) as fresh:
         (fresh / "a").write_text("old")

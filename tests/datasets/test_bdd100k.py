@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.data.pack_format import memory_map
 from seg.datasets import IGNORE, bdd100k
 from seg.datasets.layouts import class_table, find_pairs, match_pairs
@@ -71,9 +71,9 @@ def test_each_form_has_its_own_labels(tmp_path: Path) -> None:
             assert pair.label == root / "bdd100k/seg/labels/train" / f"{pair.name}{ending}"
 
 
-def test_labels_of_the_other_form_alone_are_told(tmp_path: Path) -> None:
+def test_labels_of_only_the_other_release_are_reported(tmp_path: Path) -> None:
     root = write_bdd100k(tmp_path, {"train": [f"{k:08x}-0" for k in range(9)]}, "_train_id.png")
-    with pytest.raises(ValueError, match="image without a label; add its twin or remove it"):
+    with pytest.raises(ValueError, match="image without a label; add one or remove it"):
         find_pairs("bdd100k", root, "train")
 
 
@@ -82,7 +82,7 @@ def test_labels_of_the_other_form_alone_are_told(tmp_path: Path) -> None:
     names=st.dictionaries(st.builds("{}-{}".format, HEX, HEX), st.sampled_from(["train", "val"]), max_size=12),
     recordings=st.lists(HEX, unique=True, min_size=1, max_size=6),
 )
-def test_splits_part_all_and_stand_when_images_are_added(
+def test_splits_cover_all_images_and_do_not_change_when_images_are_added(
     tmp_path_factory: pytest.TempPathFactory, names: dict[str, str], recordings: list[str]
 ) -> None:
     few = {owners: [name for name, where in names.items() if where == owners] for owners in ("train", "val")}
@@ -117,5 +117,5 @@ def test_ids_of_both_forms_are_packed(tmp_path: Path) -> None:
         Image.fromarray(label.astype(np.uint8)).save(root / f"bdd100k/seg/labels/val/{name}{ending}")
     write_manifest(root / "manifest.json", {})
     for layout, (label, _) in labels.items():
-        pack(root / "manifest.json", layout, "train", 40, 40, tmp_path / layout)
+        pack_split(root / "manifest.json", layout, "train", 40, 40, tmp_path / layout)
         assert (memory_map(tmp_path / f"{layout}.json", "labels")[0] == label).all()

@@ -1,4 +1,4 @@
-"""The table of data sets: what a row promises and how its content is recognised."""
+"""The catalogue of datasets: completeness of its entries and verification of their content."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from seg.datasets.catalogue import DATASETS, dataset, missing
+from seg.datasets.catalogue import DATASETS, find_dataset, missing
 from seg.datasets.login import Login
 from seg.datasets.sources import Dataset, Source
 from seg.system.fetch import Archive
@@ -16,7 +16,7 @@ LOGIN = Login("https://example.org/login", "TOY_USER", "TOY_PASSWORD")
 
 @pytest.fixture(autouse=True)
 def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No user and password are given, whoever runs the tests."""
+    """No credentials, whoever runs the tests."""
     for name in ("CITYSCAPES_USER", "CITYSCAPES_PASSWORD", LOGIN.user, LOGIN.password):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no.netrc"))
@@ -25,6 +25,15 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def _row(*sources: Source, **changes: object) -> Dataset:
     values = {"version": "1", "licence": "CC0", "citation": "Nobody", "homepage": "https://example.org/toy"}
     return Dataset(**{"name": "toy", "sources": sources, "counts": {"a/b/*": 2}, **values, **changes})
+
+
+def _unavailable(row: Dataset, folder: Path) -> str | None:
+    """Why no source can be chosen; `None` if one can."""
+    try:
+        row.choose(folder)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.name)
@@ -45,13 +54,13 @@ def test_every_row_is_complete(row: Dataset) -> None:
 
 
 @pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.name)
-def test_a_session_goes_to_the_host_that_gave_it_alone(row: Dataset) -> None:
+def test_a_session_is_used_only_for_the_host_of_its_login(row: Dataset) -> None:
     urls = [url for source in row.sources for archive in source.archives for url in archive.urls]
     if row.login:
         assert {urlsplit(url)[:2] for url in urls} == {urlsplit(row.login.url)[:2]} == {("https", row.login.host)}
 
 
-def test_the_counts_are_those_that_the_owners_state() -> None:
+def test_the_counts_are_those_of_the_owners() -> None:
     totals = {name: sum(row.counts.values()) for name, row in DATASETS.items()}
     assert totals == {
         "camvid": 2 * 701,
@@ -63,19 +72,19 @@ def test_the_counts_are_those_that_the_owners_state() -> None:
     }
 
 
-def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    assert dataset("camvid").name == "camvid"
+def test_an_unknown_name_is_reported_with_the_nearest() -> None:
+    assert find_dataset("camvid").name == "camvid"
     with pytest.raises(ValueError, match=r"'CamVit' is unknown; did you mean 'camvid'\? known are camvid, cityscapes"):
-        dataset("CamVit")
+        find_dataset("CamVit")
     with pytest.raises(ValueError, match="'zzz' is unknown; known are camvid"):
-        dataset("zzz")
+        find_dataset("zzz")
 
 
 @pytest.mark.parametrize(
     ("lying", "chosen"),
     [([], 2), (["a"], 2), (["a", "b"], 0), (["c"], 1), (["a", "b", "c"], 0), (["d"], 2), (["c", "d"], 1)],
 )
-def test_what_lies_there_goes_before_what_must_be_fetched(tmp_path: Path, lying: list[str], chosen: int) -> None:
+def test_existing_archives_are_preferred_to_downloads(tmp_path: Path, lying: list[str], chosen: int) -> None:
     by_hand = Source((Archive("a", None), Archive("b", None)))
     also_by_hand = Source((Archive("c", None),))
     by_network = Source((Archive("d", None, ("https://example.org/d",)),))
@@ -91,41 +100,41 @@ def test_half_a_source_is_completed_from_the_network(tmp_path: Path) -> None:
     assert _row(half).choose(tmp_path) is half
 
 
-def test_without_a_source_the_user_learns_what_to_get_where_and_on_which_terms(tmp_path: Path) -> None:
+def test_without_a_source_the_message_says_what_to_get_from_where_and_under_which_licence(tmp_path: Path) -> None:
     row = _row(Source((Archive("a", None), Archive("b", None))), Source((Archive("c", None),)), access="register first")
     with pytest.raises(ValueError, match="toy: get a and b or c from") as caught:
         row.choose(tmp_path)
     assert "\n" not in str(caught.value)
     for part in (row.homepage, "register first", "CC0", str(tmp_path)):
         assert part in str(caught.value)
-    assert row.missing(tmp_path) == str(caught.value)
+    assert _unavailable(row, tmp_path) == str(caught.value)
     (tmp_path / "b").touch()
-    assert "get a or c from" in (row.missing(tmp_path) or "")
+    assert "get a or c from" in (_unavailable(row, tmp_path) or "")
     (tmp_path / "a").touch()
-    assert row.missing(tmp_path) is None
+    assert _unavailable(row, tmp_path) is None
 
 
-def test_what_needs_a_login_is_fetched_for_those_that_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archives_that_require_a_login_are_available_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = _row(Source((Archive("a", None, ("https://example.org/a",)),)), login=LOGIN)
-    assert (row.missing(tmp_path) or "").endswith(
-        f"put that into {tmp_path} and run again; or, to have it fetched, "
-        "set TOY_USER and TOY_PASSWORD, or give both for machine example.org in ~/.netrc"
+    assert (_unavailable(row, tmp_path) or "").endswith(
+        f"put them into {tmp_path} and run again; or, for an automatic download, "
+        "set TOY_USER and TOY_PASSWORD, or add machine example.org to ~/.netrc"
     )
     monkeypatch.setenv("TOY_USER", "ada")
-    assert row.missing(tmp_path) == "TOY_USER is set, but TOY_PASSWORD is not; set both or neither"
+    assert _unavailable(row, tmp_path) == "TOY_USER is set, but TOY_PASSWORD is not; set both or neither"
     monkeypatch.setenv("TOY_PASSWORD", "secret")
-    assert row.missing(tmp_path) is None
+    assert _unavailable(row, tmp_path) is None
     monkeypatch.delenv("TOY_USER")
     (tmp_path / "a").touch()
-    assert row.missing(tmp_path) is None  # nobody asks for what lies there
+    assert _unavailable(row, tmp_path) is None  # nobody asks for what lies there
 
 
-def test_one_line_for_each_data_set_that_cannot_be_had(tmp_path: Path) -> None:
+def test_one_line_per_dataset_that_is_not_available(tmp_path: Path) -> None:
     archives, raw = tmp_path / "archives", tmp_path / "raw"
     assert missing(["camvid", "voc2007", "voc2012"], archives, raw) == []
     lines = missing(["camvid", "cityscapes", "bdd100k", "kitti"], archives, raw)
     assert [line.partition(":")[0] for line in lines[:2]] == ["cityscapes", "bdd100k"]
-    assert lines[2].startswith("data set 'kitti' is unknown")
+    assert lines[2].startswith("dataset 'kitti' is unknown")
     (raw / "cityscapes").mkdir(parents=True)
     (raw / "cityscapes" / "manifest.json").touch()
     archives.mkdir()
@@ -148,12 +157,12 @@ def test_one_line_for_each_data_set_that_cannot_be_had(tmp_path: Path) -> None:
         ("", "a/b/1.png", "a/b/1.png"),
     ],
 )
-def test_the_prefix_is_stripped_and_other_members_are_left(prefix: str, member: str, name: str | None) -> None:
+def test_the_prefix_is_removed_and_other_members_are_skipped(prefix: str, member: str, name: str | None) -> None:
     source = Source((), prefix)
     assert _row(source).wanted(source, member) == name
 
 
-def test_of_the_images_those_with_a_label_are_wanted_once_the_labels_are_there(tmp_path: Path) -> None:
+def test_only_images_with_an_extracted_label_are_extracted(tmp_path: Path) -> None:
     row = _row(counts={"img/*.jpg": 1, "lab/*.png": 1}, labels={"img/*.jpg": "lab/{}.png"})
     (tmp_path / "lab").mkdir()
     (tmp_path / "lab" / "1.png").touch()
@@ -176,5 +185,5 @@ def test_faults_lists_every_difference(tmp_path: Path) -> None:
     (folder / "2.png").rename(folder / "2.PNG")
     (folder / "3.txt").touch()
     count, digest = row.faults(tmp_path)
-    assert count == "3 files a/b/*, expected 2"
-    assert digest.startswith("SHA-256 over a/b/*.png is ")
+    assert count == "got 3 files a/b/*, expected 2"
+    assert digest.startswith("SHA-256 of a/b/*.png is ")

@@ -1,4 +1,4 @@
-"""The doctor: a sound data set is summed up, and everything wrong with another is told at once."""
+"""The doctor summarises a valid dataset and reports all errors of others at once."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def camvid(camvid_root: Path, tmp_path: Path) -> Path:
-    """A copy of the data set that may be spoilt."""
+    """A copy of the dataset that tests may damage."""
     return shutil.copytree(camvid_root, tmp_path / "camvid")
 
 
@@ -25,7 +25,7 @@ def doctor(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_a_sound_data_set_is_summed_up_by_a_real_process(camvid_root: Path) -> None:
+def test_a_valid_dataset_is_summarised_by_a_real_process(camvid_root: Path) -> None:
     done = doctor(camvid_root, "--layout", "camvid")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -36,7 +36,7 @@ def test_a_sound_data_set_is_summed_up_by_a_real_process(camvid_root: Path) -> N
     ]
 
 
-def test_everything_wrong_is_told_at_once_by_a_real_process(camvid: Path) -> None:
+def test_all_errors_are_reported_at_once_by_a_real_process(camvid: Path) -> None:
     images, labels = camvid / "train", camvid / "trainannot"
     cut = images / "scene_0000.png"
     cut.write_bytes(cut.read_bytes()[:400])
@@ -56,24 +56,25 @@ def test_everything_wrong_is_told_at_once_by_a_real_process(camvid: Path) -> Non
     assert done.returncode == 2
     lines = [line.removeprefix("error: ") for line in done.stderr.splitlines()]
     assert lines[:4] == [
-        f"{images}/scene_0001.png: image without a label; add its twin or remove it",
-        f"{labels}/scene_0002.png: label without an image; add its twin or remove it",
+        f"{images}/scene_0001.png: image without a label; add one or remove it",
+        f"{labels}/scene_0002.png: label without an image; add one or remove it",
         lines[2],
-        f"{labels}/scene_0003.png: got id 12 (5 pixels), id 40 (1 pixel), expected 0 to 11; mend the label",
+        f"{labels}/scene_0003.png: got id 12 (5 pixels), id 40 (1 pixel), expected 0 to 11; fix the label",
     ]
     assert lines[2].startswith(f"{cut}: cannot be decoded (")
-    assert lines[4] == f"{labels}/scene_0004.png: label of 63x48, its image is 64x48; they must be of one size"
+    assert lines[4] == f"{labels}/scene_0004.png: label of 63x48, image of 64x48; resize one, their sizes must be equal"
     assert lines[5] == (
-        f"{labels}/scene_0005.png: got colours (mode RGB), expected 8-bit ids (mode L or P); write each pixel's id"
+        f"{labels}/scene_0005.png: got colours (mode RGB), expected 8-bit ids (mode L or P); store the id of each pixel"
     )
-    assert lines[6] == f"{images}/scene_0006.png: got mode I;16, expected 8 bits a channel; convert the image"
+    assert lines[6] == f"{images}/scene_0006.png: got mode I;16, expected at most 8 bits per channel; convert the image"
     assert lines[7].startswith(f"{labels}/scene_0006.png: cannot be decoded (")
     assert (
-        lines[8] == f"{camvid}/testannot: no such folder; the layout 'camvid' has its files there; is it the right one?"
+        lines[8]
+        == f"{camvid}/testannot: no such directory, which layout 'camvid' requires; create it or choose another layout"
     )
     assert lines[9] == (
-        f"{camvid}/val/scene_0001.png: in split 'val', shows the same as {images}/scene_0007.png in split 'train'; "
-        "keep one"
+        f"{camvid}/val/scene_0001.png: in split 'val', same pixels as {images}/scene_0007.png in split 'train'; "
+        "remove one"
     )
     assert len(lines) == 10
 
@@ -82,22 +83,22 @@ def test_the_same_pixels_in_another_file_format_are_found(camvid: Path) -> None:
     (camvid / "val" / "scene_0002.png").unlink()
     Image.open(camvid / "train" / "scene_0011.png").save(camvid / "val" / "scene_0002.png", compress_level=9)
     (problem,) = examine(camvid, "camvid").problems
-    assert "in split 'val', shows the same as" in problem
+    assert "in split 'val', same pixels as" in problem
 
 
-def test_classes_that_never_occur_in_train_are_a_warning(camvid: Path) -> None:
+def test_classes_that_are_not_in_train_are_a_warning(camvid: Path) -> None:
     for path in (camvid / "trainannot").iterdir():
         label = np.array(Image.open(path))
         Image.fromarray(np.where((label == 2) | (label == 8), 11, label)).save(path)
     done = doctor(camvid, "--layout", "camvid")
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        "warning: never in split 'train', so it cannot be learnt: pole",
-        "warning: never in split 'train', so it cannot be learnt: car",
+        "warning: class 'pole' is not in split 'train', so it cannot be learned",
+        "warning: class 'car' is not in split 'train', so it cannot be learned",
     ]
 
 
-def test_sizes_are_summed_up_from_the_smallest_to_the_largest(camvid: Path) -> None:
+def test_the_summary_gives_the_smallest_and_the_largest_size(camvid: Path) -> None:
     for k, size in enumerate([(40, 40), (100, 30)]):
         for folder in ("val", "valannot"):
             path = camvid / folder / f"scene_000{k}.png"
@@ -107,7 +108,7 @@ def test_sizes_are_summed_up_from_the_smallest_to_the_largest(camvid: Path) -> N
     assert findings.summary[1] == "val: 4 images, 3 sizes from 40x40 to 64x48"
 
 
-def test_a_data_set_may_do_without_a_test_split_alone(camvid: Path) -> None:
+def test_only_the_test_split_is_optional(camvid: Path) -> None:
     for name in ("test", "testannot"):
         shutil.rmtree(camvid / name)
     findings = examine(camvid, "camvid")
@@ -118,11 +119,11 @@ def test_a_data_set_may_do_without_a_test_split_alone(camvid: Path) -> None:
     assert examine(camvid, "camvid").problems == [f"{camvid}: no image in split 'val'; add images with their labels"]
 
 
-def test_missing_folders_are_told_once_and_classes_yaml_beside_them(tmp_path: Path) -> None:
+def test_missing_directories_and_classes_yaml_are_reported_once(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     assert examine(tmp_path, "folder").problems == [
-        f"{tmp_path}/classes.yaml: missing; write the names of the classes into it, in the order of their ids",
-        f"{tmp_path}/labels: no such folder; the layout 'folder' has its files there; is it the right one?",
+        f"{tmp_path}/classes.yaml: missing; create it with the names of the classes, in the order of their ids",
+        f"{tmp_path}/labels: no such directory, which layout 'folder' requires; create it or choose another layout",
     ]
 
 
@@ -138,11 +139,11 @@ def test_files_are_checked_where_classes_yaml_cannot_be_read(tmp_path: Path) -> 
     assert [line.split(": ")[0] for line in lines] == [f"{tmp_path}/classes.yaml", f"{tmp_path}/labels/b.png"]
 
 
-def test_what_cannot_be_examined(tmp_path: Path) -> None:
+def test_unknown_layouts_and_directories_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="layout 'pascal' is unknown"):
         examine(tmp_path, "pascal")
     done = doctor(tmp_path / "nowhere", "--layout", "camvid")
     assert (done.returncode, done.stderr) == (
         2,
-        f"error: {tmp_path}/nowhere: no such folder; name the one that holds the data set\n",
+        f"error: {tmp_path}/nowhere: no such directory; give the dataset's directory\n",
     )

@@ -1,4 +1,4 @@
-"""The download stage as a whole: a real HTTP server, real processes and a real full disk."""
+"""The download stage with a real HTTP server, real processes and a real full disk."""
 
 import hashlib
 import io
@@ -13,7 +13,7 @@ import pytest
 from servers import BODY, HASTE, Page, Server
 
 from seg.datasets.catalogue import DATASETS
-from seg.datasets.download import download
+from seg.datasets.download import download_dataset
 from seg.datasets.manifest import fingerprint, read_manifest
 from seg.datasets.sources import Dataset, Source
 from seg.system.fetch import Archive
@@ -66,7 +66,7 @@ REPOSITORY = tar(
 
 
 def toy(url: str | None = None, digest: str | None = None) -> Dataset:
-    """A data set like CamVid: an archive laid by hand, else a repository's without a digest of its own."""
+    """A dataset like CamVid: an archive laid by hand, else a repository's without a digest of its own."""
     return Dataset(
         name="toy",
         version="1",
@@ -89,10 +89,10 @@ def place(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "archives", tmp_path / "raw" / "toy" / "manifest.json"
 
 
-def test_an_archive_that_lies_there_is_used_without_the_network(server: Server, place: tuple[Path, Path]) -> None:
+def test_an_existing_archive_is_used_without_the_network(server: Server, place: tuple[Path, Path]) -> None:
     archives, out = place
     (archives / "Toy.tar").write_bytes(TAR)
-    download(toy(f"{server.url}/r"), archives, out, HASTE)
+    download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
     assert server.seen == []
     assert listing(out.parents[1]) == ["toy/manifest.json", *(f"toy/{name}" for name in sorted(FILES))]
     manifest = read_manifest(out)
@@ -109,14 +109,14 @@ def test_an_archive_that_lies_there_is_used_without_the_network(server: Server, 
     assert set(manifest["files"]) == set(FILES)
 
 
-def test_otherwise_the_repository_is_fetched_kept_and_used_again(server: Server, place: tuple[Path, Path]) -> None:
+def test_otherwise_the_repository_is_downloaded_kept_and_used_again(server: Server, place: tuple[Path, Path]) -> None:
     archives, out = place
     server.pages["/r"] = Page(body=REPOSITORY)
-    download(toy(f"{server.url}/r"), archives, out, HASTE)
+    download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
     first = out.read_bytes()
     assert {name: (out.parent / name).read_bytes() for name in FILES} == FILES
     assert listing(archives) == ["repository.tar.gz"]
-    download(toy(f"{server.url}/r"), archives, out, HASTE)
+    download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
     assert len(server.seen) == 1
     assert out.read_bytes() == first
 
@@ -124,10 +124,10 @@ def test_otherwise_the_repository_is_fetched_kept_and_used_again(server: Server,
 def test_both_sources_of_the_same_files_have_one_fingerprint(server: Server, place: tuple[Path, Path]) -> None:
     archives, out = place
     server.pages["/r"] = Page(body=REPOSITORY)
-    download(toy(f"{server.url}/r"), archives, out, HASTE)
+    download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
     from_repository = fingerprint(read_manifest(out))
     (archives / "Toy.tar").write_bytes(TAR)
-    download(toy(f"{server.url}/r"), archives, out, HASTE)
+    download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
     assert read_manifest(out)["source"][0]["name"] == "Toy.tar"
     assert fingerprint(read_manifest(out)) == from_repository
 
@@ -136,7 +136,7 @@ def test_a_wrong_archive_of_the_user_is_named_and_left_alone(place: tuple[Path, 
     archives, out = place
     (archives / "Toy.tar").write_bytes(b"something else")
     with pytest.raises(ValueError, match="delete the file or replace it") as caught:
-        download(toy(), archives, out, HASTE)
+        download_dataset(toy(), archives, out, HASTE)
     message = str(caught.value)
     assert "\n" not in message
     for part in (str(archives / "Toy.tar"), sha256(archives / "Toy.tar"), hashlib.sha256(TAR).hexdigest()):
@@ -146,79 +146,79 @@ def test_a_wrong_archive_of_the_user_is_named_and_left_alone(place: tuple[Path, 
 
 
 WRONG = {
-    "a label differs": ({**FILES, "trainannot/2.png": b"label 2"}, "SHA-256 over"),
+    "a label differs": ({**FILES, "trainannot/2.png": b"label 2"}, "SHA-256 of"),
     "a file is missing": ({name: FILES[name] for name in list(FILES)[1:]}, r"1 files train/\*, expected 2"),
     "hostile": ({**FILES, "../../../evil": b"evil"}, "climbs out"),
 }
 
 
 @pytest.mark.parametrize(("files", "words"), WRONG.values(), ids=WRONG)
-def test_wrong_content_leaves_the_good_folder_and_goes_if_it_was_fetched(
+def test_wrong_content_keeps_the_old_directory_and_is_deleted_if_it_was_downloaded(
     server: Server, place: tuple[Path, Path], files: dict[str, bytes], words: str
 ) -> None:
     archives, out = place
     (archives / "Toy.tar").write_bytes(TAR)
-    download(toy(), archives, out, HASTE)
+    download_dataset(toy(), archives, out, HASTE)
     (archives / "Toy.tar").unlink()
     good = {name: (out.parent / name).read_bytes() for name in listing(out.parent)}
     server.pages["/r"] = Page(body=tar(files, "repository-1a2b/Toy/", "w:gz"))
     with pytest.raises(ValueError, match=words) as caught:
-        download(toy(f"{server.url}/r"), archives, out, HASTE)
-    assert str(caught.value).splitlines()[-1].endswith("removed; run again to fetch it anew")
+        download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
+    assert str(caught.value).splitlines()[-1].endswith("deleted; run again to download it again")
     assert {name: (out.parent / name).read_bytes() for name in listing(out.parent)} == good
     assert listing(archives) == []
     assert [path.name for path in out.parents[1].iterdir()] == ["toy"]
     (archives / "repository.tar.gz").write_bytes(server.pages["/r"].body)
     with pytest.raises(ValueError, match=words):
-        download(toy(f"{server.url}/r"), archives, out, HASTE)
+        download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
     assert listing(archives) == ["repository.tar.gz"]  # the user's own is left alone
 
 
-def test_a_fetched_archive_with_the_right_digest_is_not_thrown_away(server: Server, place: tuple[Path, Path]) -> None:
+def test_a_downloaded_archive_with_the_right_digest_is_kept(server: Server, place: tuple[Path, Path]) -> None:
     archives, out = place
     wrong = tar({"train/1.png": b""}, "r/Toy/")
     server.pages["/r"] = Page(body=wrong)
     with pytest.raises(ValueError, match=r"1 files train/\*, expected 2"):
-        download(toy(f"{server.url}/r", hashlib.sha256(wrong).hexdigest()), archives, out, HASTE)
+        download_dataset(toy(f"{server.url}/r", hashlib.sha256(wrong).hexdigest()), archives, out, HASTE)
     assert listing(archives) == ["repository.tar.gz"]
 
 
 def test_a_run_killed_in_the_swap_is_undone_even_if_the_next_fails(place: tuple[Path, Path]) -> None:
     archives, out = place
     (archives / "Toy.tar").write_bytes(TAR)
-    download(toy(), archives, out, HASTE)
+    download_dataset(toy(), archives, out, HASTE)
     out.parent.rename(out.parents[1] / ".toy.old")
     (archives / "Toy.tar").write_bytes(b"bad")
     with pytest.raises(ValueError, match="SHA-256"):
-        download(toy(), archives, out, HASTE)
+        download_dataset(toy(), archives, out, HASTE)
     assert listing(out.parents[1]) == ["toy/manifest.json", *(f"toy/{name}" for name in sorted(FILES))]
 
 
-def test_a_login_page_instead_of_an_archive_is_one_thing_to_mend(server: Server, place: tuple[Path, Path]) -> None:
+def test_a_login_page_instead_of_an_archive_is_refused(server: Server, place: tuple[Path, Path]) -> None:
     archives, out = place
     server.pages["/r"] = Page(body=b"<html>Please log in</html>")
     with pytest.raises(ValueError, match="truncated or corrupt"):
-        download(toy(f"{server.url}/r"), archives, out, HASTE)
+        download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
     assert listing(out.parents[2]) == []
 
 
-def test_files_of_others_are_not_swept_away(place: tuple[Path, Path]) -> None:
+def test_other_files_are_not_deleted(place: tuple[Path, Path]) -> None:
     archives, out = place
     (archives / "Toy.tar").write_bytes(TAR)
     out.parent.mkdir(parents=True)
     (out.parent / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match=r"holds thesis\.tex, no part of toy"):
-        download(toy(), archives, out, HASTE)
+    with pytest.raises(ValueError, match=r"contains thesis\.tex, not part of toy"):
+        download_dataset(toy(), archives, out, HASTE)
     assert listing(out.parent) == ["thesis.tex"]
 
 
-def test_a_folder_that_is_a_link_to_a_larger_disk_stays_one(place: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_directory_that_is_a_link_stays_a_link(place: tuple[Path, Path], tmp_path: Path) -> None:
     archives, out = place
     (archives / "Toy.tar").write_bytes(TAR)
     (tmp_path / "disk" / "toy").mkdir(parents=True)
     out.parents[1].mkdir()
     out.parent.symlink_to(tmp_path / "disk" / "toy")
-    download(toy(), archives, out, HASTE)
+    download_dataset(toy(), archives, out, HASTE)
     assert out.parent.is_symlink()
     assert (tmp_path / "disk" / "toy" / "manifest.json").is_file()
 
@@ -227,7 +227,7 @@ def test_a_full_disk_while_fetching(server: Server, small_disk: Path) -> None:
     server.pages["/x.tar"] = Page(body=BODY * 4)
     row = replace(toy(), sources=(Source((Archive("x.tar", None, (f"{server.url}/x.tar",)),)),))
     with pytest.raises(OSError, match="No space left on device; make room and run again") as caught:
-        download(row, small_disk, small_disk / "toy" / "manifest.json", HASTE)
+        download_dataset(row, small_disk, small_disk / "toy" / "manifest.json", HASTE)
     assert str(caught.value).startswith(f"{small_disk}: ")
     assert listing(small_disk) == ["x.tar.part", "x.tar.part.json"]  # once there is room, it is resumed
 
@@ -237,7 +237,7 @@ def test_a_full_disk_while_unpacking_leaves_it_as_it_was(small_disk: Path, tmp_p
     (tmp_path / "repository.tar.gz").write_bytes(tar(large, "r/Toy/", "w:gz"))
     (small_disk / "other").write_text("others'")
     with pytest.raises(OSError, match="No space left on device; make room and run again") as caught:
-        download(toy(), tmp_path, small_disk / "toy" / "manifest.json", HASTE)
+        download_dataset(toy(), tmp_path, small_disk / "toy" / "manifest.json", HASTE)
     assert str(caught.value).startswith(f"{small_disk}: ")
     assert sorted(path.name for path in small_disk.iterdir()) == ["other"]
     assert (tmp_path / "repository.tar.gz").exists()
@@ -264,9 +264,9 @@ def test_a_wrong_archive_ends_the_process_with_one_line_and_code_2(tmp_path: Pat
     assert not (tmp_path / "raw").exists()
 
 
-def test_an_unknown_data_set_ends_the_process_with_one_line_and_code_2(tmp_path: Path) -> None:
+def test_an_unknown_dataset_ends_the_process_with_one_line_and_code_2(tmp_path: Path) -> None:
     done = stage("--dataset", "kamvid", "--archives", tmp_path, "--out", tmp_path / "x" / "manifest.json")
     assert done.returncode == 2
     known = ", ".join(DATASETS)
-    assert done.stderr == f"error: data set 'kamvid' is unknown; did you mean 'camvid'? known are {known}\n"
+    assert done.stderr == f"error: dataset 'kamvid' is unknown; did you mean 'camvid'? known are {known}\n"
     assert list(tmp_path.iterdir()) == []

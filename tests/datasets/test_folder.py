@@ -1,4 +1,4 @@
-"""A folder of one's own: classes.yaml, lists, and splits by name."""
+"""A user's own images: classes.yaml, lists, and splits by name."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.data.pack_format import memory_map
 from seg.datasets import IGNORE
 from seg.datasets.layouts import class_table, draw_split, find_pairs
@@ -63,34 +63,34 @@ def test_an_ignored_id_of_the_list_is_not_scored(tmp_path: Path) -> None:
         ("", "classes: got None, expected a list such as '- background'"),
         ("classes: crack", "classes: got 'crack', expected a list such as '- background'"),
         ("[crack]", "classes: got 1, expected 2 to 255"),
-        ("[a, no]", "class 1: got the name False, expected text; put words such as no and numbers in quotes"),
-        ("[a, 7]", "class 1: got the name 7, expected text; put words such as no and numbers in quotes"),
-        ("[a, b, a]", "class 2: has the name 'a' of class 0; rename one"),
+        ("[a, no]", "class 1: got name False, expected text; put numbers and words such as no in quotes"),
+        ("[a, 7]", "class 1: got name 7, expected text; put numbers and words such as no in quotes"),
+        ("[a, b, a]", "class 2: name 'a' is that of class 0; rename one"),
         ("[a, {name: b, color: [1, 2, 3]}]", "class 1: unknown key 'color'; known are name, colour"),
         (
             "[a, {name: b, colour: [1, 2, 256]}]",
-            "class 1: got the colour [1, 2, 256], expected red, green and blue such as [220, 20, 60]",
+            "class 1: got colour [1, 2, 256], expected red, green and blue such as [220, 20, 60]",
         ),
         (
             "[{name: a, colour: [1, 2, 3]}, {name: b, colour: [1, 2, 3]}]",
-            "class 1: has the colour [1, 2, 3] of class 0; choose another",
+            "class 1: colour [1, 2, 3] is that of class 0; choose another",
         ),
         ("classes: [a, b]\nignore: 256", "ignore: got 256, expected an id from 0 to 255"),
         ("classes: [a, b]\nignored: 255", "unknown key 'ignored'; known are classes, ignore"),
     ],
 )
-def test_what_is_wrong_in_classes_yaml_is_told(tmp_path: Path, text: str, line: str) -> None:
+def test_errors_in_classes_yaml_are_reported(tmp_path: Path, text: str, line: str) -> None:
     assert complaints(tmp_path, text) == [line]
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     assert len(complaints(tmp_path, "classes: [a, 3, a, {name: b, colour: red}]\nignore: -1\nsize: 3")) == 5
 
 
 def test_a_missing_or_broken_classes_yaml(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"classes\.yaml: missing; write the names of the classes into it"):
+    with pytest.raises(ValueError, match=r"classes\.yaml: missing; create it with the names of the classes"):
         class_table("folder", tmp_path)
-    assert complaints(tmp_path, "[a, b")[0].startswith("no YAML: ")
+    assert complaints(tmp_path, "[a, b")[0].startswith("invalid YAML: ")
 
 
 # Files and splits
@@ -111,7 +111,7 @@ def test_lists_make_the_splits(tmp_path: Path) -> None:
         find_pairs("folder", tmp_path, "test")
 
 
-def test_listed_names_without_files_are_told_at_once(tmp_path: Path) -> None:
+def test_listed_names_without_files_are_reported_at_once(tmp_path: Path) -> None:
     write_files(tmp_path, "images/a.png", "labels/a.png", "images/b.png")
     (tmp_path / "train.txt").write_text("a\nb\nc\n")
     with pytest.raises(ValueError, match="missing") as caught:
@@ -123,7 +123,7 @@ def test_listed_names_without_files_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_name_may_be_listed_once(tmp_path: Path) -> None:
+def test_a_name_may_be_listed_only_once(tmp_path: Path) -> None:
     write_files(tmp_path, *(f"{kind}/{name}.png" for kind in ("images", "labels") for name in "abc"))
     (tmp_path / "train.txt").write_text("a\nb\nb\n")
     (tmp_path / "test.txt").write_text("c\na\n")
@@ -137,13 +137,13 @@ def test_a_name_may_be_listed_once(tmp_path: Path) -> None:
 
 def test_two_images_of_one_name(tmp_path: Path) -> None:
     write_files(tmp_path, "images/a.png", "images/a.jpg", "labels/a.png")
-    with pytest.raises(ValueError, match=r"images/a\.png: has the name of a\.jpg; keep one or rename it"):
+    with pytest.raises(ValueError, match=r"images/a\.png: has the same name as a\.jpg; remove or rename one"):
         find_pairs("folder", tmp_path, draw_split("a"))
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(old=st.sets(st.integers(0, 10**6), max_size=15), new=st.sets(st.integers(0, 10**6), min_size=1, max_size=15))
-def test_without_lists_splits_part_all_and_stand(
+def test_without_lists_splits_cover_all_images_and_do_not_change(
     tmp_path_factory: pytest.TempPathFactory, old: set[int], new: set[int]
 ) -> None:
     root = tmp_path_factory.mktemp("folder")
@@ -161,15 +161,18 @@ def pairs(root: Path, split: str) -> list:  # type: ignore[type-arg]
     try:
         return find_pairs("folder", root, split)
     except ValueError as error:
-        if "none into split" in str(error) or "no image in split" in str(error):  # few names may leave one empty
+        if "select other splits" in str(error) or "no image in split" in str(error):  # few names may leave one empty
             return []
         raise
 
 
-def test_a_split_that_remains_empty_tells_what_to_do(tmp_path: Path) -> None:
+def test_an_empty_split_is_reported_with_what_to_do(tmp_path: Path) -> None:
     write_files(tmp_path, "images/a.png", "labels/a.png")
     empty = next(split for split in SPLITS if split != draw_split("a"))
-    message = f"put none into split '{empty}'; add images, or write the lists train.txt, val.txt and test.txt"
+    message = (
+        f"split '{empty}' is empty, the names of all 1 images select other splits; "
+        "add images, or create the lists train.txt, val.txt and test.txt"
+    )
     with pytest.raises(ValueError, match=message):
         find_pairs("folder", tmp_path, empty)
 
@@ -182,5 +185,5 @@ def test_a_pack_knows_the_folders_own_classes(tmp_path: Path) -> None:
         Image.fromarray(picture).save(tmp_path / kind / "a.png")
     (tmp_path / "train.txt").write_text("a")
     write_manifest(tmp_path / "manifest.json", {"name": "mine"})
-    pack(tmp_path / "manifest.json", "folder", "train", 2, 2, tmp_path / "packs/train")
+    pack_split(tmp_path / "manifest.json", "folder", "train", 2, 2, tmp_path / "packs/train")
     assert memory_map(tmp_path / "packs/train.json", "labels")[0].tolist() == [[0, 1], [IGNORE, 1]]

@@ -1,4 +1,4 @@
-"""Images are read upright, whatever their EXIF tags hold; labels as they lie."""
+"""The EXIF orientation is applied to images and not to labels."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_a_photograph_is_read_upright(tmp_path: Path, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
-def test_the_corner_of_a_phones_photograph_by_hand(tmp_path: Path, ending: str) -> None:
+def test_the_corner_of_a_rotated_photograph_by_hand(tmp_path: Path, ending: str) -> None:
     lies = Image.new("RGB", (32, 16))
     lies.paste((255, 255, 255), (0, 0, 8, 8))
     lies.save(tmp_path / f"a.{ending}", exif=tags(6))  # the first row is the right side, the first column the top
@@ -40,7 +40,7 @@ def test_the_corner_of_a_phones_photograph_by_hand(tmp_path: Path, ending: str) 
     assert max(image.getpixel((4, 4))) < 5  # type: ignore[arg-type,type-var]
 
 
-def test_a_label_is_read_as_it_lies(tmp_path: Path) -> None:
+def test_a_label_is_read_unchanged(tmp_path: Path) -> None:
     ids = np.arange(6, dtype=np.uint8).reshape(2, 3)
     Image.fromarray(ids).save(tmp_path / "a.png", exif=tags(6))
     assert np.array_equal(read_label(tmp_path / "a.png", class_table("camvid")), ids)
@@ -53,7 +53,7 @@ def test_a_label_is_read_as_it_lies(tmp_path: Path) -> None:
         (b"\x01\x1a\0\x05", b"\x01\x1a\0\x02", (16, 24)),  # a resolution that is text cannot be written back
     ],
 )
-def test_broken_tags_are_no_broken_image(tmp_path: Path, old: bytes, new: bytes, size: tuple[int, int]) -> None:
+def test_an_image_with_damaged_tags_is_read(tmp_path: Path, old: bytes, new: bytes, size: tuple[int, int]) -> None:
     path = tmp_path / "a.jpg"
     Image.new("RGB", (24, 16)).save(path, exif=tags(6))
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The layouts on disk: class tables against the owners' own, and files paired by name."""
+"""The layouts: class tables against those of the owners, and files paired by name."""
 
 import hashlib
 import shutil
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import bit_colour
-from seg.datasets.layouts import FOLDERS, class_table, draw_split, find_pairs, place
+from seg.datasets.layouts import FOLDERS, class_table, draw_split, find_pairs, unit_hash
 from seg.datasets.manifest import fingerprint, read_manifest, write_manifest
 
 
 @pytest.fixture
 def camvid(camvid_root: Path, tmp_path: Path) -> Path:
-    """A copy of the data set that may be changed."""
+    """A copy of the dataset that tests may change."""
     return shutil.copytree(camvid_root, tmp_path / "camvid")
 
 
@@ -68,22 +68,22 @@ def test_images_may_be_jpeg(camvid: Path) -> None:
     assert names == ["scene_0000.png", "scene_0001.jpg", "scene_0002.png", "scene_0003.png"]
 
 
-def test_files_of_other_kinds_are_no_part_of_cityscapes(cityscapes_root: Path, tmp_path: Path) -> None:
+def test_other_files_are_not_part_of_cityscapes(cityscapes_root: Path, tmp_path: Path) -> None:
     root = shutil.copytree(cityscapes_root, tmp_path / "cityscapes")
     for kind in ("gtFine_color.png", "gtFine_instanceIds.png", "gtFine_polygons.json"):
         (root / "gtFine" / "val" / "ulm" / f"ulm_000001_000019_{kind}").write_bytes(b"")
     assert len(find_pairs("cityscapes", root, "val")) == 4
 
 
-def test_all_that_have_no_twin_are_listed(camvid: Path) -> None:
+def test_all_files_without_a_partner_are_listed(camvid: Path) -> None:
     (camvid / "valannot" / "scene_0001.png").unlink()
     (camvid / "valannot" / "scene_0002.png").rename(camvid / "valannot" / "scene_0009.png")
     with pytest.raises(ValueError, match="without") as caught:
         find_pairs("camvid", camvid, "val")
     assert str(caught.value).splitlines() == [
-        f"{camvid}/val/scene_0001.png: image without a label; add its twin or remove it",
-        f"{camvid}/val/scene_0002.png: image without a label; add its twin or remove it",
-        f"{camvid}/valannot/scene_0009.png: label without an image; add its twin or remove it",
+        f"{camvid}/val/scene_0001.png: image without a label; add one or remove it",
+        f"{camvid}/val/scene_0002.png: image without a label; add one or remove it",
+        f"{camvid}/valannot/scene_0009.png: label without an image; add one or remove it",
     ]
 
 
@@ -102,8 +102,10 @@ def test_an_unknown_layout() -> None:
         class_table("pascal")
 
 
-def test_a_table_that_lies_in_the_data_needs_the_folder() -> None:
-    with pytest.raises(ValueError, match="layout 'folder' has its classes in the data; name the data set's folder"):
+def test_a_table_in_the_dataset_requires_the_directory() -> None:
+    with pytest.raises(
+        ValueError, match="layout 'folder' reads its classes from the dataset; give the dataset's directory"
+    ):
         class_table("folder")
 
 
@@ -127,14 +129,14 @@ def test_colours_are_interleaved_bits() -> None:
 
 def test_a_drawn_split_never_changes() -> None:
     """Another value would move what a model was trained on into the split that it is scored on."""
-    assert place("a") == int(hashlib.sha256(b"0/a").hexdigest()[:12], 16) / 2**48
+    assert unit_hash("a") == int(hashlib.sha256(b"0/a").hexdigest()[:12], 16) / 2**48
     assert [draw_split(name) for name in "abcdefgh"] == ["val", *["train"] * 6, "test"]
 
 
 @given(st.text())
-def test_a_place_lies_in_the_unit_interval_and_decides_the_split(name: str) -> None:
-    assert 0 <= place(name) < 1
-    assert draw_split(name) == ("train" if place(name) < 0.7 else "val" if place(name) < 0.85 else "test")
+def test_a_hash_is_in_the_unit_interval_and_selects_the_split(name: str) -> None:
+    assert 0 <= unit_hash(name) < 1
+    assert draw_split(name) == ("train" if unit_hash(name) < 0.7 else "val" if unit_hash(name) < 0.85 else "test")
 
 
 def test_shares_are_near_70_15_15_over_2000_groups() -> None:
@@ -143,7 +145,7 @@ def test_shares_are_near_70_15_15_over_2000_groups() -> None:
     assert np.abs(np.subtract(shares, [0.7, 0.15, 0.15])).max() < 0.03  # 3 standard deviations
 
 
-def test_a_fingerprint_is_that_of_the_content_alone(camvid: Path, tmp_path: Path) -> None:
+def test_a_fingerprint_depends_only_on_the_content(camvid: Path, tmp_path: Path) -> None:
     before = fingerprint(read_manifest(camvid / "manifest.json"))
     moved = camvid.rename(tmp_path / "elsewhere")
     write_manifest(moved / "manifest.json", {"name": "another name"})
@@ -162,8 +164,8 @@ def test_a_manifest_lists_every_file_but_itself(camvid_root: Path) -> None:
         assert len(entry["sha256"]) == 64
 
 
-def test_a_manifest_lists_nothing_that_a_dot_hides(tmp_path: Path) -> None:
-    root = tmp_path / ".hidden" / "mine"  # what lies above the data set does not count
+def test_a_manifest_lists_no_hidden_files(tmp_path: Path) -> None:
+    root = tmp_path / ".hidden" / "mine"  # what lies above the dataset does not count
     for name in ("images/a.png", "a.b", ".DS_Store", "images/._a.png", ".git/config", "images/.cache/a.png"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
@@ -174,5 +176,5 @@ def test_a_manifest_lists_nothing_that_a_dot_hides(tmp_path: Path) -> None:
 def test_a_file_that_is_no_manifest(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text("{}")
-    with pytest.raises(ValueError, match="lists no files; delete it and run the download again"):
+    with pytest.raises(ValueError, match="lists no files; delete it and run again"):
         read_manifest(path)

@@ -1,4 +1,4 @@
-"""Where user and password come from, and that they go nowhere but to the form."""
+"""Sources of credentials, which are sent only to the form."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ LOGIN = Login("https://www.example.org/login", "TOY_USER", "TOY_PASSWORD")
 
 @pytest.fixture(autouse=True)
 def netrc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file that `NETRC` names and that is not there; no variable is set."""
+    """Path in `NETRC` to a file that does not exist; no variable is set."""
     monkeypatch.delenv(LOGIN.user, raising=False)
     monkeypatch.delenv(LOGIN.password, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     return tmp_path / "netrc"
 
 
-def test_the_environment_goes_before_the_netrc_file(netrc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_precedes_the_netrc_file(netrc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LOGIN.credentials() is None
     netrc.write_text("machine example.org login no password no\nmachine www.example.org login eve password s3cret\n")
     assert LOGIN.credentials() == ("eve", "s3cret")
@@ -35,7 +35,7 @@ def test_without_the_variable_it_is_the_file_in_the_home_folder(netrc: Path, mon
 
 
 @pytest.mark.parametrize("text", ["default login eve password s3cret\n", "machine www.example.org login eve\n", ""])
-def test_what_is_meant_for_other_hosts_or_is_half_is_not_taken(netrc: Path, text: str) -> None:
+def test_entries_of_other_hosts_and_incomplete_ones_are_ignored(netrc: Path, text: str) -> None:
     netrc.write_text(text)
     assert LOGIN.credentials() is None
 
@@ -43,19 +43,19 @@ def test_what_is_meant_for_other_hosts_or_is_half_is_not_taken(netrc: Path, text
 @pytest.mark.parametrize("text", [b"machine www.example.org login eve password a s3cret\n", b"machine s3cret\xff"])
 def test_a_file_that_cannot_be_read_is_named_without_its_content(netrc: Path, text: bytes) -> None:
     netrc.write_bytes(text)
-    with pytest.raises(ValueError, match="cannot be read as a netrc file") as caught:
+    with pytest.raises(ValueError, match="not a valid netrc file") as caught:
         LOGIN.credentials()
     assert str(netrc) in str(caught.value)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("given", "absent"), [("TOY_USER", "TOY_PASSWORD"), ("TOY_PASSWORD", "TOY_USER")])
-def test_half_a_login_is_a_mistake(monkeypatch: pytest.MonkeyPatch, given: str, absent: str) -> None:
+def test_only_one_of_user_and_password_is_an_error(monkeypatch: pytest.MonkeyPatch, given: str, absent: str) -> None:
     monkeypatch.setenv(given, "s3cret")
     with pytest.raises(ValueError, match=f"{given} is set, but {absent} is not; set both or neither"):
         LOGIN.credentials()
 
 
-def test_nobody_is_logged_in_without_a_name() -> None:
-    with pytest.raises(ValueError, match="needs a login; set TOY_USER and TOY_PASSWORD, or give both for machine"):
+def test_a_login_requires_credentials() -> None:
+    with pytest.raises(ValueError, match="requires a login; set TOY_USER and TOY_PASSWORD, or add machine"):
         LOGIN.open()

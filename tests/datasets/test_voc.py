@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.pack import pack
+from seg.data.pack import pack_split
 from seg.data.pack_format import memory_map
 from seg.datasets import IGNORE
 from seg.datasets.classes import bit_colour
@@ -18,7 +18,7 @@ SEGMENTATION = "ImageSets/Segmentation"
 
 
 def write_voc(root: Path, year: int, lists: dict[str, list[str]], public: tuple[str, ...]) -> Path:
-    """Write a VOC data set of empty files with labels for the `public` lists; the folder of the year."""
+    """Write a VOC dataset of empty files with labels for the `public` lists; the folder of the year."""
     folder = root / "VOCdevkit" / f"VOC{year}"
     for name in ("JPEGImages", "SegmentationClass", SEGMENTATION):
         (folder / name).mkdir(parents=True)
@@ -75,7 +75,7 @@ def test_without_public_test_labels_val_is_halved(tmp_path: Path, with_list: boo
     assert (names(tmp_path, "val"), names(tmp_path, "test")) == halves
 
 
-def test_all_listed_files_that_are_missing_are_told(tmp_path: Path) -> None:
+def test_all_listed_files_that_are_missing_are_reported(tmp_path: Path) -> None:
     folder = write_voc(tmp_path, 2007, {"train": identifiers(2007, 0, 4), "test": ["a"]}, ("train", "test"))
     gone = [folder / name for name in ("JPEGImages/2007_000001.jpg", "SegmentationClass/2007_000003.png")]
     for path in gone:
@@ -83,14 +83,14 @@ def test_all_listed_files_that_are_missing_are_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="missing") as caught:
         find_pairs("voc", tmp_path, "train")
     assert str(caught.value).splitlines() == [
-        f"{path}: missing from split 'train'; add the file or take its name off the split's list" for path in gone
+        f"{path}: missing from split 'train'; add the file or remove its name from the split's list" for path in gone
     ]
 
 
-def test_two_years_are_no_data_set(tmp_path: Path) -> None:
+def test_two_years_are_refused(tmp_path: Path) -> None:
     for year in (2007, 2012):
         write_voc(tmp_path, year, {"train": ["a"]}, ("train",))
-    with pytest.raises(ValueError, match="got VOC2007, VOC2012, expected one year a data set; move the others away"):
+    with pytest.raises(ValueError, match="got VOC2007, VOC2012, expected one year per dataset; move the others away"):
         find_pairs("voc", tmp_path, "train")
 
 
@@ -109,7 +109,7 @@ def test_palette_border_and_sizes_survive_a_pack_exactly(tmp_path: Path) -> None
         Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(folder / "JPEGImages" / f"{name}.jpg")
         labels.append(blocks)
     write_manifest(tmp_path / "manifest.json", {"name": "voc"})
-    pack(tmp_path / "manifest.json", "voc", "train", 16, 8, tmp_path / "train")
+    pack_split(tmp_path / "manifest.json", "voc", "train", 16, 8, tmp_path / "train")
     assert (memory_map(tmp_path / "train.json", "labels") == np.stack(labels)).all()
     counts = np.bincount(np.concatenate(labels).ravel(), minlength=256)
     assert read_json(tmp_path / "train.json")["id_pixels"] == counts[:21].tolist()
@@ -124,14 +124,14 @@ def test_an_id_between_the_classes_and_the_border_is_refused(tmp_path: Path) -> 
     Image.fromarray(label).save(folder / "JPEGImages/a.jpg")
     write_manifest(tmp_path / "manifest.json", {})
     with pytest.raises(ValueError, match="got id") as caught:
-        pack(tmp_path / "manifest.json", "voc", "train", 16, 16, tmp_path / "train")
+        pack_split(tmp_path / "manifest.json", "voc", "train", 16, 16, tmp_path / "train")
     assert str(caught.value) == (
         f"{folder}/SegmentationClass/a.png: got id 21 (3 pixels), id 200 (1 pixel), expected 0 to 20 and 255; "
-        "mend the label"
+        "fix the label"
     )
 
 
-def test_an_empty_test_list_is_no_public_one(tmp_path: Path) -> None:
+def test_an_empty_test_list_is_not_public(tmp_path: Path) -> None:
     folder = write_voc(tmp_path, 2012, {"val": ["a", "b"], "test": ["c"]}, ("val",))
     (folder / SEGMENTATION / "test.txt").write_text("")
     assert sorted(names(tmp_path, "val") + names(tmp_path, "test")) == ["a", "b"]

@@ -83,7 +83,7 @@ def test_ignored_pixels_may_hold_any_prediction() -> None:
 
 def test_all_values_out_of_range_are_named_at_once() -> None:
     labels, prediction = np.array([0, 3, 254, 1], np.uint8), np.array([7, 0, 0, 255], np.uint8)
-    message = r"labels hold 3, 254; expected 0 to 2 or 255.*\nthe prediction holds 7, 255; expected 0 to 2"
+    message = r"labels: got 3, 254, expected 0 to 2 or 255.*\nprediction: got 7, 255, expected 0 to 2"
     with pytest.raises(ValueError, match=message):
         confusion_matrix(labels, prediction, 3)
 

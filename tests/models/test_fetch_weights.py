@@ -21,7 +21,7 @@ from seg.models import build_model
 from seg.models.fetch_weights import convert_weights
 from seg.models.weights import load_backbone, read_weights
 from seg.models.weights_table import WEIGHTS, PublishedWeights, published_weights
-from seg.system.fetch import UndeliveredError
+from seg.system.fetch import DownloadError
 
 ROOT = Path(__file__).parents[2]
 TORCHVISION = {34: ResNet34_Weights, 50: ResNet50_Weights, 101: ResNet101_Weights, 152: ResNet152_Weights}
@@ -166,7 +166,7 @@ def test_without_a_network_the_message_says_what_to_put_where(server: Server, tm
     row = WEIGHTS["resnet50_imagenet"]
     urls = (f"{server.url}/{row.archive.name}",)
     row = replace(row, archive=replace(row.archive, urls=urls))
-    with pytest.raises(UndeliveredError) as caught:
+    with pytest.raises(DownloadError) as caught:
         convert_weights(row, tmp_path / "archives", tmp_path / "w.safetensors", HASTE)
     assert urls[0] in str(caught.value)
     assert f"copy it to {tmp_path / 'archives' / 'resnet50-0676ba61.pth'}" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Synthetic scenes: what may be relied on when they stand for a data set."""
+"""Synthetic scenes: what may be relied on when they stand for a dataset."""
 
 import numpy as np
 import pytest
