@@ -19,7 +19,7 @@ from seg.metrics.scores import mean_iou, pixel_accuracy
 from seg.models import build_model
 from seg.models.weights import load_backbone
 from seg.system.progress import Progress
-from seg.training.distributed import everywhere, of_all, processes, rank, replicated
+from seg.training.distributed import all_gather, all_reduce_sum, rank, shard, world_size, wrap_ddp
 from seg.training.losses import make_loss
 from seg.training.numerics import autocast, resolve_precision
 from seg.training.optimisation import Optimizer, learning_rate
@@ -66,12 +66,12 @@ class Trainer:
         if recipe.frozen:
             model.get_submodule("backbone").requires_grad_(False)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
-        forward = replicated(self.model, device)
+        forward = wrap_ddp(self.model, device)
         self.forward = torch.compile(forward) if recipe.compile else forward
         self.optimizer = Optimizer(recipe.optimizer, self.model, recipe.weight_decay, recipe.momentum)
         pixels = np.array(train.about["id_pixels"], np.int64)[train.about["scored"]]
         class_weights = torch.from_numpy(inverse_weights(pixels)).float().to(device)
-        self.loss = make_loss(recipe.loss, class_weights, everywhere)
+        self.loss = make_loss(recipe.loss, class_weights, all_reduce_sum)
         self.validation_loss = make_loss(recipe.loss, class_weights)
         self.steps = -(-len(train) // (recipe.batch * recipe.accumulate))
         self._unseen: list[_Step] = []
@@ -89,8 +89,8 @@ class Trainer:
         size = recipe.batch * recipe.accumulate
         left = order[course.step * size :]
         batches = self.train_loader.batches(
-            share(left, recipe.batch, rank(), processes()),
-            recipe.batch // processes(),
+            shard(left, recipe.batch, rank(), world_size()),
+            recipe.batch // world_size(),
             augmentation=recipe.augmentation,
             seed=recipe.seed,
             epoch=epoch,
@@ -112,9 +112,9 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next steps depend on: the model's state, the optimiser's, and torch's random generators'."""
-        generators = {f"cpu.{i}": state for i, state in enumerate(of_all(torch.get_rng_state()))}
+        generators = {f"cpu.{i}": state for i, state in enumerate(all_gather(torch.get_rng_state()))}
         if self.device.type == "cuda":
-            states = of_all(torch.cuda.get_rng_state(self.device))
+            states = all_gather(torch.cuda.get_rng_state(self.device))
             generators |= {f"cuda.{i}": state for i, state in enumerate(states)}
         if self.device.type == "mps":
             generators["mps"] = torch.mps.get_rng_state()
@@ -140,7 +140,7 @@ class Trainer:
 
         Batches weigh by their labelled pixels: for cross entropy the gradient is that of one large batch.
         """
-        labelled = [everywhere((batch.labels != IGNORE).sum()) for batch in group]
+        labelled = [all_reduce_sum((batch.labels != IGNORE).sum()) for batch in group]
         everything = torch.stack(labelled).sum().clamp(min=1)
         self.model.zero_grad()
         total = torch.zeros((), device=self.device)
@@ -184,7 +184,7 @@ class Trainer:
         pack = self.validation_loader.pack
         matrix = np.zeros((self.classes, self.classes), np.int64)
         sums = torch.zeros(2, dtype=torch.float64)  # of losses, and of labelled pixels
-        mine = np.arange(rank(), len(pack), processes())
+        mine = np.arange(rank(), len(pack), world_size())
         for batch in self.validation_loader.batches(mine, self.recipe.batch):
             with autocast(self.device, self.precision):
                 logits = self.model(scaled(batch.images, self.recipe.scaling))
@@ -193,30 +193,13 @@ class Trainer:
             sums += torch.tensor([loss, labelled], dtype=torch.float64)
             predicted = predict_labels(logits, (pack.height, pack.width)).cpu().numpy()
             matrix += confusion_matrix(batch.labels.cpu().numpy(), predicted, self.classes)
-        total, pixels = everywhere(sums).tolist()
-        matrix = everywhere(torch.from_numpy(matrix)).numpy()
+        total, pixels = all_reduce_sum(sums).tolist()
+        matrix = all_reduce_sum(torch.from_numpy(matrix)).numpy()
         return {
             "val_loss": total / max(pixels, 1),
             "val_pixel_accuracy": float(pixel_accuracy(matrix)),
             "val_miou": float(mean_iou(matrix)),
         }
-
-
-def share(samples: np.ndarray, batch: int, rank: int, processes: int) -> np.ndarray:
-    """A process' positions out of all (N,): of every batch each so manyth.
-
-    Raises:
-        ValueError: the last batch is too small for each to have one.
-    """
-    if processes == 1:
-        return samples
-    if 0 < len(samples) % batch < processes:
-        raise ValueError(
-            f"{len(samples)} images in batches of {batch} leave {len(samples) % batch} to the last batch, fewer than "
-            f"the {processes} GPUs; take another batch or fewer gpus"
-        )
-    starts = range(0, len(samples), batch)
-    return np.concatenate([samples[start : start + batch][rank::processes] for start in starts] or [samples])
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

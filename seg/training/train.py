@@ -25,7 +25,7 @@ from seg.system.console import run_stage, say
 from seg.system.files import canonical_json, held, sha256, written_whole
 from seg.system.machine import commit, machine_info, peak_memory, versions
 from seg.system.progress import Progress
-from seg.training.distributed import first, joined, of_first, own_device, processes
+from seg.training.distributed import broadcast, is_main, own_device, process_group, world_size
 from seg.training.numerics import set_up
 from seg.training.resume import Course, States
 from seg.training.step import Trainer, part
@@ -74,9 +74,9 @@ def train(
             trains into the same folder.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    if recipe.gpus != processes():
+    if recipe.gpus != world_size():
         start = f"torchrun --standalone --nproc-per-node {recipe.gpus}"
-        raise ValueError(f"the recipe is for {recipe.gpus} GPUs, this is one of {processes()} processes; use {start}")
+        raise ValueError(f"the recipe is for {recipe.gpus} GPUs, this is one of {world_size()} processes; use {start}")
     if (recipe.weights is None) != (weights is None):
         raise ValueError(f"the recipe starts from {recipe.weights or 'no weights'}, --weights is {weights}; give both")
     set_up(recipe.threads, recipe.deterministic, device)
@@ -84,11 +84,11 @@ def train(
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have other classes; take packs of one data set")
     trainer = Trainer(recipe, *packs, device, workers, weights)
-    with held(outputs.model.parent) if first() else nullcontext():
+    with held(outputs.model.parent) if is_main() else nullcontext():
         inputs = [sha256(path) for path in (train_pack, val_pack, weights) if path]
         states = States(outputs.model.parent, _digest(trainer, inputs, code))
         course = _fit(trainer, states, outputs.events, clock, save_every)
-        if first():
+        if is_main():
             _write(trainer, course, outputs, code, started)
             states.clear()
 
@@ -143,19 +143,19 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
     """
     recipe, samples = trainer.recipe, len(trainer.train_loader.pack)
     course, best_state = _resumed(trainer, states)
-    progress = Progress(recipe.epochs, recipe.epochs * samples - _seen(trainer, course), enabled=first())
+    progress = Progress(recipe.epochs, recipe.epochs * samples - _seen(trainer, course), enabled=is_main())
     before, saved = course.seconds, time.monotonic()
 
     def save() -> None:
         nonlocal saved
         tensors = trainer.tensors() | {f"best.{name}": tensor for name, tensor in best_state.items()}
         course.seconds = before + time.monotonic() - clock
-        if first():
+        if is_main():
             states.save(tensors, course)
         saved = time.monotonic()
 
     def save_if_due() -> None:
-        if of_first([time.monotonic() - saved >= save_every])[0]:
+        if broadcast([time.monotonic() - saved >= save_every])[0]:
             save()
 
     with _writer(events) as record:
@@ -186,7 +186,7 @@ def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_ever
 @contextmanager
 def _writer(events: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     """What writes a row of the history into a new folder of TensorBoard events; only the first process does."""
-    if not first():
+    if not is_main():
         yield lambda _: None
         return
     shutil.rmtree(events, ignore_errors=True)
@@ -201,7 +201,7 @@ def _writer(events: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
 
 def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor]]:
     """Where a training that did not end stood, and its best weights so far; else the start."""
-    number = of_first([states.latest() if first() else 0])[0]
+    number = broadcast([states.latest() if is_main() else 0])[0]
     if not number:
         return Course(), {}
     tensors, course = states.read(number)
@@ -211,7 +211,7 @@ def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor
 
 
 def _tell(line: str) -> None:
-    if first():
+    if is_main():
         say(line)
 
 
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--code", help="digest of the code, for the record")
     arguments = parser.parse_args()
     recipe = recipe_from_json(arguments.recipe)
-    with joined():
+    with process_group():
         train(
             recipe,
             arguments.train_pack,
