@@ -66,7 +66,7 @@ def _one_thread() -> Iterator[None]:
 def model(tiny_recipe: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network after two epochs."""
     folder = tmp_path_factory.mktemp("trained")
-    out = Outputs(folder / "model.safetensors", folder / "history.csv", folder / "training.json", folder / "events")
+    out = Outputs(folder / "model.safetensors", folder / "history.csv", folder / "run.json", folder / "events")
     train(tiny_recipe, packs.train, packs.val, None, out, CPU, 0, "0123")
     return out.model
 

@@ -141,7 +141,9 @@ def test_a_killed_training_in_two_processes_resumes(tiny_recipe: Recipe, packs: 
 
 
 def test_number_of_processes_must_match_the_recipe(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"for 2 GPUs, this is one of 1 processes; use torchrun .*--nproc-per-node 2"):
+    with pytest.raises(
+        ValueError, match=r"processes is 1, but the recipe's gpus are 2; start it with torchrun .*--nproc-per-node 2"
+    ):
         fit(tmp_path / "run", varied(tiny_recipe, gpus=2), packs)
     assert not (tmp_path / "run").exists()
 
