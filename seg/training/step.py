@@ -49,7 +49,6 @@ class TrainStep:
         """
         labelled = [all_reduce_sum((batch.labels != IGNORE).sum()) for batch in batches]
         everything = torch.stack(labelled).sum().clamp(min=1)
-        self.model.zero_grad()
         total = torch.zeros((), device=self.device)
         for batch, pixels in zip(batches, labelled, strict=True):
             with autocast(self.device, self.precision):

@@ -1,8 +1,6 @@
 """The loop's arithmetic: learning rates, accumulated and clipped gradients, early stopping, precision."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from trainings import arguments, bits, fit, history, parameters, varied, write_colours
+from trainings import bits, fit, history, parameters, varied, write_colours
 
 from seg.config.recipe import EarlyStopping, Recipe, Schedule
 from seg.data.pack_format import Pack
@@ -27,16 +25,6 @@ def test_it_learns(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
     assert float(rows[-1]["train_loss"]) < 0.2 * float(rows[0]["train_loss"])
     assert float(rows[-1]["val_pixel_accuracy"]) > 0.9
     assert float(rows[-1]["val_miou"]) > 0.8
-
-
-def test_a_training_imports_no_compiler(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
-    """torch.optim would at its first step, and torchvision at once: seconds of every training on a CPU."""
-    line = [sys.executable, "-X", "importtime", "-m", "seg.training.train"]
-    recipe = varied(tiny_recipe, epochs=1, clip_norm=1.0)
-    done = subprocess.run([*line, *arguments(tmp_path, recipe, packs)], capture_output=True, text=True, check=True)
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "torch" in imported
-    assert not imported & {"torch._dynamo", "torchvision"}
 
 
 def test_the_learning_rate_falls_with_every_step(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
