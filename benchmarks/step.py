@@ -1,5 +1,6 @@
 """A training step: ours from pack to update, against a plain float32 loop over the same network."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,12 +12,12 @@ from benchmarks.scenes import street_pack
 from benchmarks.timing import Row, compare, report
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, Recipe, Schedule
+from seg.data.loader import epoch_order
 from seg.data.pack_format import Pack
 from seg.datasets import IGNORE
 from seg.models import build_model
-from seg.system.progress import Progress
-from seg.training.resume import Course
-from seg.training.step import Trainer
+from seg.training.inputs import open_inputs
+from seg.training.step import TrainStep
 
 BATCH = 4
 
@@ -30,9 +31,8 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
     """An epoch of `steps` steps; both read every batch from a pack and scale it."""
     chosen = recipe(name)
     with TemporaryDirectory() as folder:
-        pack = Pack(street_pack(Path(folder), BATCH * steps, side, side))
-        trainer = Trainer(chosen, pack, pack, torch.device("cpu"), workers=0)
-        progress = Progress(chosen.epochs, len(pack))
+        path = street_pack(Path(folder), BATCH * steps, side, side)
+        pack = Pack(path)
         network = build_model(name, len(pack.classes), {})
         optimizer = torch.optim.Adam(network.parameters(), chosen.lr)
 
@@ -47,7 +47,7 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
 
         return compare(
             f"training step, {name} {side}x{side}, batch {BATCH}",
-            lambda: trainer.train_epoch(Course(), progress, lambda: None),
+            training_epoch(chosen, path),
             {"plain fp32 loop": (plain, 1.9)},
             unit="images/s",
             amount=len(pack),
@@ -55,8 +55,23 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
         )
 
 
+def training_epoch(chosen: Recipe, pack: Path) -> Callable[[], list[float]]:
+    """A function that trains for an epoch on the CPU and returns the loss of every step."""
+    device = torch.device("cpu")
+    inputs = open_inputs(chosen, pack, pack, None, device, workers=0)
+    step = TrainStep(chosen, inputs.model, inputs.class_weights, device)
+    step.train_mode()
+
+    def epoch() -> list[float]:
+        order = epoch_order(len(inputs.train.pack), chosen.seed, epoch=0)
+        batches = inputs.train.batches(order, chosen.batch, augmentation=chosen.augmentation)
+        return [float(step([batch], chosen.lr)) for batch in batches]
+
+    return epoch
+
+
 def recipe(name: str) -> Recipe:
-    """An epoch of a network of the Cityscapes study, as plainly as its peer does it."""
+    """One epoch of a network of the Cityscapes study, without augmentation, like the plain loop."""
     return Recipe(
         model=make_model(name),
         weights=None,

@@ -1,6 +1,6 @@
-"""One training in several processes, a GPU each. What is summed over them comes to what one process would have.
+"""Training in several processes, one GPU each, with the result of a single process up to rounding.
 
-`torchrun` starts the processes. In a single one every function here gives back what it got.
+`torchrun` starts the processes. In a single process every function here returns its argument.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -22,17 +23,17 @@ from seg.system.gpus import take
 from seg.system.machine import choose_device, gpu, kind_of
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_PATIENCE = timedelta(days=1)  # of a process for the others: the first may wait for free GPUs, or for a disk
+_TIMEOUT = timedelta(days=1)  # of a collective: the main process may wait for free GPUs or a slow disk
 
 
 @contextmanager
-def joined() -> Iterator[None]:
-    """Be one of the processes that `torchrun` started, where it did."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:  # which torchrun sets (torch's documentation, Environment Variables)
+def process_group() -> Iterator[None]:
+    """Join the process group if `torchrun` started this process, and leave it at the end."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:  # set by torchrun (PyTorch documentation, Environment Variables)
         yield
         return
     _end_with_launcher()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_TIMEOUT)
     try:
         yield
     finally:
@@ -40,61 +41,68 @@ def joined() -> Iterator[None]:
 
 
 def _end_with_launcher() -> None:
-    """Have Linux kill this process when `torchrun` is killed, which puts it into a session of its own: prctl(2)."""
+    """Ask Linux to kill this process when `torchrun` dies: prctl(2).
+
+    `torchrun` puts its workers into sessions of their own, so a signal to its process group does not reach them.
+    Neither Python nor PyTorch has a public function for PR_SET_PDEATHSIG.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def processes() -> int:
-    """How many there are."""
+def world_size() -> int:
+    """Number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this one is, from 0."""
+    """Number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def first() -> bool:
-    """Whether this is the one that writes."""
+def is_main() -> bool:
+    """Whether this process is the one that writes and prints."""
     return rank() == 0
 
 
 def own_device(name: str) -> torch.device:
-    """The device of this process, as `seg.system.machine.choose_device`; the first process takes the GPUs for all."""
-    if processes() == 1 or kind_of(name) != "cuda":
+    """Device of this process, as `seg.system.machine.choose_device`; the main process takes the GPUs of all."""
+    if world_size() == 1 or kind_of(name) != "cuda":
         return choose_device(name)
-    return gpu(of_first(take(processes()) if first() else [0] * processes())[rank()])
+    return gpu(broadcast(take(world_size()) if is_main() else [0] * world_size())[rank()])
 
 
-def of_first(numbers: list[int]) -> list[int]:
-    """The first process' numbers; the others give as many."""
-    if processes() == 1:
+def broadcast(numbers: list[int]) -> list[int]:
+    """The numbers of the main process; every process passes a list of the same length."""
+    if world_size() == 1:
         return numbers
     values = torch.tensor(numbers)
     dist.broadcast(values, 0)
     return values.tolist()
 
 
-def of_all(values: Tensor) -> list[Tensor]:
-    """Every process' tensor on the CPU, by rank; all have one shape."""
-    if processes() == 1:
+def all_gather(values: Tensor) -> list[Tensor]:
+    """CPU tensors of all processes in the order of ranks; all have the same shape."""
+    if world_size() == 1:
         return [values]
-    gathered = [torch.empty_like(values) for _ in range(processes())]
+    gathered = [torch.empty_like(values) for _ in range(world_size())]
     dist.all_gather(gathered, values)
     return gathered
 
 
-def everywhere(values: Tensor) -> Tensor:
-    """Sum over all processes, through which gradients flow back to each."""
-    if processes() == 1:
+def all_reduce_sum(values: Tensor) -> Tensor:
+    """Sum over all processes; differentiable."""
+    if world_size() == 1:
         return values
-    total: Tensor = _Sum.apply(values)
+    total: Tensor = _AllReduceSum.apply(values)
     return total
 
 
-class _Sum(torch.autograd.Function):
-    """The sum over all processes; as every process' loss depends on every process' values, so is its gradient."""
+class _AllReduceSum(torch.autograd.Function):
+    """The loss of every process depends on the values of every process, so the gradient is summed as well.
+
+    PyTorch 2.14 deprecates the same function of `torch.distributed.nn` and names a private one in its place.
+    """
 
     @staticmethod
     def forward(_: Any, values: Tensor) -> Tensor:
@@ -104,42 +112,67 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(_: Any, gradient: Tensor) -> Tensor:
-        total = gradient.contiguous().clone()
-        dist.all_reduce(total)
-        return total
+        return _AllReduceSum.forward(None, gradient)
 
 
-def replicated(model: nn.Module, device: torch.device) -> nn.Module:
-    """What to call in training: the model, with batch norm over all processes and gradients averaged over them.
+def shard(samples: np.ndarray, batch: int, rank: int, world_size: int) -> np.ndarray:
+    """Every `world_size`-th sample of each batch, starting at `rank`.
+
+    Args:
+        samples: (N,) positions in a pack, in the order of the epoch.
+        batch: samples per batch over all processes.
+        rank: number of the process, from 0.
+        world_size: number of processes.
 
     Raises:
-        ValueError: it has a batch norm of its own kind, which would see a process' own samples only.
+        ValueError: the last batch has fewer samples than there are processes.
     """
-    if processes() == 1:
+    if world_size == 1:
+        return samples
+    last = len(samples) % batch
+    if 0 < last < world_size:
+        raise ValueError(
+            f"{len(samples)} images in batches of {batch} leave {last} for the last batch, fewer than the {world_size} "
+            "GPUs; change batch or lower gpus"
+        )
+    starts = range(0, len(samples), batch)
+    return np.concatenate([samples[start : start + batch][rank::world_size] for start in starts] or [samples])
+
+
+def wrap_ddp(model: nn.Module, device: torch.device) -> nn.Module:
+    """Module to call in training: averages gradients over the processes, normalises over all their samples.
+
+    Raises:
+        ValueError: the model has a batch norm whose statistics cannot be shared.
+    """
+    if world_size() == 1:
         return model
     for name, module in model.named_modules():
-        if type(module) in (nn.BatchNorm2d, PooledNorm):  # every process has an image, so that all have more than one
-            module.__class__ = _BatchNorm
-        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            raise ValueError(f"{name} is a {type(module).__name__}, which several GPUs cannot share; take gpus: 1")
+        # Every process has at least one image, so there are always several and PooledNorm's exception never applies.
+        if type(module) in (nn.BatchNorm2d, PooledNorm):
+            module.__class__ = SharedBatchNorm2d
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
+            raise ValueError(
+                f"layer '{name}' is a {type(module).__name__}, expected BatchNorm2d where gpus > 1; set gpus: 1"
+            )
     devices = [device] if device.type == "cuda" else None
     return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
 
 
-class _BatchNorm(nn.BatchNorm2d):
-    """Batch norm with the mean and variance of all processes' samples; torch's SyncBatchNorm knows GPUs only."""
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm with the mean and variance over all processes; nn.SyncBatchNorm does not support the CPU."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, H, W) as it came, in its dtype."""
+        """(N, C, H, W) -> (N, C, H, W), same dtype; statistics in float32 or wider."""
         if not self.training:
             return super().forward(features)
         values = features.to(torch.promote_types(features.dtype, torch.float32))
         pixels = values.new_tensor([values.numel() / values.shape[1]])
-        sums = everywhere(torch.cat([values.sum((0, 2, 3)), pixels]))
+        sums = all_reduce_sum(torch.cat([values.sum((0, 2, 3)), pixels]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
         centred = values - mean[:, None, None]
-        variance = everywhere(centred.square().sum((0, 2, 3))) / count
+        variance = all_reduce_sum(centred.square().sum((0, 2, 3))) / count
         if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
             with torch.no_grad():
                 self.num_batches_tracked.add_(1)

@@ -187,7 +187,6 @@ def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels
         chosen = order[at : at + task.batch]
         falling = max(step - rising, 0) / (steps - rising)
         depth.draw()
-        model.zero_grad()
         with autocast(images.device, precision):
             logits = model(images[chosen])
         F.cross_entropy(logits.float(), labels[chosen]).backward()

@@ -1,97 +1,151 @@
-"""The state of a training between two steps: one that was killed goes on from it and ends with the same bits.
+"""Saved states of a training: an interrupted training continues from the last one and ends with the same bits.
 
-The last two lie beside the outputs as `resume-<digest>-<number>.safetensors`. The digest is of all that decides the
-result, so a training never goes on from the state of another. What each sample draws depends on (seed, epoch, sample)
-alone, so torch's generators are all the random state there is.
+The last two states are kept beside the outputs as `resume-<digest>-<number>.safetensors`. The digest covers everything
+that affects the result, so a training never continues from a state of another one. The random numbers of a sample
+depend on (seed, epoch, sample) only, so the generators of PyTorch are the only random state.
 """
 
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import torch
 from torch import Tensor
 
+from seg.results import HistoryRow
 from seg.system.console import say
 from seg.system.files import written_whole
 from seg.system.tensors import read_tensors, write_tensors
+from seg.training.distributed import all_gather, broadcast, is_main, rank
+from seg.training.step import TrainStep
 
-_KEPT = 2  # should the disk have damaged the last, the one before is there
+_KEPT = 2  # states; if the last one is damaged, the one before it is used
 
 
 @dataclass
-class Course:
-    """How far a training has come.
+class TrainState:
+    """Position and record of a training; only `seg.training.train` changes it.
 
     Attributes:
-        epoch: epochs that are finished.
-        step: steps taken of the one after.
-        loss: sum of its samples' losses so far.
+        epoch: finished epochs.
+        step: finished steps of the current epoch.
+        loss: sum of the losses over the samples of these steps.
         lr: learning rate of the last step.
-        history: a row an epoch.
-        best, best_loss: epoch with the lowest validation loss, and that loss; 0 and None before the first.
-        waited: validations since.
-        seconds: spent, but for what was lost.
+        history: one row per finished epoch.
+        best_epoch, best_loss: epoch with the lowest validation loss, and this loss; 0 and None before a validation.
+        best_weights: model state after the best epoch, only with early stopping.
+        validations_since_best: validations without a lower loss.
+        seconds: spent by all processes that contributed, without lost work.
     """
 
     epoch: int = 0
     step: int = 0
     loss: float = 0.0
     lr: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: int = 0
+    history: list[HistoryRow] = field(default_factory=list)
+    best_epoch: int = 0
     best_loss: float | None = None
-    waited: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    validations_since_best: int = 0
     seconds: float = 0.0
 
 
-class States:
-    """The states of one training in a folder.
+class ResumeStore:
+    """The saved states of one training. All processes of a training make the same calls; the main one reads and writes.
 
     Args:
-        folder: of its outputs.
-        digest: of all that decides its result.
+        directory: of the outputs.
+        digest: of everything that affects the result.
+        save_every: seconds until the next state is due.
     """
 
-    def __init__(self, folder: Path, digest: str) -> None:
-        self.folder, self.digest = folder, digest
+    def __init__(self, directory: Path, digest: str, save_every: float) -> None:
+        self.directory, self.digest, self.save_every = directory, digest, save_every
+        self._last_save = time.monotonic()
 
-    def save(self, tensors: dict[str, Tensor], course: Course) -> None:
-        """Write a state whole or not at all, then delete what is older than the one before it."""
-        files = self._files()
-        number = self._number(files[-1]) + 1 if files else 1
-        with written_whole(self._file(number)) as (part,):
-            write_tensors(part, tensors, asdict(course))
-        for file in files[: 1 - _KEPT]:
+    def due(self) -> bool:
+        """Whether the last state was saved `save_every` seconds ago; the same in all processes."""
+        return bool(broadcast([time.monotonic() - self._last_save >= self.save_every])[0])
+
+    def save(self, state: TrainState, step: TrainStep) -> None:
+        """Write the state whole or not at all, then delete all but the last two."""
+        groups = {
+            "model": step.model.state_dict(),
+            "optimizer": step.optimizer.tensors(),
+            "random": _random_states(step.device),
+            "best": state.best_weights,
+        }
+        if is_main():
+            files = self._files()
+            number = _number(files[-1]) + 1 if files else 1
+            tensors = {f"{group}.{name}": tensor for group, part in groups.items() for name, tensor in part.items()}
+            record = {name: value for name, value in vars(state).items() if name != "best_weights"}
+            with written_whole(self._file(number)) as (path,):
+                write_tensors(path, tensors, record)
+            for file in files[: 1 - _KEPT]:
+                file.unlink()
+        self._last_save = time.monotonic()
+
+    def restore(self, step: TrainStep) -> TrainState:
+        """Load the last undamaged state into model, optimiser and random generators; a new state if there is none."""
+        number = broadcast([self._latest() if is_main() else 0])[0]
+        if not number:
+            return TrainState()
+        tensors, record = read_tensors(self._file(number))
+        step.model.load_state_dict(_group(tensors, "model"))
+        step.optimizer.restore(_group(tensors, "optimizer"))
+        _set_random_states(_group(tensors, "random"), step.device)
+        history = [HistoryRow(*row) for row in record.pop("history")]
+        return TrainState(**record, history=history, best_weights=_group(tensors, "best"))
+
+    def clear(self) -> None:
+        """Delete all states in the directory, also those of other trainings: the outputs are complete."""
+        for file in self.directory.glob("resume-*.safetensors*"):
             file.unlink()
 
-    def latest(self) -> int:
-        """Number of the last state that is whole, 0 for none; a damaged one is set aside as `<name>.damaged`."""
+    def _latest(self) -> int:
+        """Number of the last undamaged state, 0 if there is none; damaged files are renamed to `<name>.damaged`."""
         for file in reversed(self._files()):
             try:
                 read_tensors(file)
             except ValueError as error:
                 file.replace(file.with_name(f"{file.name}.damaged"))
-                say(f"{file}: {error}; set aside as {file.name}.damaged")
+                say(f"{file}: {error}; renamed to {file.name}.damaged")
             else:
-                return self._number(file)
+                return _number(file)
         return 0
 
-    def read(self, number: int) -> tuple[dict[str, Tensor], Course]:
-        """A state by its number."""
-        tensors, content = read_tensors(self._file(number))
-        return tensors, Course(**content)
-
-    def clear(self) -> None:
-        """Delete the states of this training and of any other in the folder: the outputs are there."""
-        for file in self.folder.glob("resume-*.safetensors*"):
-            file.unlink()
-
     def _file(self, number: int) -> Path:
-        return self.folder / f"resume-{self.digest}-{number:06}.safetensors"
+        return self.directory / f"resume-{self.digest}-{number:06}.safetensors"
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob(f"resume-{self.digest}-*.safetensors"), key=self._number)
+        return sorted(self.directory.glob(f"resume-{self.digest}-*.safetensors"), key=_number)
 
-    @staticmethod
-    def _number(file: Path) -> int:
-        return int(file.stem.rpartition("-")[2])
+
+def _number(file: Path) -> int:
+    return int(file.stem.rpartition("-")[2])
+
+
+def _group(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
+    """Tensors named `<group>.<name>`, by name."""
+    prefix = f"{group}."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    """States of PyTorch's generators in all processes."""
+    states = {f"cpu.{i}": state for i, state in enumerate(all_gather(torch.get_rng_state()))}
+    if device.type == "cuda":
+        states |= {f"cuda.{i}": state for i, state in enumerate(all_gather(torch.cuda.get_rng_state(device)))}
+    if device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def _set_random_states(states: Mapping[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states[f"cpu.{rank()}"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[f"cuda.{rank()}"], device)
+    if device.type == "mps":
+        torch.mps.set_rng_state(states["mps"])

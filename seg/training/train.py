@@ -1,46 +1,46 @@
-"""Train one variant with one seed: epochs, validation, early stopping, and the files that are left."""
+"""Stage `train`: trains one variant with one seed and writes checkpoint, history, run information and events."""
 
 import argparse
 import copy
-import csv
 import hashlib
-import io
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from seg.config.recipe import Recipe, recipe_from_json
-from seg.data.pack_format import Pack
+from seg.data.loader import Batch, Loader, epoch_order
 from seg.digest import code_digest
-from seg.models.checkpoint import save_checkpoint
+from seg.results import HistoryRow
 from seg.system.console import run_stage, say
-from seg.system.files import canonical_json, lock_directory, sha256, written_whole
-from seg.system.machine import commit, machine_info, peak_memory, versions
+from seg.system.files import canonical_json, lock_directory, sha256
 from seg.system.progress import Progress
-from seg.training.distributed import first, joined, of_first, own_device, processes
+from seg.training.distributed import is_main, own_device, process_group, rank, shard, world_size
+from seg.training.inputs import open_inputs
 from seg.training.numerics import set_up
-from seg.training.resume import Course, States
-from seg.training.step import Trainer, part
+from seg.training.optimisation import learning_rate
+from seg.training.outputs import Outputs, event_writer, write_events, write_outputs
+from seg.training.resume import ResumeStore, TrainState
+from seg.training.step import TrainStep
+from seg.training.validation import validate
 
 SAVE_EVERY = 180.0  # seconds
-COLUMNS = ("epoch", "lr", "train_loss", "val_loss", "val_pixel_accuracy", "val_miou")
+_READ_EVERY = 50  # steps between two reads of the losses on a GPU, because each read waits for it
 
 
-class Outputs(NamedTuple):
-    """What a training leaves."""
+class _Unread(NamedTuple):
+    """A finished step whose loss has not been read from the device."""
 
-    model: Path
-    history: Path
-    cost: Path
-    events: Path
+    lr: float
+    samples: np.ndarray
+    loss: Tensor
 
 
 def train(
@@ -54,210 +54,156 @@ def train(
     code: str,
     save_every: float = SAVE_EVERY,
 ) -> None:
-    """Train a network by its recipe and write checkpoint, history, cost and TensorBoard events.
-
-    A training that did not end goes on where it stood, and comes to the same bits.
+    """Train a model, or continue where an interrupted training of it stopped; the result has the same bits.
 
     Args:
-        recipe: everything that decides the result.
-        train_pack: `.json` of the pack to train on.
-        val_pack: `.json` of the pack to validate on.
-        weights: file that the backbone starts from, where the recipe names one.
-        outputs: files to write; all or none.
+        recipe: everything that affects the result beside data and code.
+        train_pack, val_pack: `.json` of the packs.
+        weights: file with the initial weights of the backbone, if the recipe names one.
+        outputs: files to write, all or none.
         device: to train on.
-        workers: threads that prepare batches ahead.
-        code: digest of the code, for the record.
-        save_every: seconds between two states within an epoch; after an epoch there always is one.
+        workers: threads that prepare batches.
+        code: digest of the code, recorded in the outputs.
+        save_every: seconds between saved states within an epoch; one is saved after every epoch.
 
     Raises:
-        ValueError: packs, weights and recipe do not fit together, the loss is no longer finite, or another process
-            trains into the same folder.
+        ValueError: packs, weights, recipe and number of processes do not match, a loss is not finite, or another
+            process trains into the same directory.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    if recipe.gpus != processes():
-        start = f"torchrun --standalone --nproc-per-node {recipe.gpus}"
-        raise ValueError(f"the recipe is for {recipe.gpus} GPUs, this is one of {processes()} processes; use {start}")
-    if (recipe.weights is None) != (weights is None):
-        raise ValueError(f"the recipe starts from {recipe.weights or 'no weights'}, --weights is {weights}; give both")
     set_up(recipe.threads, recipe.deterministic, device)
-    packs = Pack(train_pack), Pack(val_pack)
-    if packs[0].classes != packs[1].classes:
-        raise ValueError(f"{train_pack} and {val_pack} have other classes; take packs of one data set")
-    trainer = Trainer(recipe, *packs, device, workers, weights)
-    with lock_directory(outputs.model.parent) if first() else nullcontext():
-        inputs = [sha256(path) for path in (train_pack, val_pack, weights) if path]
-        states = States(outputs.model.parent, _digest(trainer, inputs, code))
-        course = _fit(trainer, states, outputs.events, clock, save_every)
-        if first():
-            _write(trainer, course, outputs, code, started)
-            states.clear()
+    train_loader, val_loader, class_weights, model, weights_info = open_inputs(
+        recipe, train_pack, val_pack, weights, device, workers
+    )
+    step = TrainStep(recipe, model, class_weights, device)
+    images, step_images = len(train_loader.pack), recipe.batch * recipe.accumulate
+    steps = -(-images // step_images)  # per epoch
+    with lock_directory(outputs.model.parent) if is_main() else nullcontext(), event_writer(outputs.events) as events:
+        digest = _digest([train_pack, val_pack, weights], step, code)
+        store = ResumeStore(outputs.model.parent, digest, save_every)
+        state = store.restore(step)
+        clock -= state.seconds
+        progress = _progress(recipe, state, images, steps)
+        for row in state.history:
+            write_events(events, row)
+        while state.epoch < recipe.epochs and not _stops_early(recipe, state):
+            if state.step == 0:  # for dropout
+                torch.manual_seed(recipe.seed + 1_000_003 * (state.epoch + 1) + 999_983 * rank())
+            step.train_mode()
+            order = epoch_order(images, recipe.seed, state.epoch)
+            unread: list[_Unread] = []
+            for number, batches in enumerate(_batches(train_loader, order, recipe, state), start=state.step):
+                state.lr = learning_rate(
+                    recipe.schedule, recipe.lr, epoch=state.epoch, step=number, steps=steps, epochs=recipe.epochs
+                )
+                samples = order[number * step_images : (number + 1) * step_images]
+                unread.append(_Unread(state.lr, samples, step(batches, state.lr)))
+                if device.type == "cpu" or len(unread) == _READ_EVERY or number == steps - 1:
+                    state.loss += _read_losses(unread, state, train_loader, progress)
+                    state.step, unread = number + 1, []
+                    if store.due():
+                        state.seconds = time.monotonic() - clock
+                        store.save(state, step)
+            row = HistoryRow(state.epoch + 1, state.lr, state.loss / images)
+            if row.epoch % recipe.validate_every == 0 or row.epoch == recipe.epochs:
+                validation = validate(model, val_loader, recipe, class_weights, step.precision)
+                row = HistoryRow(*row[:3], *validation)
+                state.validations_since_best += 1
+                if state.best_loss is None or validation.loss < state.best_loss:
+                    state.best_epoch, state.best_loss, state.validations_since_best = row.epoch, validation.loss, 0
+                    state.best_weights = copy.deepcopy(model.state_dict()) if recipe.early_stopping else {}
+            state.history.append(row)
+            state.epoch, state.step, state.loss = row.epoch, 0, 0.0
+            state.seconds = time.monotonic() - clock
+            store.save(state, step)
+            progress.epoch({name: value for name, value in row._asdict().items() if value is not None})
+            write_events(events, row)
+        if state.epoch < recipe.epochs and is_main():
+            say(f"stopped early: no lower validation loss than in epoch {state.best_epoch}")
+        if state.best_weights:
+            model.load_state_dict(state.best_weights)
+        if is_main():
+            write_outputs(outputs, step, state, train_loader.pack, weights_info, code, started)
+            store.clear()
 
 
-def _write(trainer: Trainer, course: Course, outputs: Outputs, code: str, started: datetime) -> None:
-    """Write checkpoint, history and cost, all or none."""
-    recipe, pack, device = trainer.recipe, trainer.train_loader.pack, trainer.device
-    about = {
-        "classes": pack.classes,
-        "palette": pack.about["palette"],
-        "precision": trainer.precision,
-        "weights": trainer.weights,
-        "versions": versions(),
-        "code": code,
-    }
-    parameters = list(trainer.model.parameters())
-    cost = about | {
-        "parameters": sum(parameter.numel() for parameter in parameters),
-        "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-        "epochs": course.epoch,
-        "best_epoch": course.best,
-        "device": str(device),
-        "machine": machine_info(device),
-        "commit": commit(),
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": course.seconds,
-        "images_per_second": course.epoch * len(pack) / course.seconds,
-        "peak_memory_bytes": peak_memory(device),
-        "recipe": recipe.model_dump(mode="json"),
-    }
-    with written_whole(outputs.model, outputs.history, outputs.cost) as (model_part, history_part, cost_part):
-        save_checkpoint(model_part, trainer.model, recipe, about)
-        history_part.write_text(_csv(course.history), encoding="utf-8")
-        cost_part.write_text(canonical_json(cost) + "\n", encoding="utf-8")
+def _progress(recipe: Recipe, state: TrainState, images: int, steps: int) -> Progress:
+    """Progress over the remaining images; reports where a training resumes."""
+    finished = state.epoch * images + min(state.step * recipe.batch * recipe.accumulate, images)
+    if finished and is_main():
+        say(f"resumed at epoch {state.epoch + 1}, after step {state.step} of {steps}")
+    return Progress(recipe.epochs, recipe.epochs * images - finished, enabled=is_main())
 
 
-def _digest(trainer: Trainer, inputs: list[str], code: str) -> str:
-    """Of all that decides the bits of a training, 16 hexadecimal digits."""
-    content = [trainer.recipe.json_line(), *inputs, trainer.precision, trainer.device.type, torch.__version__, code]
+def _digest(inputs: list[Path | None], step: TrainStep, code: str) -> str:
+    """Digest of everything that affects the result, 16 hexadecimal digits."""
+    files = [sha256(path) for path in inputs if path]
+    content = [step.recipe.json_line(), *files, step.precision, step.device.type, torch.__version__, code]
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
 
-def _fit(trainer: Trainer, states: States, events: Path, clock: float, save_every: float) -> Course:
-    """Run the epochs that are left, or fewer with early stopping, after which the model has its best weights.
+def _batches(loader: Loader, order: np.ndarray, recipe: Recipe, state: TrainState) -> Iterator[list[Batch]]:
+    """The batches of this process for every remaining step of the epoch; the last step may have fewer."""
+    remaining = order[state.step * recipe.batch * recipe.accumulate :]
+    batches = loader.batches(
+        shard(remaining, recipe.batch, rank(), world_size()),
+        recipe.batch // world_size(),
+        augmentation=recipe.augmentation,
+        seed=recipe.seed,
+        epoch=state.epoch,
+    )
+    return iter(lambda: list(islice(batches, recipe.accumulate)), [])
 
-    Args:
-        trainer: whose model is trained.
-        states: to go on from, and to save to.
-        events: folder of TensorBoard events, written anew.
-        clock: `time.monotonic()` when this process began to spend time on it.
-        save_every: seconds between two states within an epoch.
+
+def _read_losses(unread: list[_Unread], state: TrainState, loader: Loader, progress: Progress) -> float:
+    """Sum of the losses over the samples of the steps after `state.step`.
+
+    Raises:
+        ValueError: a loss is not finite.
     """
-    recipe, samples = trainer.recipe, len(trainer.train_loader.pack)
-    course, best_state = _resumed(trainer, states)
-    progress = Progress(recipe.epochs, recipe.epochs * samples - _seen(trainer, course), enabled=first())
-    before, saved = course.seconds, time.monotonic()
-
-    def save() -> None:
-        nonlocal saved
-        tensors = trainer.tensors() | {f"best.{name}": tensor for name, tensor in best_state.items()}
-        course.seconds = before + time.monotonic() - clock
-        if first():
-            states.save(tensors, course)
-        saved = time.monotonic()
-
-    def save_if_due() -> None:
-        if of_first([time.monotonic() - saved >= save_every])[0]:
-            save()
-
-    with _writer(events) as record:
-        for row in course.history:
-            record(row)
-        while course.epoch < recipe.epochs and not _stopped_early(recipe, course):
-            trainer.train_epoch(course, progress, save_if_due)
-            row = {"epoch": course.epoch + 1, "lr": course.lr, "train_loss": course.loss / samples}
-            if row["epoch"] % recipe.validate_every == 0 or row["epoch"] == recipe.epochs:
-                row |= trainer.validate()
-                course.waited += 1
-                if course.best_loss is None or row["val_loss"] < course.best_loss:
-                    course.best, course.best_loss, course.waited = row["epoch"], row["val_loss"], 0
-                    if recipe.early_stopping:
-                        best_state = copy.deepcopy(trainer.model.state_dict())
-            course.history.append(row)
-            course.epoch, course.step, course.loss = row["epoch"], 0, 0.0
-            save()
-            progress.epoch(row)
-            record(row)
-    if course.epoch < recipe.epochs:
-        _tell(f"stopped early: no lower validation loss than in epoch {course.best}")
-    if best_state:
-        trainer.model.load_state_dict(best_state)
-    return course
+    total = 0.0
+    losses = torch.stack([step.loss for step in unread]).tolist()
+    for number, (step, loss) in enumerate(zip(unread, losses, strict=True), start=state.step):
+        if not np.isfinite(loss):
+            names = ", ".join(loader.pack.about["names"][i] for i in step.samples)
+            raise ValueError(
+                f"loss is {loss} in epoch {state.epoch + 1}, step {number + 1}, at learning rate {step.lr:g}, "
+                f"images {names}; lower lr, set clip_norm or precision: fp32"
+            )
+        total += loss * len(step.samples)
+        progress.stepped(state.epoch, number, len(step.samples), loss)
+    return total
 
 
-@contextmanager
-def _writer(events: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """What writes a row of the history into a new folder of TensorBoard events; only the first process does."""
-    if not first():
-        yield lambda _: None
-        return
-    shutil.rmtree(events, ignore_errors=True)
-    with SummaryWriter(str(events)) as writer:
-
-        def record(row: dict[str, Any]) -> None:
-            for name in row.keys() & set(COLUMNS[1:]):
-                writer.add_scalar(name, row[name], row["epoch"])
-
-        yield record
-
-
-def _resumed(trainer: Trainer, states: States) -> tuple[Course, dict[str, Tensor]]:
-    """Where a training that did not end stood, and its best weights so far; else the start."""
-    number = of_first([states.latest() if first() else 0])[0]
-    if not number:
-        return Course(), {}
-    tensors, course = states.read(number)
-    trainer.restore(tensors)
-    _tell(f"resumed at epoch {course.epoch + 1}, after step {course.step} of {trainer.steps}")
-    return course, part(tensors, "best")
-
-
-def _tell(line: str) -> None:
-    if first():
-        say(line)
-
-
-def _seen(trainer: Trainer, course: Course) -> int:
-    """Images of the epochs and steps that lie behind."""
-    samples = len(trainer.train_loader.pack)
-    return course.epoch * samples + min(course.step * trainer.recipe.batch * trainer.recipe.accumulate, samples)
-
-
-def _stopped_early(recipe: Recipe, course: Course) -> bool:
-    return recipe.early_stopping is not None and course.waited >= recipe.early_stopping.patience
-
-
-def _csv(history: list[dict[str, Any]]) -> str:
-    """History as CSV, an epoch a row; empty where an epoch was not validated."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue()
+def _stops_early(recipe: Recipe, state: TrainState) -> bool:
+    return recipe.early_stopping is not None and state.validations_since_best >= recipe.early_stopping.patience
 
 
 def main() -> None:
     """Train one variant with one seed."""
     parser = argparse.ArgumentParser(prog="python -m seg.training.train", description=main.__doc__)
-    parser.add_argument("--recipe", required=True, help="JSON, as Snakemake prints it")
-    parser.add_argument("--train-pack", type=Path, required=True, help=".json of a pack")
-    parser.add_argument("--val-pack", type=Path, required=True, help=".json of a pack")
-    parser.add_argument("--weights", type=Path, help="safetensors that the backbone starts from")
+    parser.add_argument("--recipe", required=True, help="recipe as JSON, as printed by Snakemake")
+    parser.add_argument("--train-pack", type=Path, required=True, help=".json of the pack to train on")
+    parser.add_argument("--val-pack", type=Path, required=True, help=".json of the pack to validate on")
+    parser.add_argument("--weights", type=Path, help="safetensors with the initial weights of the backbone")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--history", type=Path, required=True, help="CSV to write, an epoch a row")
-    parser.add_argument("--cost", type=Path, required=True, help="JSON to write: time, memory, machine")
-    parser.add_argument("--events", type=Path, required=True, help="folder of TensorBoard events to write")
-    parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps, cpu; by default what is there")
-    parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead")
-    parser.add_argument("--save-every", type=float, default=SAVE_EVERY, help="seconds between states within an epoch")
-    parser.add_argument("--code", help="digest of the code, for the record")
+    parser.add_argument("--history", type=Path, required=True, help="CSV to write, one row per epoch")
+    # Not --run: torchrun takes it for an abbreviation of its own option --run-path.
+    parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: recipe, time, memory, machine")
+    parser.add_argument("--events", type=Path, required=True, help="directory of TensorBoard events to write")
+    parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")
+    parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches")
+    parser.add_argument("--save-every", type=float, default=SAVE_EVERY, help="seconds between saved states")
+    parser.add_argument("--code", help="digest of the code to record; computed by default")
     arguments = parser.parse_args()
     recipe = recipe_from_json(arguments.recipe)
-    with joined():
+    with process_group():
         train(
             recipe,
             arguments.train_pack,
             arguments.val_pack,
             arguments.weights,
-            Outputs(arguments.model, arguments.history, arguments.cost, arguments.events),
+            Outputs(arguments.model, arguments.history, arguments.run_info, arguments.events),
             own_device(arguments.device),
             arguments.workers,
             arguments.code or code_digest("seg.training.train", f"seg.models.{recipe.model.name}"),

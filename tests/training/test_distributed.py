@@ -1,4 +1,4 @@
-"""A training shared by two processes comes to what one would have; it is resumed like any other."""
+"""Training in two processes gives the result of one, and resumes like any other training."""
 
 import json
 import os
@@ -18,8 +18,7 @@ from trainings import arguments, bits, fit, history, outputs, varied
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Schedule
 from seg.training import distributed
-from seg.training.distributed import _BatchNorm
-from seg.training.step import share
+from seg.training.distributed import SharedBatchNorm2d, shard
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 VARIED = {
@@ -28,8 +27,8 @@ VARIED = {
     "dice": {"loss": "dice", "batch": 2, "accumulate": 2, "model": make_model("u_lite")},
     "stopping": {"early_stopping": EarlyStopping(patience=1), "model": make_model("u_lite")},
 }
-# All in one group, for starting one takes longer than they do: the gradient of every loss in float64, for a batch that
-# is shared and by one process alone; then whole trainings.
+# One process group for everything, because starting it takes longer than the work: the gradient of every loss in
+# float64, with the batch in one process and split over two; then whole trainings.
 _SHARED = """
 import copy, json, sys
 from pathlib import Path
@@ -38,7 +37,7 @@ from seg.models import build_model
 from seg.models.layers import PooledNorm
 from seg.config.recipe import recipe_from_json
 from seg.training.losses import make_loss
-from seg.training.distributed import everywhere, first, joined, own_device, rank, replicated
+from seg.training.distributed import all_reduce_sum, is_main, own_device, process_group, rank, wrap_ddp
 from seg.training.train import Outputs, train
 
 def outcome(model, forward, loss, images, labels):
@@ -49,7 +48,7 @@ def outcome(model, forward, loss, images, labels):
     return {"loss": value.detach()[None], "gradient": torch.cat(gradients), "statistics": torch.cat(statistics)}
 
 class Scaled(torch.nn.Module):
-    "Logits scaled by what DeepLab's pooled batch norm makes of their means: one value a channel and image."
+    "Logits scaled by DeepLab's pooled batch norm of their means: one value per channel and image."
 
     def __init__(self):
         super().__init__()
@@ -60,19 +59,20 @@ class Scaled(torch.nn.Module):
 
 errors = {}
 runs, report = sys.argv[1:]
-with joined():
+with process_group():
     for name in ("cross_entropy", "weighted_cross_entropy", "dice"):
         torch.manual_seed(3)
-        alone = torch.nn.Sequential(build_model("fcn", 11, {}), Scaled()).double().train()
-        shared = copy.deepcopy(alone)
+        whole = torch.nn.Sequential(build_model("fcn", 11, {}), Scaled()).double().train()
+        shared = copy.deepcopy(whole)
         images, labels = torch.randn(5, 3, 32, 32).double(), torch.randint(0, 11, (5, 32, 32), dtype=torch.uint8)
         labels[1:4, :20] = 255
         weights = torch.rand(11).double() + 0.1
-        one = outcome(alone, alone, make_loss(name, weights), images, labels)
-        forward = replicated(shared, torch.device("cpu"))
-        two = outcome(shared, forward, make_loss(name, weights, everywhere), images[rank() :: 2], labels[rank() :: 2])
+        one = outcome(whole, whole, make_loss(name, weights), images, labels)
+        forward = wrap_ddp(shared, torch.device("cpu"))
+        loss = make_loss(name, weights, all_reduce_sum)
+        two = outcome(shared, forward, loss, images[rank() :: 2], labels[rank() :: 2])
         errors[name] = {key: float((two[key] - one[key]).norm() / one[key].norm()) for key in one}
-    if first():
+    if is_main():
         Path(report).write_text(json.dumps(errors))
     for recipe, train_pack, val_pack, *out in json.loads(Path(runs).read_text()):
         out = Outputs(*map(Path, out))
@@ -82,7 +82,7 @@ with joined():
 
 @pytest.fixture(scope="module")
 def shared(tiny_recipe: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of what two processes came to."""
+    """Directory with the results of two processes."""
     folder = tmp_path_factory.mktemp("shared")
     runs = []
     for name, changes in VARIED.items():
@@ -98,7 +98,7 @@ def shared(tiny_recipe: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.slow
 def test_loss_gradient_and_statistics_are_those_of_the_whole_batch(shared: Path) -> None:
-    """To rounding in float64, with shares of unequal size and unequally many labelled pixels."""
+    """Up to rounding in float64, with shares of unequal size and unequal numbers of labelled pixels."""
     errors = json.loads((shared / "errors.json").read_text())
     assert errors.keys() == {"cross_entropy", "weighted_cross_entropy", "dice"}
     for each in errors.values():
@@ -107,19 +107,17 @@ def test_loss_gradient_and_statistics_are_those_of_the_whole_batch(shared: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIED)
-def test_two_processes_train_as_one_does(
-    tiny_recipe: Recipe, packs: Any, tmp_path: Path, shared: Path, name: str
-) -> None:
-    """To what torch's own batch norm in float32 and channels-last is off by, 1e-3 of the gradient, over six steps."""
-    alone = history(fit(tmp_path, varied(tiny_recipe, **VARIED[name]), packs))
-    for one, two in zip(alone, history(outputs(shared / name)), strict=True):
+def test_two_processes_train_like_one(tiny_recipe: Recipe, packs: Any, tmp_path: Path, shared: Path, name: str) -> None:
+    """Over six steps, up to the error of PyTorch's batch norm in float32 and channels-last: 1e-3 of the gradient."""
+    single = history(fit(tmp_path, varied(tiny_recipe, **VARIED[name]), packs))
+    for one, two in zip(single, history(outputs(shared / name)), strict=True):
         assert one["lr"] == two["lr"]
         assert float(two["train_loss"]) == pytest.approx(float(one["train_loss"]), rel=0.02)
         assert float(two["val_loss"]) == pytest.approx(float(one["val_loss"]), rel=0.05)
 
 
 @pytest.mark.slow
-def test_a_shared_training_that_is_killed_goes_on(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+def test_a_killed_training_in_two_processes_resumes(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
     recipe = varied(tiny_recipe, gpus=2, epochs=6, model=make_model("fcn", dropout=True))
     log = tmp_path / "log"
 
@@ -130,7 +128,7 @@ def test_a_shared_training_that_is_killed_goes_on(tiny_recipe: Recipe, packs: An
 
     whole = started(tmp_path / "whole")
     assert whole.wait() == 0, log.read_text()
-    assert len(re.findall(r"epoch \d+/6 loss", log.read_text())) == 6  # the first process alone speaks
+    assert len(re.findall(r"epoch \d+/6 loss", log.read_text())) == 6  # only the main process prints
     run = started(tmp_path / "killed")
     while "epoch 3/6" not in log.read_text():
         assert run.poll() is None, log.read_text()
@@ -143,10 +141,10 @@ def test_a_shared_training_that_is_killed_goes_on(tiny_recipe: Recipe, packs: An
     assert not list((tmp_path / "killed").glob("resume-*"))
 
 
-def test_another_number_of_processes_than_the_recipes_is_refused(
-    tiny_recipe: Recipe, packs: Any, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match=r"for 2 GPUs, this is one of 1 processes; use torchrun .*--nproc-per-node 2"):
+def test_number_of_processes_must_match_the_recipe(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"processes is 1, but the recipe's gpus are 2; start it with torchrun .*--nproc-per-node 2"
+    ):
         fit(tmp_path / "run", varied(tiny_recipe, gpus=2), packs)
     assert not (tmp_path / "run").exists()
 
@@ -156,29 +154,33 @@ def test_a_batch_that_cannot_be_shared_is_refused(tiny_recipe: Recipe) -> None:
         varied(tiny_recipe, gpus=3)
 
 
-def test_a_batch_norm_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would see its own process' samples only."""
-
-    class Other(torch.nn.BatchNorm2d):
-        pass
-
-    monkeypatch.setattr(distributed, "processes", lambda: 2)
-    with pytest.raises(ValueError, match=r"^1 is a Other, which several GPUs cannot share; take gpus: 1$"):
-        distributed.replicated(torch.nn.Sequential(torch.nn.BatchNorm2d(3), Other(3)), torch.device("cpu"))
+class OtherNorm(torch.nn.BatchNorm2d):
+    pass
 
 
-def test_shares_make_up_the_batches() -> None:
+@pytest.mark.parametrize("norm", [OtherNorm, torch.nn.BatchNorm1d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm])
+def test_other_batch_norms_are_refused(monkeypatch: pytest.MonkeyPatch, norm: type[torch.nn.Module]) -> None:
+    """Their statistics would come from the samples of one process."""
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(3), norm(3))
+    with pytest.raises(
+        ValueError, match=rf"^layer '1' is a {norm.__name__}, expected BatchNorm2d where gpus > 1; set gpus: 1$"
+    ):
+        distributed.wrap_ddp(network, torch.device("cpu"))
+
+
+def test_shards_partition_every_batch() -> None:
     order = np.array([5, 3, 8, 1, 9, 0, 2])
-    assert [share(order, 4, rank, 2).tolist() for rank in (0, 1)] == [[5, 8, 9, 2], [3, 1, 0]]
-    assert share(order, 4, 0, 1) is order
-    with pytest.raises(ValueError, match="7 images in batches of 6 leave 1 to the last batch, fewer than the 2 GPUs"):
-        share(order, 6, 0, 2)
+    assert [shard(order, 4, rank, 2).tolist() for rank in (0, 1)] == [[5, 8, 9, 2], [3, 1, 0]]
+    assert shard(order, 4, 0, 1) is order
+    with pytest.raises(ValueError, match="7 images in batches of 6 leave 1 for the last batch, fewer than the 2 GPUs"):
+        shard(order, 6, 0, 2)
 
 
-def test_batch_norm_over_one_process_is_torchs() -> None:
-    """Over several it is compared above."""
+def test_batch_norm_in_one_process_equals_pytorchs() -> None:
+    """Two processes are compared above."""
     torch.manual_seed(0)
-    ours, torchs = _BatchNorm(5), torch.nn.BatchNorm2d(5)
+    ours, torchs = SharedBatchNorm2d(5), torch.nn.BatchNorm2d(5)
     for step in range(3):
         features = torch.randn(2, 5, 7, 6) * 3 + step
         ours_in, torchs_in = features.clone().requires_grad_(), features.clone().requires_grad_()

@@ -88,7 +88,7 @@ def test_early_stopping_restores_the_best_weights(
     losses = [float(row["val_loss"]) for row in history(out)]
     best = int(np.argmin(losses)) + 1
     assert 1 < best < len(losses) == best + 3 < 60
-    assert json.loads(out.cost.read_text())["best_epoch"] == best
+    assert json.loads(out.run.read_text())["best_epoch"] == best
     assert f"stopped early: no lower validation loss than in epoch {best}\n" in capfd.readouterr().err
     to_the_best = fit(tmp_path / "best", varied(recipe, epochs=best, early_stopping=None), misleading)
     assert same_state(out, to_the_best)
@@ -114,7 +114,7 @@ def test_patience_counts_validations_not_epochs(
 def test_bf16_trains_and_is_recorded(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
     out = fit(tmp_path / "bf16", varied(tiny_recipe, precision="bf16"), packs)
     plain = fit(tmp_path / "fp32", tiny_recipe, packs)
-    assert json.loads(out.cost.read_text())["precision"] == load_checkpoint(out.model).about["precision"] == "bf16"
+    assert json.loads(out.run.read_text())["precision"] == load_checkpoint(out.model).about["precision"] == "bf16"
     assert parameters(out).dtype == torch.float32
     assert bits(out)[1] != bits(plain)[1]
     first, other = (float(history(run)[0]["train_loss"]) for run in (out, plain))

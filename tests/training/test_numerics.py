@@ -1,5 +1,6 @@
 """Precision, threads and deterministic kernels."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -10,14 +11,15 @@ import torch
 
 from seg.training import numerics
 
-FAULTS = """
+# glibc manual, Memory Allocation Tunables, and mallopt(3): freed memory stays in the process and is used again, instead
+# of being returned to the system, which clears every page anew.
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
+PAGE_FAULTS = """
 import resource
 import torch
-from seg.training.numerics import set_up
-set_up(1, deterministic=True, device=torch.device("cpu"))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for step in range(100):
-    torch.ones(8 << 20, dtype=torch.uint8)
+for _ in range(100):
+    torch.ones(40 << 20, dtype=torch.uint8)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -36,7 +38,7 @@ def settings() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_precision_is_the_processors(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+def test_auto_precision_is_what_the_processor_supports(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
     cpu = torch.device("cpu")
     assert numerics.resolve_precision("auto", cpu) == ("bf16" if native else "fp32")
@@ -61,8 +63,13 @@ def test_set_up_fixes_threads_and_kernels() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep freed memory")
-def test_freed_memory_is_used_again() -> None:
-    """A hundred times 8 MiB are 204,800 pages, each of which the system would clear and hand out anew."""
-    child = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
-    assert int(child.stdout) < 40_000
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the variables are glibc's")
+@pytest.mark.parametrize(("variables", "reused"), [(KEEP_FREED_MEMORY, True), ({}, False)], ids=["set", "unset"])
+def test_freed_memory_is_used_again(variables: dict[str, str], reused: bool) -> None:
+    """A hundred times 40 MiB, more than glibc ever keeps by default, are 1,024,000 pages."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")} | variables
+    child = subprocess.run(
+        [sys.executable, "-c", PAGE_FAULTS], env=environment, capture_output=True, text=True, check=True
+    )
+    faults = int(child.stdout)
+    assert faults < 200_000 if reused else faults >= 1_000_000

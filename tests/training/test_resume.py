@@ -1,4 +1,4 @@
-"""A training that is killed goes on where it stood and ends with the bits of one that never was."""
+"""An interrupted training continues where it stopped and ends with the bits of an undisturbed one."""
 
 import re
 import shutil
@@ -13,9 +13,10 @@ from trainings import bits, command, fit, killed_at_random, outputs, varied
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Rotation, Schedule
 from seg.system.files import lock_directory
-from seg.training import step
 from seg.training import train as training
-from seg.training.train import Outputs, train
+from seg.training.outputs import Outputs
+from seg.training.step import TrainStep
+from seg.training.train import train
 
 VARIED = {
     "adam": {"augmentation": Augmentation(flip=0.5, rotation=Rotation(p=0.5, degrees=10.0))},
@@ -30,28 +31,26 @@ VARIED = {
 
 @pytest.fixture(scope="module")
 def small(tiny_recipe: Recipe) -> Recipe:
-    """Of the smallest network."""
+    """Recipe with the smallest network."""
     return varied(tiny_recipe, model=make_model("u_lite"))
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL within this process: nothing of ours catches it."""
+    """Stands for SIGKILL within this process: nothing catches it."""
 
 
 def stopped(folder: Path, recipe: Recipe, packs: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> Outputs:
-    """Train into a folder, stopped before the step after so many; a state is saved after every step."""
-    left = steps
-    original = step.Trainer._step
+    """Train into a directory and stop after `steps` steps; a state is saved after every step."""
+    left = iter(range(steps))
+    original = TrainStep.__call__
 
-    def counted(self: step.Trainer, group: Any, lr: float) -> torch.Tensor:
-        nonlocal left
-        if not left:
+    def counted(self: TrainStep, batches: Any, lr: float) -> torch.Tensor:
+        if next(left, None) is None:
             raise Killed
-        left -= 1
-        return original(self, group, lr)
+        return original(self, batches, lr)
 
     with monkeypatch.context() as patch:
-        patch.setattr(step.Trainer, "_step", counted)
+        patch.setattr(TrainStep, "__call__", counted)
         with pytest.raises(Killed):
             run(folder, recipe, packs)
     return outputs(folder)
@@ -73,11 +72,11 @@ def test_the_bits_are_those_of_the_undisturbed_run(
 ) -> None:
     recipe = varied(small, **changes)
     stopped(tmp_path / "killed", recipe, packs, steps, monkeypatch)
-    torch.rand(7)  # what the process drew meanwhile does not matter
+    torch.rand(7)  # random numbers drawn in between do not matter
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(fit(tmp_path / "whole", recipe, packs))
 
 
-def test_it_goes_on_at_the_step_where_it_stood(
+def test_it_resumes_at_the_step_where_it_stopped(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stopped(tmp_path, small, packs, 4, monkeypatch)  # of 3 an epoch
@@ -91,11 +90,11 @@ def test_it_goes_on_at_the_step_where_it_stood(
 def test_a_kill_in_the_validation_trains_nothing_twice(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def killed(_: step.Trainer) -> dict[str, float]:
+    def killed(*_: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(step.Trainer, "validate", killed)
+        patch.setattr(training, "validate", killed)
         with pytest.raises(Killed):
             run(tmp_path / "killed", small, packs)
     whole = fit(tmp_path / "whole", small, packs)
@@ -106,7 +105,7 @@ def test_a_kill_in_the_validation_trains_nothing_twice(
 
 @pytest.mark.parametrize("changes", [{}, VARIED["stopping"]], ids=["whole", "stopped early"])
 @pytest.mark.parametrize("error", [Killed, OSError("no space left on device")])
-def test_what_ends_before_its_outputs_are_written_trains_nothing_twice(
+def test_a_stop_before_the_outputs_are_written_trains_nothing_twice(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: Any, error: Any
 ) -> None:
     def fails(*_: Any) -> None:
@@ -114,11 +113,11 @@ def test_what_ends_before_its_outputs_are_written_trains_nothing_twice(
 
     recipe = varied(small, **changes)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_write", fails)
+        patch.setattr(training, "write_outputs", fails)
         with pytest.raises((Killed, OSError)):
             run(tmp_path / "killed", recipe, packs)
     whole = fit(tmp_path / "whole", recipe, packs)
-    monkeypatch.setattr(step.Trainer, "_step", fails)
+    monkeypatch.setattr(TrainStep, "__call__", fails)
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(whole)
 
 
@@ -133,7 +132,7 @@ def test_best_weights_from_before_the_kill_are_restored(
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(whole)
 
 
-def test_two_states_are_kept_and_none_when_all_is_done(
+def test_two_states_are_kept_and_none_at_the_end(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(tmp_path, small, packs, 5, monkeypatch)
@@ -145,7 +144,7 @@ def test_two_states_are_kept_and_none_when_all_is_done(
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"lr": 0.004}, {"epochs": 3}, {"precision": "bf16"}])
-def test_another_recipe_does_not_go_on_from_it(
+def test_another_recipe_does_not_resume_from_it(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: Any
 ) -> None:
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
@@ -153,7 +152,7 @@ def test_another_recipe_does_not_go_on_from_it(
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(fit(tmp_path / "whole", recipe, packs))
 
 
-def test_other_data_does_not_go_on_from_it(
+def test_other_data_does_not_resume_from_it(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
@@ -162,7 +161,7 @@ def test_other_data_does_not_go_on_from_it(
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped"])
-def test_a_damaged_state_is_set_aside_and_the_one_before_it_used(
+def test_a_damaged_state_is_renamed_and_the_one_before_it_used(
     small: Recipe,
     packs: Any,
     tmp_path: Path,
@@ -173,17 +172,17 @@ def test_a_damaged_state_is_set_aside_and_the_one_before_it_used(
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
     last = states(tmp_path / "killed")[-1]
     content = bytearray(last.read_bytes())
-    content[-100] ^= 1  # a bit that no format would miss
+    content[-100] ^= 1  # one bit of a tensor
     last.write_bytes({"empty": b"", "cut": bytes(content[:-7]), "flipped": bytes(content)}[damage])
     capfd.readouterr()
     out = run(tmp_path / "killed", small, packs)
     said = capfd.readouterr().err
-    assert re.search(rf"{last.name}: .*damaged.*; set aside as {last.name}\.damaged\n", said)
+    assert re.search(rf"{last.name}: .*damaged.*; renamed to {last.name}\.damaged\n", said)
     assert "resumed at epoch 2, after step 0 of 3\n" in said
     assert bits(out) == bits(fit(tmp_path / "whole", small, packs))
 
 
-def test_where_all_states_are_damaged_it_starts_anew(
+def test_without_an_undamaged_state_it_starts_over(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
@@ -208,7 +207,7 @@ def test_a_full_disk_during_a_save_keeps_the_states_before(
     assert bits(run(tmp_path / "roomy", small, packs)) == bits(whole)
 
 
-def test_two_trainings_do_not_write_into_one_folder(small: Recipe, packs: Any, tmp_path: Path) -> None:
+def test_two_trainings_do_not_write_into_one_directory(small: Recipe, packs: Any, tmp_path: Path) -> None:
     with lock_directory(tmp_path / "run"):
         done = command(tmp_path / "run", small, packs)
     assert done.returncode == 2
@@ -218,7 +217,7 @@ def test_two_trainings_do_not_write_into_one_folder(small: Recipe, packs: Any, t
     assert command(tmp_path / "run", small, packs).returncode == 0
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_a_line(small: Recipe, packs: Any, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_reported_in_one_line(small: Recipe, packs: Any, tmp_path: Path) -> None:
     (tmp_path / "results").touch()  # root may write anywhere, but not into a file
     done = command(tmp_path / "results" / "run", small, packs)
     assert done.returncode == 2
@@ -228,7 +227,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(small: Recipe, packs:
 
 @pytest.mark.slow
 def test_twenty_trainings_killed_at_random_moments(small: Recipe, packs: Any, tmp_path: Path) -> None:
-    """Real processes and SIGKILL; a third are hit while a state is being written."""
+    """Real processes and SIGKILL; a third of them are killed while a state is being written."""
     recipe = varied(small, epochs=3)
     whole = bits(fit(tmp_path / "whole", recipe, packs))
     kills = killed_at_random(tmp_path / "killed", recipe, packs, trainings=20)

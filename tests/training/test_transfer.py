@@ -54,7 +54,7 @@ def test_a_fine_tuned_backbone_starts_from_the_weights(
     for name in ("conv1.weight", "layer4.2.conv2.weight"):
         assert not torch.equal(after[name], start[name])
         torch.testing.assert_close(after[name], start[name], atol=1e-4, rtol=0)  # 3 steps of 1e-6
-    said = json.loads((tmp_path / "training.json").read_text())
+    said = json.loads((tmp_path / "run.json").read_text())
     assert said["weights"]["name"] == "resnet34_shapes"
     assert said["trainable_parameters"] == said["parameters"]
 
@@ -63,7 +63,7 @@ def test_a_fine_tuned_backbone_starts_from_the_weights(
 def test_a_frozen_backbone_stays_to_the_last_bit(tmp_path: Path, recipe: Recipe, packs: Any, weights: Path) -> None:
     after, start = trained(tmp_path, varied(recipe, frozen=True, lr=0.01), packs, weights), load_file(weights)
     assert all(torch.equal(value, start[name]) for name, value in after.items())  # batch norm's statistics too
-    said = json.loads((tmp_path / "training.json").read_text())
+    said = json.loads((tmp_path / "run.json").read_text())
     assert said["parameters"] - said["trainable_parameters"] == 21_284_672  # torchvision's ResNet-34 without its fc
 
 
@@ -73,7 +73,7 @@ def test_weights_and_recipe_belong_together(
 ) -> None:
     done = command(tmp_path, varied(tiny_recipe, weights=named), packs, *(["--weights", str(weights)] if given else []))
     assert done.returncode == 2
-    assert done.stderr.startswith("error: the recipe starts from ")
+    assert done.stderr.startswith("error: --weights is ")
     assert not list(tmp_path.glob("model*"))
 
 

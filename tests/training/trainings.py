@@ -22,7 +22,7 @@ from seg.training.train import Outputs, train
 
 
 def outputs(folder: Path) -> Outputs:
-    return Outputs(folder / "model.safetensors", folder / "history.csv", folder / "training.json", folder / "events")
+    return Outputs(folder / "model.safetensors", folder / "history.csv", folder / "run.json", folder / "events")
 
 
 def fit(folder: Path, recipe: Recipe, packs: Any, workers: int = 0) -> Outputs:
@@ -40,7 +40,7 @@ def arguments(folder: Path, recipe: Recipe, packs: Any) -> list[str]:
         "device": "cpu",
         "code": "0123",
     }
-    flags |= dict(zip(Outputs._fields, outputs(folder), strict=True))
+    flags |= dict(zip(("model", "history", "run-info", "events"), outputs(folder), strict=True))
     return [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
 
 

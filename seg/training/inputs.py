@@ -1,0 +1,55 @@
+"""Inputs of a training: both packs and the initialised model."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seg.config.recipe import Recipe
+from seg.data.class_weights import inverse_weights
+from seg.data.loader import Loader
+from seg.data.pack_format import Pack
+from seg.models import build_model
+from seg.models.weights import load_backbone
+from seg.training.distributed import world_size
+
+
+class Inputs(NamedTuple):
+    """What a training starts from.
+
+    Attributes:
+        class_weights: (C,) float32 on the device, for the weighted loss.
+        model: on the device, in channels-last memory.
+        weights_info: metadata of the file with the backbone's initial weights.
+    """
+
+    train: Loader
+    val: Loader
+    class_weights: Tensor
+    model: nn.Module
+    weights_info: dict[str, Any] | None
+
+
+def open_inputs(
+    recipe: Recipe, train_pack: Path, val_pack: Path, weights: Path | None, device: torch.device, workers: int
+) -> Inputs:
+    """Open the packs and build the model; arguments and errors as in `seg.training.train.train`."""
+    if recipe.gpus != world_size():
+        fix = f"start it with torchrun --standalone --nproc-per-node {recipe.gpus}"
+        raise ValueError(f"number of processes is {world_size()}, but the recipe's gpus are {recipe.gpus}; {fix}")
+    if (recipe.weights is None) != (weights is None):
+        raise ValueError(f"--weights is {weights}, but the recipe's weights are {recipe.weights}; give both or neither")
+    packs = Pack(train_pack), Pack(val_pack)
+    if packs[0].classes != packs[1].classes:
+        raise ValueError(f"{train_pack} and {val_pack} have different classes; use packs of the same dataset")
+    pixels = np.array(packs[0].about["id_pixels"], np.int64)[packs[0].about["scored"]]
+    class_weights = torch.from_numpy(inverse_weights(pixels)).float().to(device)
+    train, val = (Loader(pack, device, workers) for pack in packs)
+    torch.manual_seed(recipe.seed)
+    model = build_model(recipe.model.name, len(class_weights), recipe.model.options)
+    weights_info = load_backbone(model, weights) if weights else None
+    if recipe.frozen:
+        model.get_submodule("backbone").requires_grad_(False)
+    return Inputs(train, val, class_weights, model.to(device).to(memory_format=torch.channels_last), weights_info)

@@ -1,0 +1,84 @@
+"""Outputs of a training: checkpoint, history, run information and TensorBoard events."""
+
+import shutil
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch.utils.tensorboard import SummaryWriter
+
+from seg.data.pack_format import Pack
+from seg.models.checkpoint import save_checkpoint
+from seg.results import HistoryRow, Machine, TrainingRun, history_text
+from seg.system.files import written_whole
+from seg.system.machine import commit, machine_info, peak_memory, versions
+from seg.training.distributed import is_main
+from seg.training.resume import TrainState
+from seg.training.step import TrainStep
+
+
+class Outputs(NamedTuple):
+    """Files that a training writes; `events` is a directory."""
+
+    model: Path
+    history: Path
+    run: Path
+    events: Path
+
+
+def write_outputs(
+    outputs: Outputs,
+    step: TrainStep,
+    state: TrainState,
+    pack: Pack,
+    weights_info: dict[str, Any] | None,
+    code: str,
+    started: datetime,
+) -> None:
+    """Write checkpoint, history and run information, all or none."""
+    parameters = list(step.model.parameters())
+    run = TrainingRun(
+        recipe=step.recipe.model_dump(mode="json"),
+        classes=tuple(pack.classes),
+        palette=tuple(map(tuple, pack.about["palette"])),
+        weights=weights_info,
+        parameters=sum(parameter.numel() for parameter in parameters),
+        trainable_parameters=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        device=str(step.device),
+        machine=Machine(**machine_info(step.device)),
+        precision=step.precision,
+        seconds=state.seconds,
+        images_per_second=state.epoch * len(pack) / state.seconds,
+        peak_memory_bytes=peak_memory(step.device),
+        versions=versions(),
+        code=code,
+        commit=commit(),
+        started=started.isoformat(timespec="seconds"),
+    )
+    about = run.model_dump(mode="json", include={"classes", "palette", "precision", "weights", "versions", "code"})
+    with written_whole(outputs.model, outputs.history, outputs.run) as (model_file, history_file, run_file):
+        save_checkpoint(model_file, step.model, step.recipe, about)
+        history_file.write_text(history_text(state.history), encoding="utf-8")
+        run_file.write_text(run.text(), encoding="utf-8")
+
+
+def event_writer(directory: Path) -> SummaryWriter | nullcontext[None]:
+    """Writer of TensorBoard events; `None` outside the main process.
+
+    The directory is emptied first, because TensorBoard shows every file in it, also those of an interrupted training.
+    """
+    if not is_main():
+        return nullcontext()
+    shutil.rmtree(directory, ignore_errors=True)
+    return SummaryWriter(str(directory))
+
+
+def write_events(events: SummaryWriter | None, row: HistoryRow) -> None:
+    """Write the values of an epoch as scalars."""
+    if events:
+        for name, value in row._asdict().items():
+            if name != "epoch" and value is not None:
+                events.add_scalar(name, value, row.epoch)
