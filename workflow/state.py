@@ -29,13 +29,13 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NoReturn
 
-import yaml
 from filelock import FileLock, Timeout
 from snakemake.cli import get_argument_parser
 from snakemake.io import strip_wildcard_constraints
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
+from seg.config.overrides import read_overrides
 from seg.plan import PRESET_FOLDER, RUN_FOLDER, Plan
 from seg.results import SCHEMA_VERSION
 from seg.system.console import say
@@ -77,15 +77,6 @@ def run_config(workflow: Any, config: dict[str, Any]) -> dict[str, Any]:
     update_config(config, read_overrides(workflow.config_settings.overwrite_config))
     os.environ[_CONFIG_VARIABLE] = base64.b64encode(zlib.compress(canonical_json(config).encode())).decode()
     return config
-
-
-def read_overrides(value: Any) -> Any:
-    """Values of `--config` below the first level, which Snakemake passes as text, read as in `params.yaml`."""
-    if isinstance(value, dict):
-        return {key: read_overrides(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [read_overrides(item) for item in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def shell_prefix(workflow: Any) -> str:
@@ -214,7 +205,7 @@ def _refuse_old_results(plan: Plan) -> None:
     for file in plan.files([f"{RUN_FOLDER}run.json"]):
         path = Path(file)
         old = path.with_name("training.json")  # name of the file before schema version 1
-        found, version = (path, _schema_version(path)) if path.exists() else (old, None)
+        found, version = (path, schema_version(path)) if path.exists() else (old, None)
         if found.exists() and version != SCHEMA_VERSION:
             stop(
                 [
@@ -224,7 +215,7 @@ def _refuse_old_results(plan: Plan) -> None:
             )
 
 
-def _schema_version(path: Path) -> int | None:
+def schema_version(path: Path) -> int | None:
     try:
         content = json.loads(path.read_bytes())
     except ValueError:  # the stage that reads it reports the damage

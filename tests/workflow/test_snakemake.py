@@ -204,4 +204,4 @@ def test_a_variant_may_ask_for_several_gpus(clone: Clone) -> None:
     assert "torchrun --standalone --nproc-per-node 2 -m seg.training.train" in output
     log = (clone.path / "logs/demo/cityscapes_fcn/baseline.seed0.train.log").read_text()
     assert log.count("epoch 1/1 loss") == 1
-    assert json.loads(clone.result("baseline/seed0/training.json").read_text())["recipe"]["gpus"] == 2
+    assert json.loads(clone.result("baseline/seed0/run.json").read_text())["recipe"]["gpus"] == 2

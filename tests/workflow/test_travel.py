@@ -124,9 +124,9 @@ def test_there_and_back_and_through_history(sent: Clone, arrived: Clone, tmp_pat
 def test_packs_left_behind_are_made_again_and_retrain_nothing(arrived: Clone) -> None:
     arrived.run("dvc", "pull", "results/demo/cityscapes_fcn")
     refused = arrived.snakemake("-n", code=2).splitlines()[-1]
-    assert re.match(r"error: results/demo/.*/model.safetensors and 5 others: nothing tells what made it; ", refused)
+    assert re.match(r"error: results/demo/.*/model.safetensors and 5 others: no record of what made it; ", refused)
 
-    arrived.run("dvc", "pull", "report")
+    arrived.run("dvc", "pull", "results/demo", RECORDS)
     shuffle_time_stamps(arrived)
     assert arrived.scheduled() == []
     assert not (arrived.path / "data/packs").exists()
@@ -174,7 +174,7 @@ def test_a_cache_that_snakemake_would_write_into_is_refused(arrived: Clone, kind
     page = record(arrived, "results/demo/index.html")
     assert page.is_symlink() or page.stat().st_nlink > 1
     refusal = re.compile(
-        rf"^error: {RECORDS}/\S+: a link into DVC's cache, which a run would write into; ", re.MULTILINE
+        rf"^error: {RECORDS}/\S+: a link into DVC's cache, which a run would overwrite; ", re.MULTILINE
     )
     arrived.edit("workflow/resources/published.csv", "baseline,val,miou,,0.2210", "baseline,val,miou,,0.2211")
     for command, code in ((["snakemake", "-n"], 2), (["snakemake", "--cores", "4"], 2), (["dvc", "repro"], 255)):
@@ -194,7 +194,7 @@ def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:
     for name, damage in damages.items():
         record(clone, f"{run}/{name}").write_bytes(damage)
     said = clone.snakemake("-n")
-    assert all(f"damaged; nothing tells any more what made {run}/{name}, so it is made" in said for name in damages)
+    assert all(f"damaged, so it is unknown what made {run}/{name}; the file is made" in said for name in damages)
     assert clone.scheduled() == [job for job in rerun("dice") if not job.startswith("Train")]
     before, figures = models(clone), (clone.path / run / "metrics.json").read_bytes()
     clone.snakemake()
@@ -212,7 +212,7 @@ def test_two_at_once(clone: Clone) -> None:
     kept = models(clone)
     for command in (["snakemake", "--cores", "4"], ["snakemake", "--cores", "4", "--", "data"], ["dvc", "repro"]):
         said = clone.run(*command, code=2 if command[0] == "snakemake" else 255)
-        assert said.count("error: another run is at work in this folder; wait for it") == 1
+        assert said.count("error: another run is active in this directory; wait for it") == 1
     assert "Report preset demo" in clone.scheduled()
     for look in (["-np"], ["--summary"], ["--rulegraph"], ["--report", "report.html"]):
         clone.run("snakemake", *look)
