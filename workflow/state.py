@@ -86,8 +86,8 @@ def shell_prefix(workflow: Any) -> str:
         "set -euo pipefail",
         f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}${{PYTHONPATH:+:$PYTHONPATH}}",
     ]
-    # glibc keeps freed memory (mallopt(3)): without page faults a training step of the FCN at 256x384 takes 15% less time.
-    # Values that the user has set are kept.
+    # glibc keeps freed memory, see mallopt(3): a training step of the FCN at 256x384 takes 15% less time without the
+    # page faults. Values that the user has set are kept.
     lines.append("export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:--1} MALLOC_MMAP_MAX_=${MALLOC_MMAP_MAX_:-0}")
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")

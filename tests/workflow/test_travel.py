@@ -1,4 +1,4 @@
-"""Results that travel: to another clone, to another commit and back, with what Snakemake knows of them."""
+"""Results and Snakemake's records in other clones and other commits, transferred by DVC."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ RECORDS = ".snakemake/metadata"
 
 @pytest.fixture(scope="module")
 def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The finished clone, recorded by DVC and pushed into a folder; to be copied or cloned, not to be changed."""
+    """The finished clone, recorded by DVC and pushed to a directory; tests copy or clone it."""
     folder = tmp_path_factory.mktemp("travel")
     clone = Clone(Path(shutil.copytree(template.path, folder / "first", symlinks=True)))
     clone.run("git", "config", "user.name", "t")
@@ -40,7 +40,7 @@ def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def arrived(sent: Clone, tmp_path: Path) -> Clone:
-    """A fresh clone of it, into which nothing has been pulled."""
+    """A fresh clone of it, before `dvc pull`."""
     return git_clone(sent, tmp_path / "second")
 
 
@@ -71,7 +71,7 @@ def shuffle_time_stamps(clone: Clone) -> None:
 
 
 def record(clone: Clone, file: str) -> Path:
-    """Where Snakemake keeps what it knows of a file."""
+    """Snakemake's record of a file."""
     return clone.path / RECORDS / urlsafe_b64encode(file.encode()).decode()
 
 
@@ -121,7 +121,7 @@ def test_there_and_back_and_through_history(sent: Clone, arrived: Clone, tmp_pat
         nothing_to_do(first)
 
 
-def test_packs_left_behind_are_made_again_and_retrain_nothing(arrived: Clone) -> None:
+def test_packs_that_were_not_pulled_are_made_again_and_retrain_nothing(arrived: Clone) -> None:
     arrived.run("dvc", "pull", "results/demo/cityscapes_fcn")
     refused = arrived.snakemake("-n", code=2).splitlines()[-1]
     assert re.match(r"error: results/demo/.*/model.safetensors and 5 others: no record of what made it; ", refused)
@@ -140,7 +140,7 @@ def test_packs_left_behind_are_made_again_and_retrain_nothing(arrived: Clone) ->
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 server on this machine with a bucket `results`; credentials only in the environment."""
+    """Address of a local S3 server with a bucket `results`; credentials only in the environment."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "t",
         "AWS_SECRET_ACCESS_KEY": "t",
@@ -203,12 +203,12 @@ def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:
     assert clone.scheduled() == []
 
 
-def test_two_at_once(clone: Clone) -> None:
+def test_a_second_run_in_a_directory_is_refused(clone: Clone) -> None:
     clone.set("presets.demo.epochs_of", {"cityscapes_fcn/baseline": 1.0})
     running = clone.start("snakemake", "--cores", "4")
     assert running.stdout
     next(line for line in running.stdout if line.startswith("epoch 2/"))
-    os.killpg(running.pid, signal.SIGSTOP)  # so that it outlasts the others
+    os.killpg(running.pid, signal.SIGSTOP)  # so that it is still active while the others start
     kept = models(clone)
     for command in (["snakemake", "--cores", "4"], ["snakemake", "--cores", "4", "--", "data"], ["dvc", "repro"]):
         said = clone.run(*command, code=2 if command[0] == "snakemake" else 255)
