@@ -1,18 +1,18 @@
-# `make demo` and `make test` work from nothing: the first call makes .venv with the versions of requirements.lock.
+# Every target sets up what it needs: the first call creates .venv with the versions of requirements.lock.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
-# With another shell than its own, the make of macOS too looks for commands in this path.
+# macOS's make searches the exported PATH for commands only if SHELL is not its default.
 SHELL := /bin/bash
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help
-help: ## Show what can be made
+help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 .PHONY: install
-install: $(READY) ## Make .venv with what running takes
+install: $(READY) ## Create .venv for running
 
 $(READY): requirements.lock
 	$(PYTHON) -m venv --clear $(VENV)
@@ -24,19 +24,19 @@ $(DEV): $(READY)
 	touch $@
 
 .PHONY: demo
-demo: $(READY) ## Run every study on synthetic scenes: results/demo/index.html
+demo: $(READY) ## Run every study on synthetic scenes -> results/demo/index.html
 	snakemake --cores 4 --resources gpu=2 --config preset=demo
 
 .PHONY: test
-test: $(DEV) ## Run all tests, those of the workflow too
+test: $(DEV) ## Run all tests
 	pytest --numprocesses 2 --dist loadfile
 
 .PHONY: fast
-fast: $(DEV) ## Run the tests that take no process or minute of their own
+fast: $(DEV) ## Run the tests that need neither the workflow nor minutes
 	pytest --numprocesses 2 --dist loadfile -m "not slow and not workflow"
 
 .PHONY: lint
-lint: $(DEV) ## Check style, types, rules and the schema of params.yaml
+lint: $(DEV) ## Check style, types, rules and params.yaml
 	ruff check .
 	ruff format --check .
 	mypy
@@ -45,10 +45,10 @@ lint: $(DEV) ## Check style, types, rules and the schema of params.yaml
 	python -m seg.config.params
 
 .PHONY: bench
-bench: $(DEV) ## Time us against peers, in one run
+bench: $(DEV) ## Time seg against other libraries
 	python -m benchmarks
 
 .PHONY: lock
-lock: $(DEV) ## Write requirements.lock anew from pyproject.toml
+lock: $(DEV) ## Update requirements.lock from pyproject.toml
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11.4 --no-header --no-annotate \
 		--output-file requirements.lock

@@ -1,28 +1,34 @@
 # Reruns published comparisons of segmentation models and tabulates them beside the published figures.
 #
-# data/raw/<dataset>/manifest.json                              download or synthesise   workflow/rules/data.smk
-# data/manifests/<dataset>.json                                 a copy, which travels
-# data/packs/<preset>/<dataset>-<height>x<width>/<split>.*      pack, count classes
-# data/weights/<name>.safetensors                               download or pretrain     workflow/rules/train.smk
-# results/<preset>/<study>/<variant>/seed<seed>/*               train, evaluate
-# results/<preset>/<study>/{table.csv,pairs.csv,curves.png,...} tabulate a study         workflow/rules/report.smk
-# results/<preset>/{comparison.csv,index.html}                  report of all studies
+# data/raw/<dataset>/manifest.json                               download, render or list         workflow/rules/data.smk
+# data/manifests/<dataset>.json                                  kept copy, versioned by DVC
+# data/packs/<preset>/<dataset>-<height>x<width>/<split>.*       pack; statistics.json
+# data/weights/<name>.safetensors                                download or pretrain             workflow/rules/train.smk
+# results/<preset>/<study>/<variant>/seed<seed>/*                train, evaluate
+# data/packs/<preset>/<dataset>-<height>x<width>/classes.png     plot the class statistics        workflow/rules/report.smk
+# results/<preset>/<study>/{table.csv,table.md,pairs.csv,...}    tabulate a study
+# results/<preset>/{comparison,history}.csv, index.html          report all studies
+#
+# With --directory DIR, data/, results/, logs/ and .snakemake/ are in DIR; code and params.yaml stay the repository's.
 from snakemake.utils import min_version
 
 min_version("9.20")
 
 
-configfile: "params.yaml"
+configfile: f"{workflow.basedir}/params.yaml"
 
 
 report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/records.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
+
+
+state.compare_by_content_after([rules.pack_split], PLAN.packs())
+state.compare_by_content_after([rules.fetch_weights, rules.pretrain_backbone], PLAN.all_weights())
 
 
 onstart:
@@ -32,23 +38,25 @@ onstart:
 rule all:
     default_target: True
     input:
-        expand("results/{preset}/{name}", preset=PARAMS.preset, name=["index.html", "comparison.csv", "metrics.json"]),
+        expand(rules.report_preset.output, preset=PARAMS.preset),
         missing_results(rules.train_variant, rules.evaluate_variant, rules.tabulate_study),
 
 
 rule data:
     input:
-        [pack_json(split)(variant) for variant in all_variants() for split in ("train", "val", "eval")],
-        [counts(PARAMS.preset, name).values() for name in ("statistics.json", "classes.png")],
-        manifests(),
-        [weights(variant) for variant in all_variants()],
+        PLAN.packs(),
+        PLAN.statistics(PARAMS.preset).values(),
+        PLAN.statistics(PARAMS.preset, "classes.png").values(),
+        PLAN.kept_manifests(),
+        PLAN.all_weights(),
 
 
-localrules:  # on a cluster these run where Snakemake does: seconds long, or in want of the network
+localrules:  # run on the submitting host of a cluster: they take seconds or need the network
     all,
     data,
     download_dataset,
     fetch_weights,
+    keep_manifest,
+    plot_classes,
     tabulate_study,
     report_preset,
-    keep_manifest,

@@ -1,6 +1,7 @@
-"""What it costs to find out that a thousand finished variants need nothing: `snakemake -n` and `dvc status`."""
+"""Time that `snakemake -n` and `dvc status` take to find that a thousand finished variants are up to date."""
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from typing import Any
 
 import yaml
 
+from seg.results import SCHEMA_VERSION
+
 ROOT = Path(__file__).parents[1]
 STUDIES = 5
 RUN = [
     "model.safetensors",
     "history.csv",
-    "training.json",
+    "run.json",
     "metrics.json",
     "confusion.npy",
     "samples.png",
@@ -28,9 +31,9 @@ PACKS = ["val.json", "val.images.npy", "val.labels.npy", "train.json", "train.im
 
 
 def finished(folder: Path, variants: int) -> None:
-    """A copy of the project with so many variants in five studies, whose results are there, and known to both engines.
+    """Write a copy of the project with this number of variants in five studies, all of them finished.
 
-    The files hold a line each; what Snakemake knows of them it writes itself (`--touch`).
+    Each file holds one line. Snakemake (`--touch`) and DVC (`commit`) record the files as up to date.
     """
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for file in listed.splitlines():
@@ -42,7 +45,7 @@ def finished(folder: Path, variants: int) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     for name in _files(content):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"{name}\n")
+        (folder / name).write_text(json.dumps({"schema_version": SCHEMA_VERSION, "name": name}) + "\n")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     run(folder, "snakemake", "--touch", "--forceall", "--quiet", "--", "all", "data")
     run(folder, "dvc", "commit", "--force", "--quiet")
@@ -56,7 +59,7 @@ def _study(variants: int) -> dict[str, Any]:
 
 
 def _files(content: dict[str, Any]) -> list[str]:
-    """Every file that the workflow would have made."""
+    """Every file that the workflow makes."""
     packs = [f"data/packs/demo/streets-{size}/{name}" for size in ("256x384", "128x192") for name in PACKS]
     counted = [f"data/packs/demo/streets-128x192/{name}" for name in ("statistics.json", "classes.png")]
     tables = [f"results/demo/{study}/{name}" for study in content["studies"] for name in TABLE]
@@ -66,20 +69,20 @@ def _files(content: dict[str, Any]) -> list[str]:
         for variant in row["variants"]
         for name in RUN
     ]
-    report = [f"results/demo/{name}" for name in ("comparison.csv", "index.html", "metrics.json")]
+    report = [f"results/demo/{name}" for name in ("comparison.csv", "history.csv", "index.html", "metrics.json")]
     data = ["data/raw/streets/manifest.json", "data/manifests/streets.json", "data/weights/none"]
     return [*data, *packs, *counted, *tables, *runs, *report]
 
 
 def run(folder: Path, *command: str) -> tuple[str, float]:
-    """What a program of this environment says, and how many seconds it takes."""
+    """Output of a program of this environment, and the seconds that it took."""
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout + done.stderr, time.perf_counter() - start
 
 
 def main() -> None:
-    """Print the medians of several rounds; end with an error where there was something to do."""
+    """Print the median of several rounds. Fails if there is anything to do."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.graph", description=__doc__)
     parser.add_argument("--variants", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -90,10 +93,10 @@ def main() -> None:
         for command, expected in programs.items():
             spent = []
             for _ in range(given.rounds):
-                said, took = run(Path(name), *command)
-                if expected not in said:
-                    sys.exit(f"{' '.join(command)}: {said[-2000:]}")
-                spent.append(took)
+                printed, seconds = run(Path(name), *command)
+                if expected not in printed:
+                    sys.exit(f"{' '.join(command)}: {printed[-2000:]}")
+                spent.append(seconds)
             print(f"{' '.join(command)}, {given.variants} variants: {median(spent):.2f} s")
 
 

@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write: scores")
     parser.add_argument("--confusion", type=Path, required=True, help=".npy to write: one matrix per image")
     parser.add_argument("--samples", type=Path, required=True, help="PNG to write")
-    parser.add_argument("--run", type=Path, required=True, help="JSON to write: time, memory, machine")
+    parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: time, memory, machine")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; by default the best available")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead")
     arguments = vars(parser.parse_args())

@@ -1,4 +1,4 @@
-"""A clone of the project, and what can be done in it."""
+"""A temporary clone of the project, and commands to run in it."""
 
 import os
 import re
@@ -14,12 +14,12 @@ _JOB = re.compile(r"^Job \d+: (.*)$", re.MULTILINE)
 
 
 class Clone(NamedTuple):
-    """A folder with the project, and what can be done in it."""
+    """A directory with the project."""
 
     path: Path
 
     def run(self, *command: str, code: int = 0) -> str:
-        """Output of a program that must end with this exit code."""
+        """Run a program that has to end with this exit code, and return its output."""
         done = subprocess.run(
             command, cwd=self.path, env=environment(), capture_output=True, text=True, check=False, timeout=500
         )
@@ -28,7 +28,7 @@ class Clone(NamedTuple):
         return output
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """A program that runs, in a session of its own; what it says is to be read from `stdout`."""
+        """Start a program in a process group of its own; its output is read from `stdout`."""
         return subprocess.Popen(
             command,
             cwd=self.path,
@@ -75,12 +75,12 @@ class Clone(NamedTuple):
 
 
 def environment() -> dict[str, str]:
-    """The environment of a user: this interpreter's programs first, nothing of the test run's own."""
+    """Environment of a user: this interpreter's programs first, without PYTHONPATH."""
     paths = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PATH": paths}
 
 
 def rerun(*variants: str) -> list[str]:
-    """The jobs that follow from a stale training."""
+    """Jobs that a stale training schedules."""
     steps = [f"{verb} cityscapes_fcn/{name} with seed 0" for name in variants for verb in ("Train", "Evaluate")]
     return sorted([*steps, "Tabulate cityscapes_fcn", "Report preset demo"])

@@ -1,4 +1,4 @@
-"""A clone of the project with the smallest demo there is, run once; tests work on copies of it."""
+"""A clone of the project with a minimal demo, run once; tests use copies of it."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def write_clone(path: Path) -> Clone:
-    """Write the clone that has not run yet."""
+    """Write a clone that has not run."""
     files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -40,13 +40,13 @@ def write_clone(path: Path) -> Clone:
 
 @pytest.fixture
 def new_clone(tmp_path: Path) -> Clone:
-    """The clone that has not run yet."""
+    """A clone that has not run."""
     return write_clone(tmp_path / "clone")
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The finished clone; not to be changed."""
+    """The finished clone; tests do not change it."""
     clone = write_clone(tmp_path_factory.mktemp("workflow") / "clone")
     clone.snakemake()
     return clone
@@ -54,5 +54,5 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def clone(template: Clone, tmp_path: Path) -> Clone:
-    """A copy of the finished clone, time stamps and all."""
+    """A copy of the finished clone with its time stamps."""
     return Clone(Path(shutil.copytree(template.path, tmp_path / "clone", symlinks=True)))

@@ -1,4 +1,4 @@
-"""A real Slurm on this host with one GPU that is none, in a folder of its own and on free ports."""
+"""A Slurm cluster on this host with one simulated GPU, in a temporary directory and on free ports."""
 
 import contextlib
 import getpass
@@ -14,8 +14,8 @@ from typing import NamedTuple
 from clones import environment
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
-# Of its many settings: no cgroups and no accounting (a test has neither), a requeued job starts after cred_expire
-# seconds, and the node may have fewer cores and less memory than it says.
+# No cgroups and no accounting, which a test lacks; a requeued job starts after cred_expire seconds; the node may have
+# fewer cores and less memory than configured.
 CONFIG = """\
 ClusterName=lab
 SlurmctldHost={host}(127.0.0.1)
@@ -60,7 +60,7 @@ class Slurm(NamedTuple):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What programs need to find this cluster and no other."""
+        """Environment in which programs find this cluster."""
         own = environment()
         path = os.pathsep.join((str(self.folder / "bin"), own["PATH"]))
         return own | {"PATH": path, "SLURM_CONF": str(self.folder / "slurm.conf")}
@@ -70,7 +70,7 @@ class Slurm(NamedTuple):
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True).stdout
 
     def jobs(self, name: str) -> list[dict[str, str]]:
-        """Slurm's records of the jobs, finished ones too, whose rule and wildcards contain a text; oldest first."""
+        """Slurm's records of running and finished jobs whose rule and wildcards contain `name`, oldest first."""
         lines = self.run("scontrol", "--oneliner", "show", "jobs").splitlines()
         records = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
         return sorted((job for job in records if name in job.get("Comment", "")), key=lambda job: int(job["JobId"]))
@@ -78,7 +78,7 @@ class Slurm(NamedTuple):
 
 @contextlib.contextmanager
 def running_slurm(folder: Path) -> Iterator[Slurm]:
-    """Start a cluster in an empty folder; in the end its jobs are cancelled and its programs stopped."""
+    """Start a cluster in an empty directory; on exit its jobs are cancelled and its programs stopped."""
     slurm = Slurm(folder)
     _configure(folder)
     key, munge = str(folder / "munge.key"), [f"--{name}-file={folder / name}" for name in ("pid", "log", "seed")]
@@ -100,11 +100,11 @@ def running_slurm(folder: Path) -> Iterator[Slurm]:
 
 
 def until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait until a condition holds. Raises TimeoutError, which says what did not come."""
+    """Wait until a condition holds. Raises TimeoutError, which names the condition."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s in vain until {what}")
+            raise TimeoutError(f"after {seconds} s still not: {what}")
         time.sleep(0.2)
 
 

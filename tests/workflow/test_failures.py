@@ -1,4 +1,4 @@
-"""Failed stages are reported as failed, at once and with their exit status; text from users is never run by a shell."""
+"""Failed stages are reported at once with their exit status; text from users is never run by a shell."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a power cut, a full shelf or a careless hand does to a run: it goes on, or says in a line what is wrong."""
+"""Killed runs resume; damaged and read-only results are reported."""
 
 import os
 import re
@@ -21,13 +21,13 @@ LOG = "logs/demo/cityscapes_fcn/baseline.seed0.train.log"
 
 
 def bits(clone: Clone) -> list[bytes]:
-    """Of the outputs that are there."""
+    """Contents of the outputs that exist."""
     files = (clone.path / RUN / name for name in OUTPUTS)
     return [file.read_bytes() for file in files if file.exists()]
 
 
 def killed(clone: Clone, log: str, pattern: str) -> None:
-    """Start Snakemake, and when a log says this, kill it and all that it started."""
+    """Start Snakemake and kill its process group once the log matches the pattern."""
     command = ["snakemake", "--cores", "4", "--resources", "gpu=1", "--", f"{RUN}/metrics.json"]
     file = clone.path / log
     file.unlink(missing_ok=True)
@@ -40,7 +40,7 @@ def killed(clone: Clone, log: str, pattern: str) -> None:
         os.killpg(run.pid, signal.SIGKILL)
 
 
-def test_a_run_killed_with_all_that_it_started_ends_with_the_same_bits(clone: Clone) -> None:
+def test_a_run_killed_with_its_processes_resumes_to_the_same_bits(clone: Clone) -> None:
     clone.set("budgets.demo.epochs", {"cityscapes_fcn/baseline": 8})
     killed(clone, LOG, r"epoch 2/8 loss")
     killed(clone, LOG, r"epoch [45]/8 loss")
@@ -55,7 +55,7 @@ def test_a_run_killed_with_all_that_it_started_ends_with_the_same_bits(clone: Cl
     assert bits(clone) == disturbed
 
 
-def test_a_damaged_checkpoint_is_told_and_trained_again(clone: Clone) -> None:
+def test_a_damaged_checkpoint_is_reported_and_trained_again(clone: Clone) -> None:
     before = bits(clone)
     model = clone.path / RUN / "model.safetensors"
     model.write_bytes(before[0][:-1000])
@@ -71,15 +71,15 @@ def test_a_damaged_checkpoint_is_told_and_trained_again(clone: Clone) -> None:
 
 @pytest.fixture
 def read_only(clone: Clone) -> Iterator[Path]:
-    """The baseline's folder on a shelf that takes nothing. Root may lay one; elsewhere CI fails and others are told."""
+    """The baseline's directory mounted read-only, which requires root; otherwise the test fails in CI or is skipped."""
     folder = clone.path / RUN
     for options in (["--bind", str(folder)], ["-o", "remount,ro,bind"]):
-        mounted(*options, str(folder), what="a read-only folder")
+        mounted(*options, str(folder), what="a read-only directory")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
-def test_a_read_only_results_folder_is_told_and_nothing_is_lost(clone: Clone, read_only: Path) -> None:
+def test_a_read_only_results_directory_is_reported_and_nothing_is_lost(clone: Clone, read_only: Path) -> None:
     before = bits(clone)
     clone.set("studies.cityscapes_fcn.variants.baseline.lr", 0.006)
     output = clone.snakemake(code=1)

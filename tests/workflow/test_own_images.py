@@ -1,4 +1,4 @@
-"""A user's own images under DVC: they stay and travel, whatever is done with them."""
+"""A user's own images under DVC survive checkout and gc, and are pushed and pulled."""
 
 import hashlib
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_images_added_to_dvc_survive_checkout_and_gc_and_travel(clone: Clone, tm
     assert digests(there.path / "data/raw/cracks") == before
 
 
-def test_nothing_that_can_be_made_again_is_added_to_git(new_clone: Clone) -> None:
+def test_generated_files_are_ignored_by_git(new_clone: Clone) -> None:
     made = ("archives/a.tar", "manifests/a.json", "packs/demo/a.npy", "weights/a.safetensors", "raw/camvid/a.png")
     for name in made:
         (new_clone.path / "data" / name).parent.mkdir(parents=True, exist_ok=True)

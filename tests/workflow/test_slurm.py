@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm: what its jobs ask for, and what becomes of a training that loses its node."""
+"""The workflow on Slurm: resources of its jobs, and trainings that are cancelled or preempted."""
 
 import contextlib
 import json
@@ -20,27 +20,27 @@ pytestmark = pytest.mark.workflow
 
 STUDY = "cityscapes_fcn"
 TABLE = f"results/demo/{STUDY}/table.csv"
-TRAININGS = {f"{STUDY}/baseline": 600, f"{STUDY}/dice": 700}  # MB that each asks for
+TRAININGS = {f"{STUDY}/baseline": 600, f"{STUDY}/dice": 700}  # memory of each, MB
 PLUGIN = "snakemake_executor_plugin_slurm"
-# Jobs are looked at every second as long as one ends between two looks; then a user would wait longer.
+# Job states are polled every second; the plugin's defaults are longer.
 QUICK = ("--slurm-init-seconds-before-status-checks=1", "--seconds-between-status-checks=1", "--latency-wait=20")
 
 
 @pytest.fixture
 def slurm(tmp_path: Path) -> Iterator[Slurm]:
-    """A cluster of one node. Where Slurm is not installed, CI fails and others are told."""
+    """A cluster of one node. Without Slurm, the test fails in CI and is skipped elsewhere."""
     absent = [program for program in PROGRAMS if not shutil.which(program)]
     absent += [PLUGIN] if not find_spec(PLUGIN) else []
     if absent:
-        mend = "apt-get install slurm-wlm munge; pip install '.[slurm]'"
-        untried(f"Slurm cannot be tried here: no {', '.join(absent)}; {mend}")
+        fix = "apt-get install slurm-wlm munge; pip install '.[slurm]'"
+        untried(f"Slurm cannot run here: no {', '.join(absent)}; {fix}")
     with running_slurm(tmp_path / "slurm") as cluster:
         yield cluster
 
 
 @pytest.fixture
 def clone(new_clone: Clone) -> Clone:
-    """The smallest demo cut to two variants, with enough epochs that something can happen to them."""
+    """The minimal demo with two variants and enough epochs to interrupt them."""
     rows = new_clone.params()["studies"][STUDY]["variants"]
     new_clone.set(f"studies.{STUDY}.variants", {name.split("/")[1]: rows[name.split("/")[1]] for name in TRAININGS})
     new_clone.set("budgets.demo.epochs", {name: rows[name.split("/")[1]]["epochs"] for name in TRAININGS})
@@ -53,7 +53,7 @@ def clone(new_clone: Clone) -> Clone:
 
 @contextlib.contextmanager
 def submitting(clone: Clone, slurm: Slurm) -> Iterator[subprocess.Popen[bytes]]:
-    """`snakemake --profile profiles/slurm`, printing into `printed` of the clone's folder; ended in any case."""
+    """`snakemake --profile profiles/slurm` with its output in the clone's file `printed`; killed on exit."""
     command = ["snakemake", "--profile", "profiles/slurm", *QUICK, "--", TABLE]
     with (clone.path / "printed").open("w") as printed:
         running = subprocess.Popen(command, cwd=clone.path, env=slurm.environment, stdout=printed, stderr=printed)
@@ -68,18 +68,18 @@ def submitting(clone: Clone, slurm: Slurm) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def log(clone: Clone, training: str) -> str:
-    """What a training has printed."""
+    """Log of a training."""
     path = clone.path / f"logs/demo/{training}.seed0.train.log"
     return path.read_text() if path.exists() else ""
 
 
 def jobs(slurm: Slurm, rule: str, training: str = "") -> list[dict[str, str]]:
-    """Slurm's records of the jobs of a rule, for one training or all."""
+    """Slurm's records of the jobs of a rule, for one training or for all."""
     return [job for job in slurm.jobs(f"rule_{rule}") if training.rpartition("/")[2] in job["Comment"]]
 
 
 def devices(clone: Clone) -> list[str]:
-    """What CUDA_VISIBLE_DEVICES is to each training that runs."""
+    """CUDA_VISIBLE_DEVICES of each running training."""
     mine = [
         process
         for process in psutil.process_iter(["cmdline", "cwd"])
@@ -89,13 +89,13 @@ def devices(clone: Clone) -> list[str]:
 
 
 def learning_rate(clone: Clone, training: str) -> float:
-    """The learning rate that the checkpoint says it was trained with."""
+    """Learning rate in the checkpoint's recipe."""
     with safe_open(clone.path / f"results/demo/{training}/seed0/model.safetensors", framework="np") as file:
         rate: float = json.loads(file.metadata()["seg"])["recipe"]["lr"]
     return rate
 
 
-def test_a_cluster_gives_the_table_though_trainings_are_cancelled_and_preempted(clone: Clone, slurm: Slurm) -> None:
+def test_cancelled_and_preempted_trainings_resume_on_a_cluster(clone: Clone, slurm: Slurm) -> None:
     with submitting(clone, slurm) as running:
         # Two trainings and one GPU: the second one waits. Its number is edited, then the first one is cancelled.
         until(lambda: any("epoch 3/" in log(clone, name) for name in TRAININGS), 300, "a training runs")

@@ -1,4 +1,4 @@
-"""What runs again after a change, with Snakemake itself."""
+"""Jobs that Snakemake schedules after a change."""
 
 import hashlib
 import json
@@ -21,11 +21,11 @@ def digests(clone: Clone, variant: str) -> list[str]:
 
 
 def files(clone: Clone) -> set[Path]:
-    """All files but caches and Snakemake's own log."""
+    """All files except caches and Snakemake's log."""
     return {path for path in clone.path.rglob("*") if not {"__pycache__", "log"} & set(path.parts)}
 
 
-def test_the_page_and_the_table_are_there(template: Clone) -> None:
+def test_the_page_and_the_table_list_every_variant(template: Clone) -> None:
     page = (template.path / "results/demo/index.html").read_text()
     rows = (template.path / "results/demo/comparison.csv").read_text().splitlines()
     assert len(rows) == 1 + len(VARIANTS)
@@ -36,7 +36,7 @@ def test_a_second_run_does_nothing(clone: Clone) -> None:
     assert "Nothing to be done" in clone.snakemake()
 
 
-def test_time_stamps_mean_nothing(clone: Clone) -> None:
+def test_time_stamps_schedule_nothing(clone: Clone) -> None:
     chance = random.Random(0)
     for path in clone.path.rglob("*"):
         if path.is_file() and ".git" not in path.parts:
@@ -73,7 +73,7 @@ def test_another_seed_trains_that_seed_and_compares_in_pairs(clone: Clone) -> No
     assert clone.scheduled() == []
 
 
-def test_a_default_of_the_study_reruns_who_uses_it(clone: Clone) -> None:
+def test_a_default_of_the_study_reruns_the_variants_that_use_it(clone: Clone) -> None:
     clone.set("studies.cityscapes_fcn.defaults.loss", "dice")
     assert clone.scheduled() == rerun(*(name for name in VARIANTS if name != "dice"))
 
@@ -91,7 +91,7 @@ def test_a_published_figure_retrains_nothing(clone: Clone) -> None:
     assert "0.2211" in clone.result("table.csv").read_text()
 
 
-def test_what_was_deleted_is_made_again(clone: Clone) -> None:
+def test_deleted_files_are_made_again(clone: Clone) -> None:
     clone.result("table.md").unlink()
     assert clone.scheduled() == ["Report preset demo", "Tabulate cityscapes_fcn"]
     (clone.path / "data/packs/demo/streets-32x64/statistics.json").unlink()
@@ -101,7 +101,7 @@ def test_what_was_deleted_is_made_again(clone: Clone) -> None:
     assert clone.scheduled("--", "all", "data") == []
 
 
-def test_what_a_cluster_is_asked_for_reruns_nothing(clone: Clone) -> None:
+def test_cluster_resources_rerun_nothing(clone: Clone) -> None:
     more = {"partition": "large", "gpu_model": "a100", "memory": 64000, "minutes": 3000}
     clone.set("cluster", {"training": more, "data": {"memory": 64000, "minutes": 3000}})
     assert clone.scheduled() == []
@@ -207,4 +207,4 @@ def test_a_variant_may_ask_for_several_gpus(clone: Clone) -> None:
     assert "torchrun --standalone --nproc-per-node 2 -m seg.training.train" in output
     log = (clone.path / "logs/demo/cityscapes_fcn/baseline.seed0.train.log").read_text()
     assert log.count("epoch 1/1 loss") == 1
-    assert json.loads(clone.result("baseline/seed0/training.json").read_text())["recipe"]["gpus"] == 2
+    assert json.loads(clone.result("baseline/seed0/run.json").read_text())["recipe"]["gpus"] == 2

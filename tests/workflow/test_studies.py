@@ -1,4 +1,4 @@
-"""All five studies as Snakemake sees them, and one of the user's own."""
+"""Jobs of all five studies, and a study on a user's own images."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.workflow
 
 @pytest.fixture
 def whole(clone: Clone) -> Clone:
-    """The clone with the project's own params.yaml and no result."""
+    """The clone with the project's params.yaml and without results."""
     shutil.copy2(ROOT / "params.yaml", clone.path / "params.yaml")
     for folder in ("data", "results", ".snakemake"):
         shutil.rmtree(clone.path / folder)
@@ -36,7 +36,7 @@ def test_every_preset_trains_thirty_variants(whole: Clone, preset: str) -> None:
     assert planned["pretrain_backbone" if preset == "demo" else "fetch_weights"] == 5
 
 
-def test_what_only_a_person_can_get_is_said_before_any_job(whole: Clone) -> None:
+def test_data_that_requires_a_login_is_reported_before_any_job(whole: Clone) -> None:
     output = whole.snakemake("--config", "preset=paper", code=2)
     lines = [line for line in output.splitlines() if line.startswith("error: ")]
     assert [line.split(":")[1].strip() for line in lines] == ["bdd100k", "cityscapes"]
@@ -89,7 +89,7 @@ def test_a_study_of_the_users_own_runs_to_the_page(clone: Clone) -> None:
     assert "Cracks in walls" in page
     assert "FCN, U-Net and Dice loss on Cityscapes" in page
 
-    # What only a person can get matters to those alone who ask for it.
+    # Data that requires a login is required only by targets that use it.
     paper = ("--config", "preset=paper", "--")
     clone.snakemake(*paper, "data/packs/paper/cracks-48x64/train.json")
     refused = clone.snakemake(*paper, "results/paper/cityscapes_fcn/table.csv", code=2)

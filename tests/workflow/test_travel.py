@@ -1,4 +1,4 @@
-"""Results that travel: to another clone, to another commit and back, with what Snakemake knows of them."""
+"""Results and Snakemake's records in other clones and other commits, transferred by DVC."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ RECORDS = ".snakemake/metadata"
 
 @pytest.fixture(scope="module")
 def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The finished clone, recorded by DVC and pushed into a folder; to be copied or cloned, not to be changed."""
+    """The finished clone, recorded by DVC and pushed to a directory; tests copy or clone it."""
     folder = tmp_path_factory.mktemp("travel")
     clone = Clone(Path(shutil.copytree(template.path, folder / "first", symlinks=True)))
     clone.run("git", "config", "user.name", "t")
@@ -40,7 +40,7 @@ def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def arrived(sent: Clone, tmp_path: Path) -> Clone:
-    """A fresh clone of it, into which nothing has been pulled."""
+    """A fresh clone of it, before `dvc pull`."""
     return git_clone(sent, tmp_path / "second")
 
 
@@ -71,7 +71,7 @@ def shuffle_time_stamps(clone: Clone) -> None:
 
 
 def record(clone: Clone, file: str) -> Path:
-    """Where Snakemake keeps what it knows of a file."""
+    """Snakemake's record of a file."""
     return clone.path / RECORDS / urlsafe_b64encode(file.encode()).decode()
 
 
@@ -121,12 +121,12 @@ def test_there_and_back_and_through_history(sent: Clone, arrived: Clone, tmp_pat
         nothing_to_do(first)
 
 
-def test_packs_left_behind_are_made_again_and_retrain_nothing(arrived: Clone) -> None:
+def test_packs_that_were_not_pulled_are_made_again_and_retrain_nothing(arrived: Clone) -> None:
     arrived.run("dvc", "pull", "results/demo/cityscapes_fcn")
     refused = arrived.snakemake("-n", code=2).splitlines()[-1]
-    assert re.match(r"error: results/demo/.*/model.safetensors and 5 others: nothing tells what made it; ", refused)
+    assert re.match(r"error: results/demo/.*/model.safetensors and 5 others: no record of what made it; ", refused)
 
-    arrived.run("dvc", "pull", "report")
+    arrived.run("dvc", "pull", "results/demo", RECORDS)
     shuffle_time_stamps(arrived)
     assert arrived.scheduled() == []
     assert not (arrived.path / "data/packs").exists()
@@ -140,7 +140,7 @@ def test_packs_left_behind_are_made_again_and_retrain_nothing(arrived: Clone) ->
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 server on this machine with a bucket `results`; credentials only in the environment."""
+    """Address of a local S3 server with a bucket `results`; credentials only in the environment."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "t",
         "AWS_SECRET_ACCESS_KEY": "t",
@@ -174,7 +174,7 @@ def test_a_cache_that_snakemake_would_write_into_is_refused(arrived: Clone, kind
     page = record(arrived, "results/demo/index.html")
     assert page.is_symlink() or page.stat().st_nlink > 1
     refusal = re.compile(
-        rf"^error: {RECORDS}/\S+: a link into DVC's cache, which a run would write into; ", re.MULTILINE
+        rf"^error: {RECORDS}/\S+: a link into DVC's cache, which a run would overwrite; ", re.MULTILINE
     )
     arrived.edit("workflow/resources/published.csv", "baseline,val,miou,,0.2210", "baseline,val,miou,,0.2211")
     for command, code in ((["snakemake", "-n"], 2), (["snakemake", "--cores", "4"], 2), (["dvc", "repro"], 255)):
@@ -194,7 +194,7 @@ def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:
     for name, damage in damages.items():
         record(clone, f"{run}/{name}").write_bytes(damage)
     said = clone.snakemake("-n")
-    assert all(f"damaged; nothing tells any more what made {run}/{name}, so it is made" in said for name in damages)
+    assert all(f"damaged, so it is unknown what made {run}/{name}; the file is made" in said for name in damages)
     assert clone.scheduled() == [job for job in rerun("dice") if not job.startswith("Train")]
     before, figures = models(clone), (clone.path / run / "metrics.json").read_bytes()
     clone.snakemake()
@@ -203,16 +203,16 @@ def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:
     assert clone.scheduled() == []
 
 
-def test_two_at_once(clone: Clone) -> None:
+def test_a_second_run_in_a_directory_is_refused(clone: Clone) -> None:
     clone.set("budgets.demo.epochs", {"cityscapes_fcn/baseline": 35})
     running = clone.start("snakemake", "--cores", "4")
     assert running.stdout
     next(line for line in running.stdout if line.startswith("epoch 2/"))
-    os.killpg(running.pid, signal.SIGSTOP)  # so that it outlasts the others
+    os.killpg(running.pid, signal.SIGSTOP)  # so that it is still active while the others start
     kept = models(clone)
     for command in (["snakemake", "--cores", "4"], ["snakemake", "--cores", "4", "--", "data"], ["dvc", "repro"]):
         said = clone.run(*command, code=2 if command[0] == "snakemake" else 255)
-        assert said.count("error: another run is at work in this folder; wait for it") == 1
+        assert said.count("error: another run is active in this directory; wait for it") == 1
     assert "Report preset demo" in clone.scheduled()
     for look in (["-np"], ["--summary"], ["--rulegraph"], ["--report", "report.html"]):
         clone.run("snakemake", *look)

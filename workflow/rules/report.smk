@@ -1,4 +1,31 @@
-"""Tables and figures of a study, and the page of all studies."""
+"""Tables and figures of the studies, and the page of a preset."""
+
+
+rule plot_classes:
+    input:
+        statistics=f"{plan.PACK_FOLDER}statistics.json",
+    output:
+        figure=report(
+            f"{plan.PACK_FOLDER}classes.png",
+            caption="../report/classes.rst",
+            category="Data",
+            labels={"dataset": "{dataset}", "figure": "classes"},
+        ),
+    log:
+        "logs/{preset}/{dataset}-{height}x{width}.classes.log",
+    benchmark:
+        "logs/{preset}/{dataset}-{height}x{width}.classes.tsv"
+    conda:
+        "../envs/seg.yaml"
+    threads: 1
+    resources:
+        **cluster_resources(data_job),
+    params:
+        code=code_digest("seg.report.figures"),
+    message:
+        "Plot the classes of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
+    shell:
+        "python -m seg.report.figures --statistics {input.statistics:q} --out {output.figure:q} 2>&1 | tee {log:q}"
 
 
 rule tabulate_study:
@@ -6,15 +33,23 @@ rule tabulate_study:
         metrics=runs("metrics.json"),
         confusion=runs("confusion.npy"),
         evaluation=runs("evaluation.json"),
-        training=runs("training.json"),
+        training=runs("run.json"),
         history=runs("history.csv"),
-        published="workflow/resources/published.csv",
+        published=repository_path("workflow/resources/published.csv"),
     output:
-        csv=report(f"{TABLE}table.csv", caption="../report/table.rst", category="{study}", labels={"figure": "table"}),
-        markdown=f"{TABLE}table.md",
-        pairs=f"{TABLE}pairs.csv",
+        csv=report(
+            f"{plan.STUDY_FOLDER}table.csv",
+            caption="../report/table.rst",
+            category="{study}",
+            labels={"figure": "table"},
+        ),
+        markdown=f"{plan.STUDY_FOLDER}table.md",
+        pairs=f"{plan.STUDY_FOLDER}pairs.csv",
         curves=report(
-            f"{TABLE}curves.png", caption="../report/curves.rst", category="{study}", labels={"figure": "losses"}
+            f"{plan.STUDY_FOLDER}curves.png",
+            caption="../report/curves.rst",
+            category="{study}",
+            labels={"figure": "losses"},
         ),
     log:
         "logs/{preset}/{study}.table.log",
@@ -22,17 +57,17 @@ rule tabulate_study:
         "logs/{preset}/{study}.table.tsv"
     conda:
         "../envs/seg.yaml"
+    threads: 1
+    resources:
+        **cluster_resources(data_job),
     params:
-        title=lambda wildcards: PARAMS.studies[wildcards.study].title,
-        eval_split=lambda wildcards: PARAMS.datasets[PARAMS.dataset(wildcards.preset, wildcards.study)].eval_split,
-        classes=lambda wildcards: ",".join(PARAMS.studies[wildcards.study].classes),
-        variants=lambda wildcards: [
-            f"{variant}=results/{wildcards.preset}/{wildcards.study}/{variant}"
-            for variant in PARAMS.variants(wildcards.study)
-        ],
+        title=lambda w: PARAMS.studies[w.study].title,
+        eval_split=lambda w: PLAN.eval_split(w.preset, w.study),
+        classes=lambda w: ",".join(PARAMS.studies[w.study].classes),
+        variants=lambda w: PLAN.variant_folders(w.preset, w.study),
         seeds=PARAMS.seeds,
-        notes=lambda wildcards: study_notes(wildcards.preset, wildcards.study),
-        figures=contents("workflow/resources/published.csv"),
+        notes=lambda w: PLAN.notes(w.preset, w.study),
+        published=content("workflow/resources/published.csv"),
         code=code_digest("seg.report.table"),
     message:
         "Tabulate {wildcards.study}"
@@ -45,32 +80,35 @@ rule tabulate_study:
 
 rule report_preset:
     input:
-        tables=expand(f"{TABLE}{{table}}.csv", table=["table", "pairs"], study=STUDIES, allow_missing=True),
-        curves=expand(f"{TABLE}curves.png", study=STUDIES, allow_missing=True),
-        statistics=lambda wildcards: list(counts(wildcards.preset, "statistics.json").values()),
-        classes=lambda wildcards: list(counts(wildcards.preset, "classes.png").values()),
-        look=["seg/report/index.html.j2", "seg/report/page.css"],
+        tables=expand(
+            f"{plan.STUDY_FOLDER}{{table}}.csv", table=["table", "pairs"], study=PLAN.studies, allow_missing=True
+        ),
+        curves=expand(f"{plan.STUDY_FOLDER}curves.png", study=PLAN.studies, allow_missing=True),
+        statistics=lambda w: PLAN.statistics(w.preset).values(),
+        classes=lambda w: PLAN.statistics(w.preset, "classes.png").values(),
     output:
-        comparison="results/{preset}/comparison.csv",
-        metrics="results/{preset}/metrics.json",
-        page="results/{preset}/index.html",
+        comparison=f"{plan.PRESET_FOLDER}comparison.csv",
+        metrics=f"{plan.PRESET_FOLDER}metrics.json",
+        history=f"{plan.PRESET_FOLDER}history.csv",
+        page=f"{plan.PRESET_FOLDER}index.html",
     log:
         "logs/{preset}/report.log",
     benchmark:
         "logs/{preset}/report.tsv"
     conda:
         "../envs/seg.yaml"
+    threads: 1
+    resources:
+        **cluster_resources(data_job),
     params:
-        title=lambda wildcards: PARAMS.presets[wildcards.preset].title,
-        look=contents("seg/report/index.html.j2", "seg/report/page.css"),
-        studies=lambda wildcards: [f"--study={study}=results/{wildcards.preset}/{study}" for study in STUDIES],
-        statistics=lambda wildcards: [
-            f"--statistics={dataset}={path}" for dataset, path in counts(wildcards.preset, "statistics.json").items()
-        ],
+        title=lambda w: PARAMS.presets[w.preset].title,
+        templates=[content(f"seg/report/{name}") for name in ("index.html.j2", "page.css")],
+        studies=lambda w: PLAN.study_options(w.preset),
+        statistics=lambda w: PLAN.statistics_options(w.preset),
         code=code_digest("seg.report.page"),
     message:
         "Report preset {wildcards.preset}"
     shell:
         "python -m seg.report.page --preset {wildcards.preset:q} --title {params.title:q} {params.studies:q}"
-        " {params.statistics:q} --comparison {output.comparison:q} --metrics {output.metrics:q} --page {output.page:q}"
-        " 2>&1 | tee {log:q}"
+        " {params.statistics:q} --comparison {output.comparison:q} --metrics {output.metrics:q} --history {output.history:q}"
+        " --page {output.page:q} 2>&1 | tee {log:q}"

@@ -1,55 +1,54 @@
-"""Backbones to start from; train and evaluate one variant with one seed."""
+"""Weights that backbones start from; training and evaluation of one variant with one seed."""
 
 
 rule fetch_weights:
     output:
-        "data/weights/{weights}.safetensors",
+        weights=plan.WEIGHTS_FILE,
     log:
         "logs/weights/{weights}.fetch.log",
     benchmark:
         "logs/weights/{weights}.fetch.tsv"
     wildcard_constraints:
-        weights=backbones(pretrained_here=False),
-    retries: 0  # as of a data set
+        weights=plan.alternatives(PLAN.weights_names(pretrained_here=False)),
+    retries: 0  # whatever the profile says: the stage retries by itself
     conda:
         "../envs/seg.yaml"
+    threads: 1
+    resources:
+        **cluster_resources(data_job),
     params:
         code=code_digest("seg.models.fetch_weights"),
     message:
         "Download {wildcards.weights}, or convert it from data/archives"
     shell:
-        "python -m seg.models.fetch_weights --weights {wildcards.weights:q} --archives data/archives --out {output:q}"
+        "python -m seg.models.fetch_weights --weights {wildcards.weights:q} --archives data/archives --out {output.weights:q}"
         " 2>&1 | tee {log:q}"
 
 
 rule pretrain_backbone:
     output:
-        "data/weights/{weights}.safetensors",
+        weights=plan.WEIGHTS_FILE,
     log:
         "logs/weights/{weights}.pretrain.log",
     benchmark:
         "logs/weights/{weights}.pretrain.tsv"
     wildcard_constraints:
-        weights=backbones(pretrained_here=True),
+        weights=plan.alternatives(PLAN.weights_names(pretrained_here=True)),
     priority: 1  # trainings wait for it
     conda:
         "../envs/seg.yaml"
-    threads: lambda wildcards: PARAMS.weights[wildcards.weights].pretext.threads
+    threads: lambda w: pretext(w).threads
     resources:
-        **asks(gpu_job),
+        **cluster_resources(gpu_job),
         gpu=1,
-        gpu_model=lambda wildcards: gpu_job(wildcards).gpu_model,
+        gpu_model=lambda w: gpu_job(w).gpu_model,
     params:
-        task=lambda wildcards: PARAMS.weights[wildcards.weights].pretext.arguments(),
+        task=lambda w: pretext(w).arguments(),
         code=code_digest("seg.training.pretrain"),
     message:
         "Pretrain {wildcards.weights} on synthetic shapes"
     shell:
-        "python -m seg.training.pretrain {params.task:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-for rule in (rules.fetch_weights, rules.pretrain_backbone):
-    compare_anew_after(rule, [file for variant in all_variants() for file in weights(variant)])
+        "python -m seg.training.pretrain {params.task:q} --out {output.weights:q} 2>&1 | tee {log:q}"
 
 
 rule train_variant:
@@ -60,64 +59,64 @@ rule train_variant:
         val_pixels=pack_pixels("val"),
         weights=weights,
     output:
-        model=f"{RUN}model.safetensors",
-        history=f"{RUN}history.csv",
-        cost=f"{RUN}training.json",
+        model=f"{plan.RUN_FOLDER}model.safetensors",
+        history=f"{plan.RUN_FOLDER}history.csv",
+        run=f"{plan.RUN_FOLDER}run.json",
     log:
         "logs/{preset}/{study}/{variant}.seed{seed}.train.log",
     benchmark:
         "logs/{preset}/{study}/{variant}.seed{seed}.train.tsv"
     conda:
         "../envs/seg.yaml"
-    threads: lambda wildcards: recipe(wildcards).threads * recipe(wildcards).gpus
+    threads: lambda w: recipe(w).threads * recipe(w).gpus
     resources:
-        **asks(gpu_job),
-        gpu=lambda wildcards: recipe(wildcards).gpus,
-        gpu_model=lambda wildcards: gpu_job(wildcards).gpu_model,
+        **cluster_resources(gpu_job),
+        gpu=lambda w: recipe(w).gpus,
+        gpu_model=lambda w: gpu_job(w).gpu_model,
     params:
-        launch=lambda wildcards: launcher(recipe(wildcards).gpus),
-        recipe=lambda wildcards: recipe(wildcards).json_line(),
-        weights=lambda wildcards, input: ["--weights", *input.weights] if input.get("weights") else [],
-        events=f"{RUN}tensorboard",
+        launch=lambda w: plan.launcher(recipe(w).gpus),
+        recipe=lambda w: recipe(w).json_line(),
+        weights=lambda w, input: ["--weights", *input.weights] if input.get("weights") else [],
+        events=f"{plan.RUN_FOLDER}tensorboard",
         code=model_digest("seg.training.train"),
     message:
         "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
         "{params.launch:q} -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train:q} --val-pack {input.val:q}"
-        " {params.weights:q} --model {output.model:q} --history {output.history:q} --cost {output.cost:q} --events {params.events:q}"
+        " {params.weights:q} --model {output.model:q} --history {output.history:q} --run-info {output.run:q} --events {params.events:q}"
         " --code {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_variant:
     input:
-        model=f"{RUN}model.safetensors",
+        model=f"{plan.RUN_FOLDER}model.safetensors",
         pack=pack_json("eval"),
         pixels=pack_pixels("eval"),
     output:
-        metrics=f"{RUN}metrics.json",
-        confusion=f"{RUN}confusion.npy",
+        metrics=f"{plan.RUN_FOLDER}metrics.json",
+        confusion=f"{plan.RUN_FOLDER}confusion.npy",
         samples=report(
-            f"{RUN}samples.png",
+            f"{plan.RUN_FOLDER}samples.png",
             caption="../report/samples.rst",
             category="{study}",
             labels={"variant": "{variant}", "seed": "{seed}", "figure": "samples"},
         ),
-        cost=f"{RUN}evaluation.json",
+        run=f"{plan.RUN_FOLDER}evaluation.json",
     log:
         "logs/{preset}/{study}/{variant}.seed{seed}.evaluate.log",
     benchmark:
         "logs/{preset}/{study}/{variant}.seed{seed}.evaluate.tsv"
     conda:
         "../envs/seg.yaml"
-    threads: lambda wildcards: recipe(wildcards).threads
+    threads: lambda w: recipe(w).threads
     resources:
-        **asks(gpu_job),
+        **cluster_resources(gpu_job),
         gpu=1,
-        gpu_model=lambda wildcards: gpu_job(wildcards).gpu_model,
+        gpu_model=lambda w: gpu_job(w).gpu_model,
     params:
         code=model_digest("seg.evaluation.evaluate"),
     message:
         "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
         "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q} --metrics {output.metrics:q}"
-        " --confusion {output.confusion:q} --samples {output.samples:q} --cost {output.cost:q} 2>&1 | tee {log:q}"
+        " --confusion {output.confusion:q} --samples {output.samples:q} --run-info {output.run:q} 2>&1 | tee {log:q}"

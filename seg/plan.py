@@ -1,0 +1,172 @@
+"""What the workflow needs for each variant: packs, weights, manifests, result files and notes.
+
+`Plan` derives paths and values from `Params`; it reads no file. The templates below are the path scheme of the project.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Literal
+
+from seg.config.cluster import GpuJob
+from seg.config.params import PackSpec, Params
+from seg.system.files import canonical_json
+
+RAW_MANIFEST = "data/raw/{dataset}/manifest.json"
+KEPT_MANIFEST = "data/manifests/{dataset}.json"
+PACK_FOLDER = "data/packs/{preset}/{dataset}-{height}x{width}/"
+WEIGHTS_FILE = "data/weights/{weights}.safetensors"
+PRESET_FOLDER = "results/{preset}/"
+STUDY_FOLDER = "results/{preset}/{study}/"
+RUN_FOLDER = "results/{preset}/{study}/{variant}/seed{seed}/"
+
+PackUse = Literal["train", "val", "eval"]
+DatasetSource = Literal["rendered", "downloaded", "folder"]
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """Regular expression that matches one of `names`, or nothing if there are none."""
+    return "|".join(dict.fromkeys(names)) or "(?!)"
+
+
+def launcher(gpus: int) -> list[str]:
+    """Words of the command that starts a training: `torchrun` with one process per GPU if there are several."""
+    return ["torchrun", "--standalone", "--nproc-per-node", str(gpus)] if gpus > 1 else ["python"]
+
+
+class Plan:
+    """Paths and values of the workflow under one `params.yaml`.
+
+    Methods without an argument `preset` use the chosen one. Recipes and packs are resolved once: every input and
+    parameter of a job asks for them.
+    """
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+        self.recipe = cache(params.recipe)
+        self.pack = cache(params.pack)
+        self.studies = [study for study in params.studies if params.variants(study)]
+        self.variants = [(study, variant) for study in self.studies for variant in params.variants(study)]
+
+    def pack_stem(self, preset: str, study: str, variant: str, use: PackUse) -> str:
+        """Path without extension of the pack that a variant trains on, validates on or is evaluated on."""
+        return _pack_file(preset, pack := self.pack(preset, study, variant, use), pack.split)
+
+    def pack_pixels(self, preset: str, study: str, variant: str, use: PackUse) -> list[str]:
+        """Images and labels of the same pack."""
+        stem = self.pack_stem(preset, study, variant, use)
+        return [f"{stem}.images.npy", f"{stem}.labels.npy"]
+
+    def packs(self) -> list[str]:
+        """`.json` of every pack that an enabled variant uses."""
+        stems = {_pack_file(self.params.preset, pack, pack.split) for pack in self._used_packs()}
+        return sorted(f"{stem}.json" for stem in stems)
+
+    def statistics(self, preset: str, name: str = "statistics.json") -> dict[str, str]:
+        """File `name` beside the training pack of each study's first variant, by dataset."""
+        packs = [self.pack(preset, study, self.params.variants(study)[0], "train") for study in self.studies]
+        return {pack.dataset: _pack_file(preset, pack, name) for pack in packs}
+
+    def raw_manifest(self, dataset: str) -> str:
+        """Manifest of the files that the packs of a dataset are made from."""
+        return RAW_MANIFEST.format(dataset=self.params.files(dataset))
+
+    def kept_manifests(self) -> list[str]:
+        """Kept manifest of every dataset that an enabled variant uses."""
+        datasets = {self.params.files(pack.dataset) for pack in self._used_packs()}
+        return sorted(KEPT_MANIFEST.format(dataset=dataset) for dataset in datasets)
+
+    def datasets(self, source: DatasetSource) -> list[str]:
+        """Datasets with files of their own in `data/raw`, by the source of the files."""
+        return [
+            name for name in self.params.datasets if self.params.files(name) == name and self._source(name) == source
+        ]
+
+    def weights(self, preset: str, study: str, variant: str) -> list[str]:
+        """File that the backbone of a variant starts from; empty if it is initialised at random."""
+        name = self.recipe(preset, study, variant, self.params.seeds[0]).weights
+        return [WEIGHTS_FILE.format(weights=name)] if name else []
+
+    def all_weights(self) -> list[str]:
+        """Files that the backbones of the enabled variants start from."""
+        files = [self.weights(self.params.preset, study, variant) for study, variant in self.variants]
+        return sorted({file for names in files for file in names})
+
+    def weights_names(self, pretrained_here: bool) -> list[str]:
+        """Weights trained here on a pretext task, or those that are downloaded."""
+        return [name for name, row in self.params.weights.items() if bool(row.pretext) == pretrained_here]
+
+    def study_files(self, preset: str, study: str, template: str) -> list[str]:
+        """Paths of a template in one study: one path, or one per variant and seed if the template names them."""
+        variants = self.params.variants(study) if "{variant}" in template else [""]
+        seeds = self.params.seeds if "{seed}" in template else [0]
+        return [
+            template.format(preset=preset, study=study, variant=variant, seed=seed)
+            for variant in variants
+            for seed in seeds
+        ]
+
+    def files(self, templates: Iterable[str]) -> list[str]:
+        """Paths of templates in every study."""
+        return [
+            file
+            for template in templates
+            for study in self.studies
+            for file in self.study_files(self.params.preset, study, template)
+        ]
+
+    def variant_folders(self, preset: str, study: str) -> list[str]:
+        """`variant=directory` for each variant of a study."""
+        folder = STUDY_FOLDER.format(preset=preset, study=study)
+        return [f"{variant}={folder}{variant}" for variant in self.params.variants(study)]
+
+    def study_options(self, preset: str) -> list[str]:
+        """`--study=name=directory` for each study."""
+        folders = {study: STUDY_FOLDER.format(preset=preset, study=study) for study in self.studies}
+        return [f"--study={study}={folder.rstrip('/')}" for study, folder in folders.items()]
+
+    def statistics_options(self, preset: str) -> list[str]:
+        """`--statistics=dataset=path` for each training pack of the report."""
+        return [f"--statistics={dataset}={path}" for dataset, path in self.statistics(preset).items()]
+
+    def eval_split(self, preset: str, study: str) -> str:
+        """Split of the study's dataset that the tables report."""
+        return self.params.datasets[self.params.dataset(preset, study)].eval_split
+
+    def gpu_job(self, study: str | None, variant: str | None) -> GpuJob:
+        """Cluster resources of a job on a GPU; those of the variant if `cluster.training_of` names it."""
+        return self.params.cluster.training_of.get(f"{study}/{variant}", self.params.cluster.training)
+
+    def notes(self, preset: str, study: str) -> str:
+        """JSON of the notes on the study and on each variant: those of `params.yaml`, start weights, missing values."""
+        rows = self.params.studies[study].variants
+        notes = {study: self.params.studies[study].notes} | {
+            variant: [
+                *rows[variant].notes,
+                *self._start_notes(preset, study, variant),
+                *self._source_notes(study, variant),
+            ]
+            for variant in self.params.variants(study)
+        }
+        return canonical_json(notes)
+
+    def _start_notes(self, preset: str, study: str, variant: str) -> list[str]:
+        recipe = self.recipe(preset, study, variant, self.params.seeds[0])
+        if not recipe.weights:
+            return []
+        return [f"The backbone starts from {recipe.weights}{' and is not trained' if recipe.frozen else ''}."]
+
+    def _source_notes(self, study: str, variant: str) -> list[str]:
+        return [f"{key}: our value, the source gives none" for key in self.params.not_in_source(study, variant)]
+
+    def _used_packs(self) -> set[PackSpec]:
+        uses: tuple[PackUse, ...] = ("train", "val", "eval")
+        return {self.pack(self.params.preset, study, variant, use) for study, variant in self.variants for use in uses}
+
+    def _source(self, dataset: str) -> DatasetSource:
+        row = self.params.datasets[dataset]
+        return "rendered" if row.scenes else "folder" if row.layout == "folder" else "downloaded"
+
+
+def _pack_file(preset: str, pack: PackSpec, name: str) -> str:
+    folder = PACK_FOLDER.format(preset=preset, dataset=pack.dataset, height=pack.height, width=pack.width)
+    return f"{folder}{name}"

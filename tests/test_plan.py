@@ -1,0 +1,199 @@
+"""Paths and values that the workflow derives from `params.yaml`; every expectation is written by hand."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seg.config.params import Params, read_params
+from seg.plan import PRESET_FOLDER, RUN_FOLDER, STUDY_FOLDER, Plan, alternatives, launcher
+
+PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
+FCN = ("demo", "cityscapes_fcn", "baseline")
+
+
+def changed(**values: object) -> Params:
+    """The project's parameters with some of the top-level values replaced."""
+    return PARAMS.model_copy(update=values)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """Of the project's own `params.yaml`, preset demo, seed 0."""
+    return Plan(changed(preset="demo", seeds=[0]))
+
+
+def without(study: str, *variants: str) -> Params:
+    """The project's parameters with variants of a study disabled."""
+    rows = PARAMS.studies[study].variants
+    off = {name: rows[name].model_copy(update={"enabled": False}) for name in variants}
+    row = PARAMS.studies[study].model_copy(update={"variants": rows | off})
+    return changed(studies=PARAMS.studies | {study: row})
+
+
+def test_every_enabled_variant_is_planned(plan: Plan) -> None:
+    assert plan.studies == ["cityscapes_fcn", "voc2012_fcn", "bdd100k_lite", "cityscapes_deeplab", "voc2007_erfnet"]
+    assert len(plan.variants) == 30
+    assert plan.variants[0] == ("cityscapes_fcn", "baseline")
+    assert ("bdd100k_lite", "segnet") not in plan.variants
+
+
+def test_a_study_without_an_enabled_variant_is_left_out() -> None:
+    less = Plan(without("cityscapes_deeplab", "resnet101", "resnet152"))
+    assert "cityscapes_deeplab" not in less.studies
+    assert "data/packs/demo/crossings-64x96/train.json" not in less.packs()
+    assert "data/weights/resnet152_shapes.safetensors" not in less.all_weights()
+
+
+@pytest.mark.parametrize(
+    ("variant", "use", "stem"),
+    [
+        (FCN, "train", "data/packs/demo/streets-128x192/train"),
+        (FCN, "val", "data/packs/demo/streets-256x384/val"),
+        (FCN, "eval", "data/packs/demo/streets-256x384/val"),
+        (("demo", "cityscapes_fcn", "augmented_full_resolution"), "train", "data/packs/demo/streets-256x384/train"),
+        (("camvid", "cityscapes_fcn", "baseline"), "eval", "data/packs/camvid/camvid-360x480/test"),
+        (("paper", "cityscapes_deeplab", "resnet101"), "train", "data/packs/paper/cityscapes_513-513x513/train"),
+        (("paper", "voc2007_erfnet", "unet"), "eval", "data/packs/paper/voc2007-224x224/test"),
+    ],
+)
+def test_packs_of_a_variant(plan: Plan, variant: tuple[str, str, str], use: str, stem: str) -> None:
+    assert plan.pack_stem(*variant, use) == stem  # type: ignore[arg-type]
+    assert plan.pack_pixels(*variant, use) == [f"{stem}.images.npy", f"{stem}.labels.npy"]  # type: ignore[arg-type]
+
+
+def test_packs_of_a_preset_come_once_each(plan: Plan) -> None:
+    assert plan.packs() == [
+        "data/packs/demo/crossings-64x96/train.json",
+        "data/packs/demo/crossings-64x96/val.json",
+        "data/packs/demo/dashcam-48x80/test.json",
+        "data/packs/demo/dashcam-48x80/train.json",
+        "data/packs/demo/dashcam-48x80/val.json",
+        "data/packs/demo/objects-32x32/test.json",
+        "data/packs/demo/objects-32x32/train.json",
+        "data/packs/demo/objects-32x32/val.json",
+        "data/packs/demo/streets-128x192/train.json",
+        "data/packs/demo/streets-256x384/train.json",
+        "data/packs/demo/streets-256x384/val.json",
+        "data/packs/demo/thumbnails-32x32/test.json",
+        "data/packs/demo/thumbnails-32x32/train.json",
+        "data/packs/demo/thumbnails-32x32/val.json",
+    ]
+
+
+def test_manifests_are_those_of_the_files_and_not_of_the_sizes(plan: Plan) -> None:
+    assert plan.raw_manifest("streets") == "data/raw/streets/manifest.json"
+    assert plan.raw_manifest("thumbnails") == "data/raw/objects/manifest.json"
+    assert plan.kept_manifests() == [
+        "data/manifests/crossings.json",
+        "data/manifests/dashcam.json",
+        "data/manifests/objects.json",
+        "data/manifests/streets.json",
+    ]
+    assert Plan(changed(preset="camvid")).kept_manifests() == ["data/manifests/camvid.json"]
+
+
+def test_statistics_are_of_the_training_pack_of_each_first_variant(plan: Plan) -> None:
+    assert plan.statistics("demo") == {
+        "streets": "data/packs/demo/streets-128x192/statistics.json",
+        "objects": "data/packs/demo/objects-32x32/statistics.json",
+        "dashcam": "data/packs/demo/dashcam-48x80/statistics.json",
+        "crossings": "data/packs/demo/crossings-64x96/statistics.json",
+        "thumbnails": "data/packs/demo/thumbnails-32x32/statistics.json",
+    }
+    assert plan.statistics("demo", "classes.png")["streets"] == "data/packs/demo/streets-128x192/classes.png"
+    assert plan.statistics_options("demo")[1] == "--statistics=objects=data/packs/demo/objects-32x32/statistics.json"
+
+
+def test_datasets_by_source(plan: Plan) -> None:
+    assert plan.datasets("rendered") == ["streets", "crossings", "objects", "dashcam"]
+    assert plan.datasets("downloaded") == ["camvid", "cityscapes", "voc2012", "voc2007", "bdd100k"]
+    assert plan.datasets("folder") == []
+    own = PARAMS.datasets["camvid"].model_copy(update={"layout": "folder"})
+    assert Plan(changed(datasets=PARAMS.datasets | {"cracks": own})).datasets("folder") == ["cracks"]
+
+
+def test_weights_follow_the_preset(plan: Plan) -> None:
+    frozen = ("cityscapes_fcn", "resnet50_frozen")
+    assert plan.weights("demo", *frozen) == ["data/weights/resnet50_shapes.safetensors"]
+    assert plan.weights("paper", *frozen) == ["data/weights/resnet50_imagenet.safetensors"]
+    assert plan.weights(*FCN) == []
+    assert plan.all_weights() == [
+        "data/weights/erfnet_shapes.safetensors",
+        "data/weights/resnet101_shapes.safetensors",
+        "data/weights/resnet152_shapes.safetensors",
+        "data/weights/resnet34_shapes.safetensors",
+        "data/weights/resnet50_shapes.safetensors",
+    ]
+    assert "resnet34_shapes" in plan.weights_names(pretrained_here=True)
+    assert "resnet34_shapes" not in plan.weights_names(pretrained_here=False)
+    assert "resnet34_imagenet" in plan.weights_names(pretrained_here=False)
+
+
+def test_files_of_a_study_are_one_or_one_per_variant_and_seed() -> None:
+    plan = Plan(changed(preset="demo", seeds=[0, 3]))
+    assert plan.study_files("demo", "bdd100k_lite", f"{STUDY_FOLDER}table.csv") == [
+        "results/demo/bdd100k_lite/table.csv"
+    ]
+    assert plan.study_files("demo", "bdd100k_lite", f"{RUN_FOLDER}metrics.json") == [
+        "results/demo/bdd100k_lite/segnet_basic/seed0/metrics.json",
+        "results/demo/bdd100k_lite/segnet_basic/seed3/metrics.json",
+        "results/demo/bdd100k_lite/u_lite/seed0/metrics.json",
+        "results/demo/bdd100k_lite/u_lite/seed3/metrics.json",
+    ]
+    assert len(plan.files([f"{RUN_FOLDER}run.json", f"{STUDY_FOLDER}table.csv"])) == 30 * 2 + 5
+    assert PRESET_FOLDER.format(preset="demo") == "results/demo/"
+
+
+def test_directories_for_the_table_and_the_page(plan: Plan) -> None:
+    assert plan.variant_folders("demo", "bdd100k_lite") == [
+        "segnet_basic=results/demo/bdd100k_lite/segnet_basic",
+        "u_lite=results/demo/bdd100k_lite/u_lite",
+    ]
+    assert plan.study_options("camvid")[2] == "--study=bdd100k_lite=results/camvid/bdd100k_lite"
+    assert plan.eval_split("demo", "cityscapes_fcn") == "val"
+    assert plan.eval_split("camvid", "cityscapes_fcn") == "test"
+
+
+def test_recipes_are_those_of_the_parameters_and_resolved_once(plan: Plan) -> None:
+    recipe = plan.recipe(*FCN, 0)
+    assert recipe == PARAMS.recipe(*FCN, 0)
+    assert plan.recipe(*FCN, 0) is recipe
+
+
+def test_cluster_resources_of_single_variants(plan: Plan) -> None:
+    assert plan.gpu_job("cityscapes_deeplab", "resnet152").memory == 32000
+    assert plan.gpu_job("cityscapes_deeplab", "resnet101").memory == 16000
+    assert plan.gpu_job(None, None).minutes == 720  # pretraining
+
+
+def test_notes_name_start_weights_and_values_that_are_not_in_the_source(plan: Plan) -> None:
+    notes = json.loads(plan.notes("demo", "cityscapes_fcn"))
+    assert notes["cityscapes_fcn"][1] == "Table 1 prints no stride; stride 2 is our reading."
+    assert notes["resnet50_frozen"] == [
+        "The backbone starts from resnet50_shapes and is not trained.",
+        "optimizer: our value, the source gives none",
+        "lr: our value, the source gives none",
+    ]
+    assert notes["baseline"] == ["optimizer: our value, the source gives none"]
+    resnet101 = json.loads(plan.notes("paper", "cityscapes_deeplab"))["resnet101"]
+    assert resnet101[0] == "The backbone starts from resnet101_imagenet."
+
+
+def test_the_launcher_is_torchrun_for_several_gpus() -> None:
+    assert launcher(1) == ["python"]
+    assert launcher(4) == ["torchrun", "--standalone", "--nproc-per-node", "4"]
+
+
+def test_a_wildcard_without_values_matches_nothing() -> None:
+    assert alternatives(["a", "b", "a"]) == "a|b"
+    assert not re.fullmatch(alternatives([]), "")
+
+
+def test_the_plan_imports_neither_torch_nor_an_engine() -> None:
+    code = "import sys, seg.plan; print(*sorted({'torch', 'snakemake', 'dvc'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,238 @@
+"""State of a run that Snakemake has no public interface for: records of results, locks, and the config of cluster jobs.
+
+Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` excludes the next major version):
+
+- `.snakemake/metadata`: one JSON file per output, named by the URL-safe base64 of its path, split over directories that
+  begin with `@` if it is too long. Used by `read_records`.
+- `.snakemake/incomplete`: named in the same way; a file listed there is made again. Used by `_check_record`.
+- `.snakemake/locks`: left by a killed run, removed by any run that ends. Used by `_acquire_run`.
+- `snakemake.cli.get_argument_parser` and the attributes of its options. Used by `check_run`.
+- `workflow.is_main_process`: false in jobs on a cluster. Used by `run_config` and `check_run`.
+- `workflow.config_settings.overwrite_config`: values of `--config`. Used by `run_config`.
+- `workflow.workdir_init`: directory in which Snakemake was started. Used by `_check_profile`.
+- `workflow.deployment_settings.deployment_method`. Used by `shell_prefix`.
+- `workflow.dag.needrun_jobs()`: jobs of the run. Used by `datasets_to_make`.
+- `rule.is_checkpoint`: read when a job of the rule ends. Used by `compare_by_content_after`.
+- `rule.output` and `snakemake.io.strip_wildcard_constraints`. Used by `output_templates`.
+"""
+
+import base64
+import json
+import os
+import shlex
+import shutil
+import sys
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any, NoReturn
+
+from filelock import FileLock, Timeout
+from snakemake.cli import get_argument_parser
+from snakemake.io import strip_wildcard_constraints
+from snakemake.settings.types import DeploymentMethod
+from snakemake.utils import update_config
+
+from seg.config.overrides import read_overrides
+from seg.plan import PRESET_FOLDER, RUN_FOLDER, Plan
+from seg.results import TrainingRun
+from seg.system.console import say
+from seg.system.files import canonical_json
+
+_RECORDS = Path(".snakemake/metadata")
+_INCOMPLETE = Path(".snakemake/incomplete")
+_LOCKS = Path(".snakemake/locks")
+_RUN_LOCK = FileLock(".snakemake/running.lock")  # released by the system however a run ends
+_CONFIG_VARIABLE = "SEG_PARAMS"
+_RUN_VERSION = TrainingRun.model_fields["schema_version"].default
+
+# Options of Snakemake with which a run changes no file of the workflow.
+_READ_ONLY = (
+    *("dryrun", "lint", "list_rules", "list_target_rules", "print_compilation", "list_conda_envs"),
+    *("dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary"),
+    *("list_changes", "list_input_changes", "list_params_changes", "list_untracked"),
+)
+
+
+def stop(lines: Iterable[str]) -> NoReturn:
+    """Print one line per error and exit with code 2."""
+    for line in lines:
+        say(f"error: {line}")
+    sys.exit(2)
+
+
+def run_config(workflow: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """Content of `params.yaml` with the values of `--config`, the same in every job of a run.
+
+    A job on a cluster reads the rules again when it starts. It gets the content from the environment, so that editing
+    `params.yaml` while it waits changes nothing; compressed, because the length of a variable is limited.
+
+    Raises:
+        ValueError: a value of `--config` cannot be read.
+    """
+    if not workflow.is_main_process:
+        content: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(os.environ[_CONFIG_VARIABLE])))
+        return content
+    update_config(config, read_overrides(workflow.config_settings.overwrite_config))
+    os.environ[_CONFIG_VARIABLE] = base64.b64encode(zlib.compress(canonical_json(config).encode())).decode()
+    return config
+
+
+def shell_prefix(workflow: Any) -> str:
+    """Start of every command. It replaces Snakemake's own prefix, `set -euo pipefail;`, and so begins with it."""
+    # A stage is `python -m seg.<package>.<stage>`; with --directory the package is found beside the Snakefile.
+    lines = [
+        "set -euo pipefail",
+        f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}${{PYTHONPATH:+:$PYTHONPATH}}",
+    ]
+    # glibc keeps freed memory, see mallopt(3): a training step of the FCN at 256x384 takes 15% less time without the
+    # page faults. Values that the user has set are kept.
+    lines.append("export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:--1} MALLOC_MMAP_MAX_=${MALLOC_MMAP_MAX_:-0}")
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    return ("; ".join(lines) + "; ").replace("{", "{{").replace("}", "}}")  # Snakemake formats it
+
+
+def repository_path(workflow: Any, file: str) -> str:
+    """Path of a file of the repository from the working directory, which `--directory` changes."""
+    return os.path.relpath(Path(workflow.basedir, file))
+
+
+def output_templates(rules: Iterable[Any]) -> list[str]:
+    """Outputs of rules as templates with wildcards."""
+    return [strip_wildcard_constraints(str(file)) for rule in rules for file in rule.output]
+
+
+def compare_by_content_after(rules: Iterable[Any], files: Iterable[str]) -> None:
+    """Have the jobs that follow these rules compared with their records again once the rules have run.
+
+    If `files` were missing and come out as they were, nothing that used them reruns. Snakemake compares again after a
+    checkpoint only. Rules whose files exist stay plain rules, because Snakemake evaluates the graph twice otherwise.
+    """
+    missing = not all(Path(file).exists() for file in files)
+    for rule in rules:
+        rule.rule.is_checkpoint = missing
+
+
+def datasets_to_make(workflow: Any, rule: str) -> list[str]:
+    """Datasets that a rule makes in this run."""
+    return sorted({job.wildcards.dataset for job in workflow.dag.needrun_jobs() if job.rule.name == rule})
+
+
+def check_run(workflow: Any, plan: Plan) -> None:
+    """Check options, records and results, and lock the directory unless the run only looks.
+
+    Exits with code 2 and one line if the run cannot start.
+    """
+    if not workflow.is_main_process:
+        return
+    options = get_argument_parser().parse_args()
+    _check_profile(workflow, options.workflow_profile)
+    read_only = any(getattr(options, name) for name in _READ_ONLY)
+    read_only |= bool(options.report and not options.report_after_run)
+    if _acquire_run():
+        records = read_records(_RECORDS)
+        _refuse_links(records.values())
+        for file, record in records.items():
+            _check_record(file, record)
+        _refuse_old_results(plan)
+        if not options.touch:  # declares that the results are up to date
+            _refuse_unknown_results(plan, records)
+        if read_only:
+            _RUN_LOCK.release()
+    elif not read_only:
+        stop(["another run is active in this directory; wait for it, or look with `snakemake -n`"])
+
+
+def read_records(folder: Path) -> dict[str, Path]:
+    """Records in a directory of Snakemake, by the file that they are about."""
+    records = {}
+    for parent, _, names in os.walk(folder):
+        start = "".join(part.removeprefix("@") for part in Path(parent).relative_to(folder).parts)
+        for name in names:
+            with suppress(ValueError):  # not a record
+                records[base64.urlsafe_b64decode(start + name).decode()] = Path(parent, name)
+    return records
+
+
+def _check_profile(workflow: Any, profile: str | None) -> None:
+    # Snakemake ignores a workflow profile that does not exist, and then the default one too.
+    if profile in (None, "none"):
+        return
+    start = Path(workflow.workdir_init)
+    places = [start / profile, start / "profiles" / profile, Path(workflow.basedir, "profiles", profile)]
+    if not any(place.exists() for place in places):
+        found = sorted(path.parent.name for path in Path(workflow.basedir, "profiles").glob("*/config.yaml"))
+        stop([f"--workflow-profile {profile}: no such directory; profiles/ contains {', '.join(found)}"])
+
+
+def _acquire_run() -> bool:
+    # Snakemake's own locks do not exclude other runs: whichever run ends, with nothing to do too, deletes all of them.
+    _LOCKS.parent.mkdir(exist_ok=True)
+    try:
+        _RUN_LOCK.acquire(blocking=False)
+    except Timeout:
+        return False
+    shutil.rmtree(_LOCKS, ignore_errors=True)
+    return True
+
+
+def _refuse_links(records: Iterable[Path]) -> None:
+    for record in records:
+        status = record.lstat()
+        if not S_ISREG(status.st_mode) or status.st_nlink > 1:
+            stop(
+                [
+                    f"{record}: a link into DVC's cache, which a run would overwrite;"
+                    " `dvc config --local cache.type copy`, then `dvc checkout --relink`"
+                ]
+            )
+
+
+def _check_record(file: str, record: Path) -> None:
+    """Remove a record that cannot be read, for example after a full disk, and mark its file as incomplete."""
+    with suppress(ValueError):
+        if isinstance(json.loads(record.read_bytes()), dict):
+            return
+    say(f"warning: {record}: damaged, so it is unknown what made {file}; the file is made again")
+    mark = _INCOMPLETE / record.relative_to(_RECORDS)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text("{}", encoding="utf-8")
+    record.unlink()
+
+
+def _refuse_old_results(plan: Plan) -> None:
+    """Results with another schema are refused: without this check their models would be trained again."""
+    results = PRESET_FOLDER.format(preset=plan.params.preset)
+    for file in plan.files([f"{RUN_FOLDER}run.json"]):
+        path = Path(file)
+        old = path.with_name("training.json")  # name of the file before schema version 1
+        found, version = (path, schema_version(path)) if path.exists() else (old, None)
+        if found.exists() and version != _RUN_VERSION:
+            stop(
+                [
+                    f"{found}: schema version {version or 'none'}, expected {_RUN_VERSION};"
+                    f" move or delete {results}, or check out the commit that made it"
+                ]
+            )
+
+
+def schema_version(path: Path) -> int | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:  # the stage that reads it reports the damage
+        return _RUN_VERSION
+    version: int | None = content.get("schema_version") if isinstance(content, Mapping) else None
+    return version
+
+
+def _refuse_unknown_results(plan: Plan, records: Mapping[str, Path]) -> None:
+    """Models without a record are refused: no change of a recipe would ever make them stale."""
+    results = Path(PRESET_FOLDER.format(preset=plan.params.preset))
+    models = {str(path) for path in results.glob("*/*/seed*/model.safetensors")}
+    unknown = sorted(models - records.keys() - read_records(_INCOMPLETE).keys())
+    if unknown:
+        others = f" and {len(unknown) - 1} others" if unknown[1:] else ""
+        stop([f"{unknown[0]}{others}: no record of what made it; `dvc pull .snakemake/metadata`, or delete it"])
