@@ -240,7 +240,7 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("models/unet.py", "nn.Conv2d(width, width, 3, padding=1", "nn.Conv2d(width, width, 5, padding=2", {"unet"}),
         ("models/unet.py", '"""U-Net', '"""The U-Net', set()),
         ("models/unet.py", "import torch\n", "# A comment.\nimport torch\n", set()),
-        ("models/unet.py", "give sides >= 16", "the least side is 16", set()),
+        ("models/unet.py", "use sides >= 16", "the least side is 16", set()),
         ("models/fcn.py", "512", "511", {"fcn", "evaluation"}),
         ("models/checkpoint.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
         ("training/losses.py", "\ndef ", "\nX = 1\n\n\ndef ", TRAININGS),

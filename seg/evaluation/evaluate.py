@@ -46,7 +46,7 @@ def confusion_by_image(
     return matrices, predictions
 
 
-def scores(matrices: np.ndarray, classes: list[str]) -> dict[str, Any]:
+def summarize_scores(matrices: np.ndarray, classes: list[str]) -> dict[str, Any]:
     """The scores of `Metrics`, with 95% intervals, from one confusion matrix per image (N, C, C)."""
     total = matrices.sum(0)
     intervals = bootstrap_intervals(matrices, {**METRICS, "iou": class_iou})
@@ -77,7 +77,7 @@ def evaluate(
     metrics: Path,
     confusion: Path,
     samples: Path,
-    run: Path,
+    run_info: Path,
     device: torch.device,
     workers: int = 0,
 ) -> None:
@@ -100,7 +100,7 @@ def evaluate(
         images=len(data),
         names=tuple(data.about["names"]),
         classes=tuple(data.classes),
-        **scores(matrices, data.classes),
+        **summarize_scores(matrices, data.classes),
     )
     run_info = EvaluationRun(
         device=str(device),
@@ -114,7 +114,7 @@ def evaluate(
     palette[: len(data.classes)] = data.about["palette"]
     pictured = sorted(predictions)
     strips = list(zip(*data.read(np.array(pictured)), [predictions[i] for i in pictured], strict=True))
-    with written_whole(metrics, confusion, samples, run) as (metrics_part, confusion_part, samples_part, run_part):
+    with written_whole(metrics, confusion, samples, run_info) as (metrics_part, confusion_part, samples_part, run_part):
         metrics_part.write_text(result.text(), encoding="utf-8")
         with confusion_part.open("wb") as file:
             np.save(file, matrices)

@@ -21,7 +21,7 @@ class Layer(NamedTuple):
     multiply_adds: int
 
 
-def layers(recipe: Recipe, classes: int, height: int, width: int) -> list[Layer]:
+def network_layers(recipe: Recipe, classes: int, height: int, width: int) -> list[Layer]:
     """The layers of a recipe's network for one image, in the order of the forward pass.
 
     Only convolutions and matrix products are counted as multiply-adds, as in the papers. torch.utils.flop_counter
@@ -56,7 +56,7 @@ def layers(recipe: Recipe, classes: int, height: int, width: int) -> list[Layer]
 
 def layer_table(recipe: Recipe, classes: int, height: int, width: int) -> Iterator[str]:
     """The same as lines of text, followed by the totals."""
-    rows = layers(recipe, classes, height, width)
+    rows = network_layers(recipe, classes, height, width)
     line = "{:44} {:18} {:>18} {:>12} {:>16}".format
     yield line("layer", "kind", "output", "parameters", "multiply-adds")
     for row in rows:

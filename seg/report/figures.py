@@ -15,7 +15,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
-from seg.report.inputs import Run, read_statistics
+from seg.report.runs import Run, read_statistics
 from seg.results import Statistics
 from seg.system.console import run_stage
 from seg.system.files import written_whole

@@ -18,8 +18,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seg.report.formatting import digits, duration, size
-from seg.report.inputs import named_paths, read_all
 from seg.report.rows import common_rows, overall_scores, table_text
+from seg.report.runs import named_paths, read_all
 from seg.report.view import View, environments, read_study, statistics_view, study_view
 from seg.results import HistoryRow
 from seg.system.console import run_stage

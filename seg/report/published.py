@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seg.report.inputs import read_all
 from seg.report.rows import read_table
+from seg.report.runs import read_all
 
 _COLUMNS = ("study", "variant", "split", "metric", "class", "value", "note")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from seg.evaluation.bootstrap import interval, resample
 from seg.metrics.scores import METRICS, class_iou
-from seg.report.inputs import EVALUATE_AGAIN, Run, read_all
+from seg.report.runs import EVALUATE_AGAIN, Run, read_all
 from seg.results import Bounds
 
 

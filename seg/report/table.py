@@ -20,12 +20,12 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from seg.report.figures import draw_curves
-from seg.report.inputs import Run, named_paths, read_all, read_runs
 from seg.report.markdown import markdown_text
 from seg.report.pairs import against_best, compare_variants, pairs_text
 from seg.report.published import Published, read_published
 from seg.report.resamples import resample_variant
 from seg.report.rows import ABSENT, BESIDE, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, table_text
+from seg.report.runs import Run, named_paths, read_all, read_runs
 from seg.results import Bounds
 from seg.system.console import run_stage
 from seg.system.files import written_whole

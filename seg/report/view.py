@@ -16,7 +16,6 @@ from seg.report.formatting import (
     near_best_caption,
     score_cell,
 )
-from seg.report.inputs import Run, read_all, read_png, read_runs, read_statistics
 from seg.report.pairs import pairs_view, read_pairs
 from seg.report.rows import (
     INDISTINCT,
@@ -30,6 +29,7 @@ from seg.report.rows import (
     read_rows,
     split_notes,
 )
+from seg.report.runs import Run, read_all, read_png, read_runs, read_statistics
 from seg.results import Statistics
 
 View = dict[str, Any]

@@ -11,7 +11,7 @@ from PIL import Image
 from results_tree import HISTORY, write, write_run
 
 from seg.report import figures
-from seg.report.inputs import read_run, read_statistics
+from seg.report.runs import read_run, read_statistics
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from results_tree import HOSTILE, write, write_picture
 from test_table import make_table, near
 
 from seg.report import figures, page
-from seg.report.inputs import read_statistics
+from seg.report.runs import read_statistics
 
 # Elements that HTML never closes
 VOID = {"meta", "link", "img", "br", "wbr"}
