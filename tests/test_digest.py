@@ -246,7 +246,7 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("training/losses.py", "\ndef ", "\nX = 1\n\n\ndef ", TRAININGS),
         ("training/resume.py", "\nclass ", "\nX = 1\n\n\nclass ", set()),
         ("metrics/confusion.py", "\ndef ", "\nX = 1\n\n\ndef ", {*TRAININGS, "evaluation"}),
-        ("metrics/scores.py", "\ndef ", "\nX = 1\n\n\ndef ", {"evaluation", "table", "page"}),
+        ("metrics/scores.py", "\ndef ", "\nX = 1\n\n\ndef ", {"evaluation", "table"}),
         ("evaluation/bootstrap.py", "\ndef ", "\nX = 1\n\n\ndef ", {"evaluation", "table", "page"}),
         ("evaluation/comparison.py", "\ndef ", "\nX = 1\n\n\ndef ", {"table", "page"}),
         ("datasets/camvid.py", '"sky"', '"heaven"', {"camvid"}),

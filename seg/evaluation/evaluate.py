@@ -102,7 +102,7 @@ def evaluate(
         classes=tuple(data.classes),
         **summarize_scores(matrices, data.classes),
     )
-    run_info = EvaluationRun(
+    spent = EvaluationRun(
         device=str(device),
         machine=Machine(**machine_info(device)),
         precision=checkpoint.about["precision"],
@@ -119,7 +119,7 @@ def evaluate(
         with confusion_part.open("wb") as file:
             np.save(file, matrices)
         picture(strips, palette).save(samples_part, "PNG")
-        run_part.write_text(run_info.text(), encoding="utf-8")
+        run_part.write_text(spent.text(), encoding="utf-8")
     say(f"mIoU {result.miou} pixel accuracy {result.pixel_accuracy} on {len(data)} images of '{result.split}'")
 
 
