@@ -1,1 +1,1 @@
-"""Training and pretraining."""
+"""Training of one variant with one seed, and pretraining of backbones."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trainings import Forks, arguments, varied
+from trainings import TrainingForkServer, arguments, varied
 from untried import untried
 
 from seg.config.architectures import make_model
@@ -41,7 +41,7 @@ machine.gpu = gpu
 class Machine:
     """A machine with four GPUs on which trainings are started."""
 
-    def __init__(self, forks: Forks, folder: Path, recipe: Recipe, packs: Any) -> None:
+    def __init__(self, forks: TrainingForkServer, folder: Path, recipe: Recipe, packs: Any) -> None:
         self.forks, self.folder, self.recipe, self.packs = forks, folder, recipe, packs
         self.processes: list[int] = []
 
@@ -65,7 +65,7 @@ class Machine:
 @pytest.fixture
 def machine(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> Iterator[Machine]:
     recipe = varied(tiny_recipe, model=make_model("u_lite"), epochs=10_000)
-    with Forks(_SIMULATED, {"TMPDIR": str(tmp_path)}) as forks:
+    with TrainingForkServer(_SIMULATED, {"TMPDIR": str(tmp_path)}) as forks:
         machine = Machine(forks, tmp_path, recipe, packs)
         yield machine
         for process in machine.processes:

@@ -1,4 +1,4 @@
-"""The loop's arithmetic: learning rates, accumulated and clipped gradients, early stopping, precision."""
+"""The training loop: learning rates, accumulated and clipped gradients, early stopping, precision."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint
 from seg.training.train import Outputs
 
-CALM = {"batch": 12, "lr": 0.002}  # all colours in every batch
+CALM = {"batch": 12, "lr": 0.002}  # every batch has all colours
 
 
 def test_it_learns(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
@@ -29,18 +29,18 @@ def test_it_learns(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
 
 def test_the_learning_rate_falls_with_every_step(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
     recipe = varied(tiny_recipe, schedule=Schedule(name="polynomial", power=1.0), lr=0.006)
-    # Three steps an epoch, six in all; the last of the epochs are the third and the sixth.
+    # Three steps per epoch; the history has the rates of the third and the sixth step.
     rates = [float(row["lr"]) for row in history(fit(tmp_path, recipe, packs))]
     assert rates == pytest.approx([0.006 * 4 / 6, 0.006 * 1 / 6])
 
 
 @pytest.mark.parametrize("split", [(2, 2), (2, 4)], ids=str)
-def test_accumulated_batches_are_one_large_batch(
+def test_accumulated_batches_equal_one_large_batch(
     tiny_recipe: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: tuple[int, int]
 ) -> None:
-    """Up to rounding, for a network without batch norm, which sees each batch by itself.
+    """Up to rounding, in a network without batch norm, whose statistics depend on the batch size.
 
-    Images have unequal numbers of labelled pixels; of twelve, the last step of 2 x 4 has four.
+    Images have unequal numbers of labelled pixels; there are 12, so the last step of 2 x 4 has four.
     """
     batch, accumulate = split
     monkeypatch.setattr(nn, "BatchNorm2d", lambda _: nn.Identity())
@@ -52,10 +52,10 @@ def test_accumulated_batches_are_one_large_batch(
     assert distance < 1e-5
     assert (parameters(parts) - parameters(small)).abs().max() > 100 * distance
     losses = [[float(row["train_loss"]) for row in history(out)] for out in (parts, whole)]
-    assert losses[0] == pytest.approx(losses[1], rel=0.02)  # means over pixels against means over batches
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)  # mean over pixels, mean over batches
 
 
-def test_a_step_of_a_clipped_gradient_is_as_long_as_the_norm(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+def test_a_clipped_gradient_has_the_given_norm(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
     recipe = varied(tiny_recipe, optimizer="sgd", momentum=0.0, lr=1.0, batch=12, epochs=1, clip_norm=0.01)
     torch.manual_seed(recipe.seed)
     start = torch.cat([p.detach().flatten() for p in build_model("fcn", 11, {}).parameters()])
@@ -70,12 +70,12 @@ def test_a_step_of_a_clipped_gradient_is_as_long_as_the_norm(tiny_recipe: Recipe
 
 @pytest.fixture
 def misleading(packs: Any, tmp_path: Path) -> tuple[Path, Path]:
-    """Packs with partly wrong labels in val: the loss there falls, then rises with the network's certainty."""
+    """Packs with some wrong labels in val: the validation loss falls, then rises with the confidence of the network."""
     return write_colours(tmp_path, Pack(packs.train).about, wrong=3)
 
 
 def same_state(one: Outputs, other: Outputs) -> bool:
-    """Whether weights and batch norm's statistics are the same bits."""
+    """Whether weights and batch-norm statistics have the same bits."""
     states = [load_checkpoint(out.model).model.state_dict() for out in (one, other)]
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -92,7 +92,7 @@ def test_early_stopping_restores_the_best_weights(
     assert f"stopped early: no lower validation loss than in epoch {best}\n" in capfd.readouterr().err
     to_the_best = fit(tmp_path / "best", varied(recipe, epochs=best, early_stopping=None), misleading)
     assert same_state(out, to_the_best)
-    # Also where patience does not run out; without early stopping it is the last weights that count.
+    # Also if the patience is not exhausted; without early stopping the last weights are kept.
     longer = {"epochs": best + 2}
     patient = fit(tmp_path / "patient", varied(recipe, **longer), misleading)
     assert len(history(patient)) == best + 2

@@ -1,4 +1,4 @@
-"""Losses by hand, against torch and a plain numpy Dice, and what holds for any batch."""
+"""Losses by hand, against PyTorch and a plain NumPy Dice loss, and properties that hold for any batch."""
 
 import math
 
@@ -18,7 +18,7 @@ BATCHES = st.tuples(st.integers(0, 2**32), st.integers(2, 7), st.sampled_from([0
 
 
 def batch(seed: int, classes: int, ignored: float) -> tuple[Tensor, Tensor]:
-    """Logits (2, C, 5, 7) float32 and labels (2, 5, 7) uint8 of which a share is ignored."""
+    """Logits (2, C, 5, 7) float32 and labels (2, 5, 7) uint8, of which the share `ignored` is 255."""
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(2, classes, 5, 7, generator=generator)
     labels = torch.randint(classes, (2, 5, 7), generator=generator, dtype=torch.uint8)
@@ -27,7 +27,7 @@ def batch(seed: int, classes: int, ignored: float) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(name: str) -> Loss:
-    """A loss over at most 7 classes; the weights fall from class to class."""
+    """A loss; the class weights are 1, 1/2, 1/3, ..."""
     return lambda logits, labels: make_loss(name, 1 / torch.arange(1.0, logits.shape[1] + 1))(logits, labels)
 
 
@@ -55,14 +55,14 @@ def with_gradient(name: str, logits: Tensor, labels: Tensor) -> tuple[Tensor, Te
 
 
 def test_cross_entropy_by_hand() -> None:
-    # Odds of 3 to 1 and of 1 to 1; the third pixel counts nowhere.
+    # Odds of 3 to 1 and of 1 to 1; the third pixel is ignored.
     logits = torch.tensor([[[[math.log(3), 0.0, 9.0]], [[0.0, 0.0, -9.0]]]])
     labels = torch.tensor([[[0, 1, IGNORED]]], dtype=torch.uint8)
     assert cross_entropy(logits, labels).item() == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
 
 
 def test_weighted_cross_entropy_by_hand() -> None:
-    # As above; the first pixel's class weighs 3, the second's 1.
+    # As above; the class of the first pixel has weight 3, that of the second 1.
     logits = torch.tensor([[[[math.log(3), 0.0, 9.0]], [[0.0, 0.0, -9.0]]]])
     labels = torch.tensor([[[0, 1, IGNORED]]], dtype=torch.uint8)
     loss = weighted_cross_entropy(logits, labels, torch.tensor([3.0, 1.0]))
@@ -70,7 +70,7 @@ def test_weighted_cross_entropy_by_hand() -> None:
 
 
 @given(BATCHES)
-def test_weighted_cross_entropy_is_that_of_torch(drawn: tuple[int, int, float]) -> None:
+def test_weighted_cross_entropy_equals_pytorchs(drawn: tuple[int, int, float]) -> None:
     logits, labels = batch(*drawn)
     weights = torch.rand(logits.shape[1], generator=torch.Generator().manual_seed(drawn[0])) + 0.01
     expected = F.cross_entropy(logits, labels.long(), weights, ignore_index=IGNORED)
@@ -79,7 +79,7 @@ def test_weighted_cross_entropy_is_that_of_torch(drawn: tuple[int, int, float]) 
 
 
 def test_dice_by_hand() -> None:
-    # Probabilities of class 0: 3/4, 1/2, 1/4; the truth is 0, 0, 1; the fourth pixel counts nowhere.
+    # Probabilities of class 0: 3/4, 1/2, 1/4; the truth is 0, 0, 1; the fourth pixel is ignored.
     logits = torch.tensor([[[[math.log(3), 0.0, 0.0, 9.0]], [[0.0, 0.0, math.log(3), -9.0]]]])
     labels = torch.tensor([[[0, 0, 1, IGNORED]]], dtype=torch.uint8)
     # Class 0: TP = 5/4, FP = 1/4, FN = 3/4. Class 1: TP = 3/4, FP = 3/4, FN = 1/4.
@@ -93,9 +93,9 @@ def test_dice_does_not_count_absent_classes() -> None:
 
 
 @given(BATCHES)
-def test_cross_entropy_is_torchs(drawn: tuple[int, int, float]) -> None:
+def test_cross_entropy_equals_pytorchs(drawn: tuple[int, int, float]) -> None:
     logits, labels = batch(*drawn)
-    labels[0, 0, 0] = 0  # torch gives NaN where nothing is labelled
+    labels[0, 0, 0] = 0  # PyTorch returns NaN without a labelled pixel
     ours, gradient = with_gradient("cross_entropy", logits, labels)
     leaf = logits.clone().requires_grad_()
     theirs = F.cross_entropy(leaf, labels.long(), ignore_index=IGNORED)
@@ -105,7 +105,7 @@ def test_cross_entropy_is_torchs(drawn: tuple[int, int, float]) -> None:
 
 
 @given(BATCHES)
-def test_dice_is_the_plain_one(drawn: tuple[int, int, float]) -> None:
+def test_dice_equals_the_plain_implementation(drawn: tuple[int, int, float]) -> None:
     logits, labels = batch(*drawn)
     loss = dice(logits, labels).item()
     assert loss == pytest.approx(plain_dice(logits, labels), abs=1e-5)
@@ -142,7 +142,7 @@ def test_a_batch_that_is_all_ignored_is_zero_without_gradient(name: str) -> None
 
 @ALL
 @pytest.mark.parametrize("size", [1e4, 1e30])
-def test_certainty_is_finite(name: str, size: float) -> None:
+def test_confident_predictions_have_finite_losses(name: str, size: float) -> None:
     _, labels = batch(0, 3, 0.3)
     for sure in (size, -size):
         right = sure * F.one_hot(labels.long().where(labels != IGNORED, 0), 3).permute(0, 3, 1, 2).float()

@@ -1,4 +1,4 @@
-"""The pretext task: what is learnt, that it is the same each time, and that nothing learnt is refused."""
+"""Pretraining: what is learnt, reproducibility, and refusal of weights that learnt nothing."""
 
 import json
 import subprocess
@@ -14,10 +14,10 @@ from seg.models import build_model
 from seg.models.weights import load_backbone, read_weights
 from seg.synthetic.shapes import CLASSES, draw_shapes
 from seg.training import pretrain as stage
-from seg.training.pretrain import BACKBONES, HELD_OUT, Classifier, Task, pretrain
+from seg.training.pretrain import CLASSIFIERS, HELD_OUT, Classifier, Task, pretrain
 
 ROOT = Path(__file__).parents[2]
-# Where a backbone goes once it is trained.
+# The models that start from each backbone.
 USERS = {
     "resnet34": ("resnet_fcn", {"backbone": "resnet34"}),
     "resnet50": ("resnet_fcn", {"backbone": "resnet50"}),
@@ -46,16 +46,16 @@ class Little(torch.nn.Module):
 
 @pytest.fixture
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BACKBONES, "little", lambda: Classifier(Little(), 64))
+    monkeypatch.setitem(CLASSIFIERS, "little", lambda: Classifier(Little(), 64))
 
 
 @pytest.fixture
 def without_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "LEAST_ACCURACY", 0.0)
+    monkeypatch.setattr(stage, "MIN_ACCURACY", 0.0)
 
 
 @pytest.mark.usefixtures("little")
-def test_it_learns_and_says_how_well(tmp_path: Path) -> None:
+def test_it_learns_and_records_its_accuracy(tmp_path: Path) -> None:
     task = Task("little", images=1200, size=24, epochs=3, batch=24, lr=0.01, seed=5)
     accuracy = pretrain(task, 1, tmp_path / "w.safetensors")
     state, about = read_weights(tmp_path / "w.safetensors")
@@ -74,14 +74,14 @@ def test_it_learns_and_says_how_well(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("little")
 def test_weights_that_learnt_nothing_are_refused_and_not_written(tmp_path: Path) -> None:
     task = Task("little", images=24, size=24, epochs=1, batch=24, lr=1e-9, seed=5)
-    with pytest.raises(ValueError, match=r"chance is 8\.3%, expected at least 16\.7%; give it more images"):
+    with pytest.raises(ValueError, match=r"chance is 8\.3%, expected at least 16\.7%; use more images"):
         pretrain(task, 1, tmp_path / "w.safetensors")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("little")
-def test_what_was_held_out_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With labels drawn at random there is nothing to learn, and the check notices."""
+def test_held_out_images_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random labels cannot be learnt, so the weights are refused."""
 
     def shuffled(images: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         pictures, labels = draw_shapes(images, size, seed)
@@ -103,9 +103,9 @@ def test_the_same_seed_gives_the_same_file_and_another_does_not(tmp_path: Path) 
     assert a != c
 
 
-def test_pictures_are_scaled_as_the_loader_scales_for_such_backbones() -> None:
+def test_images_are_scaled_like_those_of_the_loader() -> None:
     pixels, _ = draw_shapes(12, 16, seed=2)
-    ours, _ = stage._pictures(12, 16, 2, torch.device("cpu"))
+    ours, _ = stage._images(12, 16, 2, torch.device("cpu"))
     theirs = scaled(torch.from_numpy(pixels).permute(0, 3, 1, 2), "imagenet")
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
 
@@ -141,18 +141,18 @@ def test_the_stage_as_a_process(tmp_path: Path) -> None:
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1
-    assert "shapes told apart, chance is 8.3%" in done.stderr
+    assert "% on 12 shapes, chance is 8.3%; weights in " in done.stderr
     assert json.dumps(read_weights(out)[1]["accuracy"])
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"backbone": "resnet18"}, "--backbone resnet18: unknown; known are resnet34"),
-        ({"batch": 97}, "--batch 97: expected 2 to --images, 96"),
+        ({"batch": 97}, "--batch 97: expected 2 to 96, the number of --images"),
         ({"size": 8}, "--size 8: expected at least 16 pixels"),
     ],
 )
-def test_impossible_tasks_are_told(tmp_path: Path, change: dict[str, str | int], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_invalid_tasks_are_refused(tmp_path: Path, change: dict[str, str | int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         pretrain(TINY._replace(**change), 1, tmp_path / "w.safetensors")

@@ -236,5 +236,5 @@ def test_twenty_trainings_killed_at_random_moments(small: Recipe, packs: Any, tm
     assert sum(kill.while_saving for kill in kills) >= 5
     assert sum(kill.before_the_end for kill in kills) >= 15
     for kill in kills:  # over both processes
-        epochs = re.findall(r"epoch (\d)/3 loss", kill.said)
-        assert epochs == sorted(set(epochs)), kill.said
+        epochs = re.findall(r"epoch (\d)/3 loss", kill.output)
+        assert epochs == sorted(set(epochs)), kill.output

@@ -1,4 +1,4 @@
-"""Training from a backbone's weights: where it starts, what a frozen one does, and what is refused."""
+"""Training from initial weights: fine-tuned and frozen backbones, and refused combinations."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ OPTIONS = {"backbone": "resnet34"}
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backbone of recognisable numbers, with a layer that the network does not have."""
+    """Random weights of a backbone, and of a layer that the network does not have."""
     torch.manual_seed(5)
     network = build_model("resnet_fcn", 3, OPTIONS)
     state = {name: value.clone() for name, value in backbone(network).state_dict().items()}
@@ -54,17 +54,17 @@ def test_a_fine_tuned_backbone_starts_from_the_weights(
     for name in ("conv1.weight", "layer4.2.conv2.weight"):
         assert not torch.equal(after[name], start[name])
         torch.testing.assert_close(after[name], start[name], atol=1e-4, rtol=0)  # 3 steps of 1e-6
-    said = json.loads((tmp_path / "run.json").read_text())
-    assert said["weights"]["name"] == "resnet34_shapes"
-    assert said["trainable_parameters"] == said["parameters"]
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["weights"]["name"] == "resnet34_shapes"
+    assert run["trainable_parameters"] == run["parameters"]
 
 
 @pytest.mark.slow
 def test_a_frozen_backbone_stays_to_the_last_bit(tmp_path: Path, recipe: Recipe, packs: Any, weights: Path) -> None:
     after, start = trained(tmp_path, varied(recipe, frozen=True, lr=0.01), packs, weights), load_file(weights)
-    assert all(torch.equal(value, start[name]) for name, value in after.items())  # batch norm's statistics too
-    said = json.loads((tmp_path / "run.json").read_text())
-    assert said["parameters"] - said["trainable_parameters"] == 21_284_672  # torchvision's ResNet-34 without its fc
+    assert all(torch.equal(value, start[name]) for name, value in after.items())  # batch-norm statistics too
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["parameters"] - run["trainable_parameters"] == 21_284_672  # torchvision's ResNet-34 without its fc
 
 
 @pytest.mark.parametrize(("named", "given"), [("resnet34_shapes", False), (None, True)])

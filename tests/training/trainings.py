@@ -1,4 +1,4 @@
-"""Train within this process or as the workflow does, and read what it leaves."""
+"""Train in this process or like the workflow, and read the outputs."""
 
 import csv
 import json
@@ -26,13 +26,13 @@ def outputs(folder: Path) -> Outputs:
 
 
 def fit(folder: Path, recipe: Recipe, packs: Any, workers: int = 0) -> Outputs:
-    """Train within this process."""
+    """Train in this process."""
     train(recipe, packs[0], packs[1], None, outputs(folder), torch.device("cpu"), workers, "0123")
     return outputs(folder)
 
 
 def arguments(folder: Path, recipe: Recipe, packs: Any) -> list[str]:
-    """What a rule of the workflow gives to a training."""
+    """Arguments of a training, as given by the workflow."""
     flags = {
         "recipe": recipe.json_line(),
         "train-pack": packs[0],
@@ -45,29 +45,29 @@ def arguments(folder: Path, recipe: Recipe, packs: Any) -> list[str]:
 
 
 def command(folder: Path, recipe: Recipe, packs: Any, *more: str) -> subprocess.CompletedProcess[str]:
-    """Train as a rule of the workflow does."""
+    """Train in a process of its own, like the workflow."""
     line = [sys.executable, "-m", "seg.training.train", *arguments(folder, recipe, packs), *more]
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
 class Kill(NamedTuple):
-    """A training that was killed and run again: its bits, what both processes said, and when it was hit."""
+    """A training that was killed and run again: its bits, the output of both processes, and when it was killed."""
 
     bits: tuple[bytes, bytes]
-    said: str
+    output: str
     before_the_end: bool
     while_saving: bool
 
 
-# Reads lines of JSON: [arguments, log] forks a training and prints its process, a process waits for it and prints how
-# it ended.
-_FORKS = """
+# Reads lines of JSON: for [arguments, log] it forks a training and prints the process ID, for a process ID it waits for
+# the process and prints its status.
+_SERVER = """
 for line in sys.stdin:
-    told = json.loads(line)
-    if isinstance(told, int):
-        print(os.waitpid(told, 0)[1], flush=True)
+    request = json.loads(line)
+    if isinstance(request, int):
+        print(os.waitpid(request, 0)[1], flush=True)
         continue
-    arguments, log = told
+    arguments, log = request
     child = os.fork()
     if not child:
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
@@ -86,17 +86,17 @@ from seg.training.train import main
 """
 
 
-class Forks:
-    """Trainings in processes of their own, forked by one that has imported torch once.
+class TrainingForkServer:
+    """Runs trainings in processes of their own, forked from a process that has imported PyTorch.
 
     Args:
-        before: Python that it runs before the first.
-        environment: added to its own.
+        before: Python code to run before the first training.
+        environment: variables added to those of this process.
     """
 
     def __init__(self, before: str = "", environment: Mapping[str, str] | None = None) -> None:
         self._server = subprocess.Popen(
-            [sys.executable, "-c", _IMPORTS + before + _FORKS],
+            [sys.executable, "-c", _IMPORTS + before + _SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -111,11 +111,11 @@ class Forks:
         self._server.communicate()
 
     def start(self, arguments: list[str], log: Path) -> int:
-        """The process of a new training, which speaks into a log; it is waited for by `wait` alone."""
+        """Start a training that prints to a log; its process ID."""
         return self._ask([arguments, str(log)])
 
     def wait(self, process: int) -> int:
-        """How a training ended, as `os.waitpid` says it."""
+        """Wait for a training; its status as from `os.waitpid`."""
         return self._ask(process)
 
     def _ask(self, line: Any) -> int:
@@ -127,27 +127,27 @@ class Forks:
 
 
 def killed_at_random(folder: Path, recipe: Recipe, packs: Any, trainings: int) -> list[Kill]:
-    """Train into folders of their own, each time killed at a random moment, every third while it saves; run again."""
+    """Train into directories of their own, each killed at a random moment, every third while it saves; run again."""
     draw = random.Random(5)
     folder.mkdir()
     kills = []
-    with Forks() as forks:
+    with TrainingForkServer() as server:
         for number in range(trainings):
             run, log = folder / str(number), folder / f"{number}.log"
             given = [*arguments(run, recipe, packs), "--save-every", "0"]
-            process = forks.start(given, log)
+            process = server.start(given, log)
             _wait_for(run, draw.randrange(3 * recipe.epochs), saving=number % 3 == 0)
             time.sleep(0 if number % 3 == 0 else draw.uniform(0, 0.2))
-            os.kill(process, signal.SIGKILL)  # no one else's: it has not been waited for
-            status = forks.wait(process)
+            os.kill(process, signal.SIGKILL)  # not reused yet: the process has not been waited for
+            status = server.wait(process)
             saving = any(run.glob(".resume-*.part"))
-            assert forks.wait(forks.start(given, log)) == 0, log.read_text()
+            assert server.wait(server.start(given, log)) == 0, log.read_text()
             kills.append(Kill(bits(outputs(run)), log.read_text(), status == signal.SIGKILL, saving))
     return kills
 
 
 def _wait_for(run: Path, states: int, saving: bool) -> None:
-    """Until the state of so many steps is there, and then until the next is being written or the training is over."""
+    """Wait until `states` states are saved, or until the next is being written, or until the training ends."""
     model = outputs(run).model
     pattern = f".resume-*-{states + 1:06}.safetensors.part" if saving else f"resume-*-{states:06}.safetensors"
     while not (states == 0 and not saving) and not any(run.glob(pattern)) and not model.exists():
@@ -168,12 +168,12 @@ def bits(out: Outputs) -> tuple[bytes, bytes]:
 
 
 def parameters(out: Outputs) -> Tensor:
-    """All trained numbers of a checkpoint in a row."""
+    """All parameters of a checkpoint as one vector."""
     return torch.cat([p.detach().flatten() for p in load_checkpoint(out.model).model.parameters()])
 
 
 def write_pack(folder: Path, name: str, about: dict[str, Any], images: np.ndarray, labels: np.ndarray) -> Path:
-    """A pack of these pixels, with what is not said of it taken from another's `about`."""
+    """Write a pack with these pixels and the class table of another pack's `about`."""
     count, height, width = labels.shape
     np.save(folder / f"{name}.images.npy", images)
     np.save(folder / f"{name}.labels.npy", labels)
@@ -183,12 +183,12 @@ def write_pack(folder: Path, name: str, about: dict[str, Any], images: np.ndarra
 
 
 def write_colours(folder: Path, about: dict[str, Any], wrong: int) -> tuple[Path, Path]:
-    """Packs (train, val) of 12 images 32x32, each of one class and its colour; in val so many have a wrong label."""
+    """Packs (train, val) of 12 images 32x32 of one class and colour each; in val, `wrong` labels are wrong."""
     generator = np.random.default_rng(0)
     colours = np.array([[200, 40, 40], [40, 200, 40], [40, 40, 200]])
     truth = np.arange(12) % 3
     images = colours[truth][:, None, None] + generator.integers(-30, 30, (12, 32, 32, 3))
-    said = np.where(np.arange(12) < wrong, (truth + 1) % 3, truth)
+    labels = np.where(np.arange(12) < wrong, (truth + 1) % 3, truth)
     packs = (
         write_pack(
             folder,
@@ -197,6 +197,6 @@ def write_colours(folder: Path, about: dict[str, Any], wrong: int) -> tuple[Path
             images.astype(np.uint8),
             ids.astype(np.uint8)[:, None, None].repeat(32, 1).repeat(32, 2),
         )
-        for name, ids in {"train": truth, "val": said}.items()
+        for name, ids in {"train": truth, "val": labels}.items()
     )
     return tuple(packs)
