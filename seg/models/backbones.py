@@ -6,14 +6,11 @@ The layers, their names, their initialisation (Kaiming normal, fan-out) and the 
 from torch import Tensor, nn
 from torchvision.models import get_model
 
-# Channels of the five features
-CHANNELS = {
+CHANNELS = {  # of the five features
     "resnet34": (64, 64, 128, 256, 512),
     **dict.fromkeys(("resnet50", "resnet101", "resnet152"), (64, 256, 512, 1024, 2048)),
 }
-FEATURES = ("relu", "layer1", "layer2", "layer3", "layer4")  # the modules behind which they are taken
-# By output stride: whether layer2, layer3 and layer4 dilate instead of striding
-DILATED = {32: (False, False, False), 16: (False, False, True), 8: (False, True, True)}
+FEATURES = ("relu", "layer1", "layer2", "layer3", "layer4")  # modules whose outputs are the features
 
 
 class ResNet(nn.Module):
@@ -37,20 +34,20 @@ class ResNet(nn.Module):
         super().__init__()
         if name not in CHANNELS:
             raise ValueError(f"backbone '{name}' is unknown; use one of {', '.join(CHANNELS)}")
-        possible = (32,) if name == "resnet34" else tuple(DILATED)
+        possible = (32,) if name == "resnet34" else (32, 16, 8)
         if output_stride not in possible:
             expected = " or ".join(map(str, possible))
             raise ValueError(f"backbone '{name}': got output stride {output_stride}, expected {expected}")
         self.channels = CHANNELS[name]
-        network = get_model(name, weights=None, replace_stride_with_dilation=DILATED[output_stride])
+        dilated = (False, output_stride == 8, output_stride < 32)  # layer2, layer3, layer4
+        network = get_model(name, weights=None, replace_stride_with_dilation=dilated)
         for child, module in network.named_children():
             if child not in ("avgpool", "fc"):
                 self.add_module(child, module)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Features (N, channels[i], ceil(H / s), ceil(W / s)) for s = 2, 4, 8, 16, 32, at most the output stride."""
-        features = []
-        x = images
+        features, x = [], images
         for name, module in self.named_children():
             x = module(x)
             if name in FEATURES:

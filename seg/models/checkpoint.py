@@ -23,12 +23,12 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(path: Path, model: nn.Module, recipe: Recipe, about: dict[str, Any]) -> None:
-    """Write weights and metadata; the same content gives the same bytes.
+    """Write the state dict of `model` and metadata; the same content gives the same bytes.
 
     Args:
         path: file to write; use `seg.system.files.written_whole` to write it whole or not at all.
-        model: network whose state dict is written.
-        recipe: recipe that it was trained with.
+        model: trained with `recipe`.
+        recipe: stored in the metadata.
         about: classes, palette, versions, precision, code digest; JSON values.
     """
     metadata = {**about, "schema_version": CHECKPOINT_VERSION, "recipe": recipe.model_dump(mode="json")}

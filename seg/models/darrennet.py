@@ -14,15 +14,16 @@ Deviations and readings:
 """
 
 from collections import OrderedDict
+from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
 from seg.models.erfnet import ENCODER, ERFNetDecoder, ERFNetEncoder, non_bottlenecks
+from seg.models.layers import initialize
 
-# In non-bottlenecks 1 to 5 and 6 to 13
-DARRENNET_DROPOUT = (0.1, 0.5)
+DARRENNET_DROPOUT = (0.1, 0.5)  # in non-bottlenecks 1 to 5 and 6 to 13
 
 
 class DarrenNet(nn.Module):
@@ -30,32 +31,20 @@ class DarrenNet(nn.Module):
 
     def __init__(self, classes: int, stem: str) -> None:
         super().__init__()
-        self.backbone = ERFNetEncoder(DARRENNET_DROPOUT) if stem == "erfnet" else _resnet34()
-        self.context = nn.Sequential()
-        self.decoder = ERFNetDecoder(classes)
+        self.backbone: nn.Module
         if stem == "erfnet":
-            self.backbone.apply(_kaiming)
+            self.backbone, self.context = ERFNetEncoder(DARRENNET_DROPOUT), nn.Sequential()
         else:
-            self.context.extend(non_bottlenecks(*ENCODER[-1], DARRENNET_DROPOUT[-1]))
-        self.context.apply(_kaiming)
-        self.decoder.apply(_kaiming)
+            layers = list(ResNet("resnet34").named_children())  # conv1, bn1, relu, maxpool, layer1, layer2, ...
+            self.backbone = nn.Sequential(OrderedDict(layers[:6]))
+            self.context = nn.Sequential(*non_bottlenecks(*ENCODER[-1], DARRENNET_DROPOUT[-1]))
+        self.decoder = ERFNetDecoder(classes)
+        for part in (self,) if stem == "erfnet" else (self.context, self.decoder):
+            initialize(part, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         return self.decoder(self.context(self.backbone(images)), images.shape[-2], images.shape[-1])
-
-
-def _kaiming(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
-def _resnet34() -> nn.Sequential:
-    """ResNet-34 up to its second stage: (N, 3, H, W) -> (N, 128, ceil(H / 8), ceil(W / 8))."""
-    layers = list(ResNet("resnet34").named_children())  # conv1, bn1, relu, maxpool, layer1, layer2, ...
-    return nn.Sequential(OrderedDict(layers[:6]))
 
 
 def build(classes: int, *, stem: Literal["erfnet", "resnet34"] = "erfnet") -> nn.Module:

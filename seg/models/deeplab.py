@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
-from seg.models.layers import PooledNorm, xavier
+from seg.models.layers import PooledNorm, initialize
 
 ASPP_RATES = (6, 12, 18)  # at output stride 16
 ASPP_WIDTH = 256
@@ -42,7 +42,7 @@ class DeepLab(nn.Module):
         self.decoder = nn.Sequential(*_layer(LOW_WIDTH + ASPP_WIDTH, ASPP_WIDTH, 3), *_layer(ASPP_WIDTH, ASPP_WIDTH, 3))
         self.classifier = nn.Conv2d(ASPP_WIDTH, classes, 1)
         for part in (self.pyramid, self.low_level, self.decoder, self.classifier):
-            xavier(part)
+            initialize(part)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""

@@ -18,24 +18,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg.models.layers import xavier
+from seg.models.layers import initialize
 
 # Width, and dilations of the non-bottlenecks, after each downsampler or upsampler
 INITIAL = 16
 ENCODER = ((64, (1, 1, 1, 1, 1)), (128, (2, 4, 8, 16, 2, 4, 8, 16)))
 DECODER = ((64, (1, 1)), (16, (1, 1)))
-# In the two stages of the encoder
-ERFNET_DROPOUT = (0.03, 0.3)
+ERFNET_DROPOUT = (0.03, 0.3)  # in the two stages of the encoder
 _EPSILON = 1e-3
 
 
 class ERFNet(nn.Module):
     """Encoder to 1/8 and decoder, built of non-bottlenecks with factorised 3x3 convolutions."""
 
-    def __init__(self, classes: int, dropout: tuple[float, float]) -> None:
+    def __init__(self, classes: int) -> None:
         super().__init__()
-        self.backbone = ERFNetEncoder(dropout)
+        self.backbone = ERFNetEncoder(ERFNET_DROPOUT)
         self.decoder = ERFNetDecoder(classes)
+        initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""
@@ -132,6 +132,4 @@ def non_bottlenecks(width: int, dilations: tuple[int, ...], dropout: float = 0) 
 
 def build(classes: int) -> nn.Module:
     """Build ERFNet with the authors' dropout."""
-    model = ERFNet(classes, ERFNET_DROPOUT)
-    xavier(model)
-    return model
+    return ERFNet(classes)

@@ -19,13 +19,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seg.models.layers import xavier
+from seg.models.layers import initialize
 
 #        conv1 conv2 conv3 conv4 conv5 | deconv6 deconv7 deconv8 deconv9 deconv10
 FCN_WIDTHS = (32, 64, 128, 256, 512)
 SIXTH_WIDTH = 512
-# After the first convolution and after the first transposed one: voc2012_fcn, Table 2
-FCN_DROPOUT = (0.1, 0.15)
+FCN_DROPOUT = (0.1, 0.15)  # after the first convolution and the first transposed one: voc2012_fcn, Table 2
 
 
 class FCN(nn.Module):
@@ -35,21 +34,18 @@ class FCN(nn.Module):
         self, classes: int, widths: tuple[int, ...], activation: str, order: str, dropout: tuple[float, float]
     ) -> None:
         super().__init__()
-        down = (3, *widths)
-        # The first transposed convolution keeps the width (512 -> 512), the others reduce it: 256, 128, 64, 32.
-        up = (widths[-1], *reversed(widths))
         self.encoder = nn.ModuleList(
             FCNBlock(nn.Conv2d, *ends, activation, order, 0.0 if i else dropout[0])
-            for i, ends in enumerate(pairwise(down))
+            for i, ends in enumerate(pairwise((3, *widths)))
         )
-        self.decoder = FCNDecoder(up, activation, order, dropout[1])
+        # The first transposed convolution keeps the width (512 -> 512), the others reduce it: 256, 128, 64, 32.
+        self.decoder = FCNDecoder((widths[-1], *reversed(widths)), activation, order, dropout[1])
         self.classifier = nn.Conv2d(widths[0], classes, 1)
-        xavier(self)
+        initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""
-        sizes = []
-        x = images
+        sizes, x = [], images
         for block in self.encoder:
             sizes.append(x.shape[-2:])
             x = block(x)

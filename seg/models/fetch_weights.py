@@ -26,25 +26,22 @@ from seg.system.files import full_disk_named, sha256
 
 
 def convert_weights(row: PublishedWeights, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:
-    """Convert the published file of a row; download it if it is missing.
-
-    Args:
-        row: row of the table of weights.
-        archives: directory of the published file.
-        out: safetensors to write, whole or not at all.
-        retry: attempts per mirror.
+    """Convert the published file of `row` in `archives` to the safetensors file `out`; download it if it is missing.
 
     Raises:
         ValueError: the file is damaged, or not the published one.
         OSError: no mirror delivers the file, or the disk is full.
     """
     path = archives / row.archive.name
-    if path.exists():
-        if fault := row.archive.fault(path):
-            raise ValueError(f"{path}: {fault}; delete the file or replace it")
-    else:
-        with full_disk_named(archives):
-            _download(row, archives, retry)
+    if not path.exists():
+        try:
+            with full_disk_named(archives):
+                fetch_archive(row.archive, archives, retry)
+        except DownloadError as error:
+            fix = f"without a network, download {row.archive.urls[0]} elsewhere and copy it to {path}"
+            raise DownloadError(f"{error}\n{row.name}: {fix} (licence: {row.licence})") from None
+    elif fault := row.archive.fault(path):
+        raise ValueError(f"{path}: {fault}; delete the file or replace it")
     state = backbone_state(row, path)
     about = {
         "name": row.name,
@@ -58,20 +55,12 @@ def convert_weights(row: PublishedWeights, archives: Path, out: Path, retry: Ret
     say(f"{row.name}: {len(state)} tensors from {path.name} in {out}; licence: {row.licence}")
 
 
-def _download(row: PublishedWeights, archives: Path, retry: Retry) -> None:
-    try:
-        fetch_archive(row.archive, archives, retry)
-    except DownloadError as error:
-        url, path = row.archive.urls[0], archives / row.archive.name
-        fix = f"without a network, download {url} elsewhere and copy it to {path} (licence: {row.licence})"
-        raise DownloadError(f"{error}\n{row.name}: {fix}") from None
-
-
 def backbone_state(row: PublishedWeights, path: Path) -> dict[str, Tensor]:
     """Tensors of the backbone in a published file, by our names.
 
     Raises:
-        ValueError: the file is damaged, holds more than tensors and plain containers, or does not match the row.
+        ValueError: the file is damaged, contains other objects than tensors and plain containers, or does not match
+            the row.
     """
     content = _tensors_only(path)
     if row.within is not None:
@@ -99,9 +88,11 @@ def _tensors_only(path: Path) -> Any:
             warnings.simplefilter("ignore")  # torch warns about the old format of such files
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if held := re.search(r"GLOBAL (\S+)", str(error)):
+        if found := re.search(r"GLOBAL (\S+)", str(error)):
             fix = "it was not executed; delete the file and use the published one"
-            raise ValueError(f"{path}: holds {held[1]}, expected tensors and plain containers only; {fix}") from None
+            raise ValueError(
+                f"{path}: contains {found[1]}, expected tensors and plain containers only; {fix}"
+            ) from None
         reason = "not a pickle of tensors"
     except (RuntimeError, EOFError, LookupError, ValueError, AttributeError, struct.error) as error:
         reason = str(error).partition(". ")[0] or type(error).__name__
@@ -113,8 +104,8 @@ def _tensors_only(path: Path) -> Any:
 
 
 def main() -> None:
-    """Command line of the stage."""
-    parser = argparse.ArgumentParser(prog="python -m seg.models.fetch_weights", description=__doc__)
+    """Download published weights and convert them to safetensors."""
+    parser = argparse.ArgumentParser(prog="python -m seg.models.fetch_weights", description=main.__doc__)
     parser.add_argument("--weights", required=True, help="row of the table in seg/models/weights_table.py")
     parser.add_argument("--archives", type=Path, required=True, help="directory of the published files")
     parser.add_argument("--out", type=Path, required=True, help="safetensors to write")

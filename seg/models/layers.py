@@ -1,18 +1,30 @@
 """Layers and initialisation shared by several networks."""
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def xavier(network: nn.Module) -> None:
-    """Initialise all convolutions of `network`: Xavier-uniform weights (Glorot and Bengio 2010), zero biases.
+def convolutions(widths: tuple[int, ...], kernel: int = 3, *, relu: bool = True) -> nn.Sequential:
+    """Convolutions between consecutive widths that keep the size, each with batch norm and optionally ReLU."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
+        if relu:
+            layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
 
-    Weights are drawn from torch's generator in the order of the modules. The studies initialise all layers that are not
-    pretrained in this way.
+
+def initialize(network: nn.Module, draw: Callable[[Tensor], Tensor] = nn.init.xavier_uniform_) -> None:
+    """Initialise all convolutions of `network`: weights by `draw`, zero biases.
+
+    Xavier-uniform weights (Glorot and Bengio 2010) are those of the studies in all layers that are not pretrained.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.xavier_uniform_(module.weight)
+            draw(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
 from seg.models.fcn import FCNDecoder
-from seg.models.layers import xavier
+from seg.models.layers import initialize
 
 #                   deconv1 .. deconv5
 DECONV_WIDTHS = (512, 256, 128, 64, 32)
@@ -32,8 +32,8 @@ class ResNetFCN(nn.Module):
         self.backbone = ResNet(backbone)
         self.decoder = FCNDecoder((self.backbone.channels[-1], *DECONV_WIDTHS), order=order)
         self.classifier = nn.Conv2d(DECONV_WIDTHS[-1], classes, 1)
-        xavier(self.decoder)
-        xavier(self.classifier)
+        initialize(self.decoder)
+        initialize(self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""

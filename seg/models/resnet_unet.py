@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
-from seg.models.layers import xavier
-from seg.models.unet import double
+from seg.models.layers import convolutions, initialize
 
 #             stride 16  8   4   2   1
 UPCONV_WIDTHS = (256, 128, 64, 32, 16)
@@ -33,10 +32,13 @@ class ResNetUNet(nn.Module):
         *skips, deepest = (0, *self.backbone.channels)
         widths = (deepest, *UPCONV_WIDTHS)
         self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in pairwise(widths))
-        self.decoder = nn.ModuleList(double(a + b, b) for a, b in zip(reversed(skips), UPCONV_WIDTHS, strict=True))
+        self.decoder = nn.ModuleList(
+            convolutions((skip + width, width, width))
+            for skip, width in zip(reversed(skips), UPCONV_WIDTHS, strict=True)
+        )
         self.classifier = nn.Conv2d(UPCONV_WIDTHS[-1], classes, 1)
         for part in (self.up, self.decoder, self.classifier):
-            xavier(part)
+            initialize(part)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""
@@ -51,5 +53,5 @@ class ResNetUNet(nn.Module):
 def build(
     classes: int, *, backbone: Literal["resnet34", "resnet50", "resnet101", "resnet152"] = "resnet34"
 ) -> nn.Module:
-    """Build a ResNet with the U-Net's decoder."""
+    """Build the U-Net on a ResNet."""
     return ResNetUNet(classes, backbone)

@@ -15,13 +15,12 @@ Deviations:
   convolution in SegNet, a 1x1 convolution in SegNet-Basic.
 """
 
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg.models.layers import xavier
+from seg.models.layers import convolutions, initialize
 
 
 class SegNetPlan(NamedTuple):
@@ -35,13 +34,7 @@ class SegNetPlan(NamedTuple):
 
 
 SEGNET_PLANS = {
-    "basic": SegNetPlan(
-        encoders=((64,), (64,), (64,), (64,)),
-        decoders=((64,), (64,), (64,), (64,)),
-        kernel=7,
-        classifier_kernel=1,
-        decoder_relu=False,
-    ),
+    "basic": SegNetPlan(4 * ((64,),), 4 * ((64,),), kernel=7, classifier_kernel=1, decoder_relu=False),
     "vgg16": SegNetPlan(
         encoders=((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),
         decoders=((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,)),
@@ -57,22 +50,19 @@ class SegNet(nn.Module):
 
     def __init__(self, classes: int, plan: SegNetPlan) -> None:
         super().__init__()
-        rows = ((3,), *plan.encoders, *plan.decoders)
-        inputs = [row[-1] for row in rows]
-        depth = len(plan.encoders)
-        levels = [
-            _convolutions((width, *row), plan.kernel, relu=plan.decoder_relu or index < depth)
-            for index, (width, row) in enumerate(zip(inputs, rows[1:], strict=False))
-        ]
-        self.encoders = nn.ModuleList(levels[:depth])
-        self.decoders = nn.ModuleList(levels[depth:])
-        self.classifier = nn.Conv2d(inputs[-1], classes, plan.classifier_kernel, padding=plan.classifier_kernel // 2)
-        xavier(self)
+        self.encoders, self.decoders = nn.ModuleList(), nn.ModuleList()
+        width = 3
+        for levels, rows in ((self.encoders, plan.encoders), (self.decoders, plan.decoders)):
+            relu = plan.decoder_relu or levels is self.encoders
+            for row in rows:
+                levels.append(convolutions((width, *row), plan.kernel, relu=relu))
+                width = row[-1]
+        self.classifier = nn.Conv2d(width, classes, plan.classifier_kernel, padding=plan.classifier_kernel // 2)
+        initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of images (N, 3, H, W)."""
-        pooled = []
-        x = images
+        pooled, x = [], images
         for encoder in self.encoders:
             x = encoder(x)
             size = x.shape[-2:]
@@ -100,16 +90,6 @@ def unpool(x: Tensor, positions: Tensor, size: tuple[int, int]) -> Tensor:
     values = x.permute(0, 2, 3, 1).flatten(1, 2)
     whole = x.new_zeros(len(x), pixels, x.shape[1]).scatter_(1, index, values)
     return whole.unflatten(1, size).permute(0, 3, 1, 2)
-
-
-def _convolutions(widths: tuple[int, ...], kernel: int, *, relu: bool) -> nn.Sequential:
-    """Convolutions between consecutive widths that keep the size, each with batch norm and optionally ReLU."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        layers += [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
-        if relu:
-            layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
 
 
 def build(classes: int, *, depth: Literal["basic", "vgg16"] = "basic") -> nn.Module:

@@ -28,10 +28,10 @@ def network_layers(recipe: Recipe, classes: int, height: int, width: int) -> lis
     counts each as two operations.
     """
     with torch.device("meta"):
-        model = build_model(recipe.model.name, classes, recipe.model.options).to("meta").eval()
+        model = build_model(recipe.model.name, classes, recipe.model.options).eval()
         image = torch.empty(1, 3, height, width)
     shapes: dict[str, tuple[int, ...]] = {}
-    leaves = dict(_leaves(model))
+    leaves = {name: module for name, module in model.named_modules() if next(module.children(), None) is None}
     names = {module: name for name, module in leaves.items()}
 
     def record_shape(module: nn.Module, _: object, output: Tensor) -> None:
@@ -64,7 +64,3 @@ def layer_table(recipe: Recipe, classes: int, height: int, width: int) -> Iterat
         yield line(row.name, row.kind, shape, f"{row.parameters:,}", f"{row.multiply_adds:,}")
     parameters, operations = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
     yield line(f"total for an image of {height} x {width}", "", "", f"{parameters:,}", f"{operations:,}")
-
-
-def _leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    return ((name, module) for name, module in model.named_modules() if not list(module.children()))

@@ -15,44 +15,14 @@ The study prints no table or figure of U-Lite, only three steps each way, max po
 - Convolutions before batch norm have no bias, because batch norm cancels it.
 """
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from seg.models.layers import xavier
-from seg.models.unet import double
+from seg.models.unet import UNet, Widths
 
-#               level 1, 2, 3
-U_LITE_WIDTHS = (32, 64, 128)
-
-
-class ULite(nn.Module):
-    """Encoder, decoder with concatenated skips, 1x1 classifier."""
-
-    def __init__(self, classes: int, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        back = widths[::-1]
-        below = (back[0], *back[:-1])
-        self.encoder = nn.ModuleList(double(a, b) for a, b in zip((3, *widths), widths, strict=False))
-        self.pool = nn.MaxPool2d(2)
-        self.up = nn.ModuleList(nn.ConvTranspose2d(width, width // 2, 2, stride=2) for width in below)
-        self.decoder = nn.ModuleList(double(skip + a // 2, skip) for a, skip in zip(below, back, strict=True))
-        self.classifier = nn.Conv2d(widths[0], classes, 1)
-        xavier(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W). Raises ValueError for a side below 8."""
-        if min(images.shape[-2:]) < 8:
-            raise ValueError(f"images of {tuple(images.shape[-2:])}: U-Lite halves them three times; use sides >= 8")
-        skips = []
-        x = images
-        for step in self.encoder:
-            skips.append(step(x))
-            x = self.pool(skips[-1])
-        for up, step, skip in zip(self.up, self.decoder, reversed(skips), strict=True):
-            x = step(torch.cat([skip, up(x, output_size=list(skip.shape[-2:]))], dim=1))
-        return self.classifier(x)
+#                       level 1, 2, 3    level 3, 2, 1
+U_LITE_WIDTHS = Widths((32, 64, 128), (64, 64, 32), (128, 64, 32))
 
 
 def build(classes: int) -> nn.Module:
-    """Build U-Lite."""
-    return ULite(classes, U_LITE_WIDTHS)
+    """Build U-Lite: a `UNet` whose deepest features are pooled once more."""
+    return UNet(classes, U_LITE_WIDTHS)

@@ -16,16 +16,20 @@ Deviations:
 - The ReLU on the logits of voc2007_erfnet is omitted: with it, no logit could be negative.
 """
 
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from seg.models.layers import xavier
+from seg.models.layers import convolutions, initialize
 
 
 class Widths(NamedTuple):
-    """Output channels per level; `relu`: whether a ReLU follows each transposed convolution."""
+    """Output channels per level; `relu`: whether a ReLU follows each transposed convolution.
+
+    Levels of the encoder beyond the number of levels of the decoder have neither skip nor pooling.
+    """
 
     encoder: tuple[int, ...]
     up: tuple[int, ...]
@@ -49,41 +53,38 @@ class UNet(nn.Module):
     def __init__(self, classes: int, widths: Widths) -> None:
         super().__init__()
         encoder, up, decoder, self.relu = widths
-        below = (encoder[-1], *decoder)
-        self.encoder = nn.ModuleList(double(a, b) for a, b in zip((3, *encoder), encoder, strict=False))
+        below, skips = (encoder[-1], *decoder), reversed(encoder[: len(decoder)])
+        self.encoder = nn.ModuleList(convolutions((a, b, b)) for a, b in pairwise((3, *encoder)))
         self.pool = nn.MaxPool2d(2)
         self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in zip(below, up, strict=False))
         self.decoder = nn.ModuleList(
-            double(skip + b, out) for skip, b, out in zip(reversed(encoder[:-1]), up, decoder, strict=True)
+            convolutions((skip + b, out, out)) for skip, b, out in zip(skips, up, decoder, strict=True)
         )
         self.classifier = nn.Conv2d(decoder[-1], classes, 1)
-        xavier(self)
+        initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W). Raises ValueError for a side below 16."""
-        if min(images.shape[-2:]) < 16:
-            raise ValueError(f"images of {tuple(images.shape[-2:])}: the U-Net halves them four times; use sides >= 16")
-        skips = []
-        x = self.encoder[0](images)
-        for level in self.encoder[1:]:
-            skips.append(x)
-            x = level(self.pool(x))
+        """Logits (N, classes, H, W) of images (N, 3, H, W).
+
+        Raises:
+            ValueError: a side is too small to be halved on every level.
+        """
+        size, smallest = tuple(images.shape[-2:]), 2 ** len(self.decoder)
+        if min(size) < smallest:
+            raise ValueError(
+                f"images of {size}: the network halves them {len(self.decoder)} times; use sides >= {smallest}"
+            )
+        skips: list[Tensor] = []
+        x = images
+        for level in self.encoder:
+            x = level(x)
+            if len(skips) < len(self.decoder):
+                skips.append(x)
+                x = self.pool(x)
         for up, level, skip in zip(self.up, self.decoder, reversed(skips), strict=True):
             x = up(x, output_size=list(skip.shape[-2:]))
             x = level(torch.cat([skip, x.relu_() if self.relu else x], dim=1))
         return self.classifier(x)
-
-
-def double(channels: int, width: int) -> nn.Sequential:
-    """Two 3x3 convolutions with batch norm and ReLU: (N, channels, H, W) -> (N, width, H, W)."""
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(width, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-    )
 
 
 def build(

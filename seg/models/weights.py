@@ -1,4 +1,4 @@
-"""Weights files: the state dict of a backbone as safetensors, with its origin as metadata."""
+"""Weights files: the state dict of a backbone as safetensors, with its source as metadata."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +16,7 @@ _COUNTER = "num_batches_tracked"  # of batch norm; missing in files from before 
 def write_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write the state dict of a backbone and metadata, whole or not at all; the same content gives the same bytes.
 
-    Args:
-        path: file to write.
-        state: tensors by the names of `backbone.state_dict()`.
-        about: name, source and digest or recipe, licence; JSON values.
+    `state` is by the names of `backbone.state_dict()`; `about` has name, source and digest or recipe, licence; JSON.
     """
     with written_whole(path) as (part,):
         write_tensors(part, state, about)

@@ -32,7 +32,10 @@ def process_group() -> Iterator[None]:
     if "TORCHELASTIC_RUN_ID" not in os.environ:  # set by torchrun (PyTorch documentation, Environment Variables)
         yield
         return
-    _end_with_launcher()
+    if sys.platform == "linux":
+        # Ask Linux to kill this process when torchrun dies (prctl(2)), which starts its workers in sessions of their
+        # own, out of reach of a signal to its process group. Python and PyTorch have no public function for this.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_TIMEOUT)
     try:
         yield
@@ -40,18 +43,8 @@ def process_group() -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def _end_with_launcher() -> None:
-    """Ask Linux to kill this process when `torchrun` dies: prctl(2).
-
-    `torchrun` puts its workers into sessions of their own, so a signal to its process group does not reach them.
-    Neither Python nor PyTorch has a public function for PR_SET_PDEATHSIG.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def world_size() -> int:
-    """Number of processes."""
+    """Number of processes, 1 outside a process group."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -82,7 +75,7 @@ def broadcast(numbers: list[int]) -> list[int]:
 
 
 def all_gather(values: Tensor) -> list[Tensor]:
-    """CPU tensors of all processes in the order of ranks; all have the same shape."""
+    """CPU tensors of all processes by rank; all have the same shape."""
     if world_size() == 1:
         return [values]
     gathered = [torch.empty_like(values) for _ in range(world_size())]

@@ -9,11 +9,11 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     """`fp32` or `bf16`; `auto` is `bf16` where the device has native bf16 arithmetic."""
     if precision != "auto":
         return precision
-    native = {
-        "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
-        "cpu": lambda: torch.cpu.get_capabilities().get("avx512_bf16", False),
-    }
-    return "bf16" if native.get(device.type, lambda: False)() else "fp32"
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return "bf16" if native else "fp32"
 
 
 def set_up(threads: int, deterministic: bool, device: torch.device) -> None:

@@ -6,7 +6,7 @@ barely improve on chance are refused.
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from seg.data.loader import SCALING
 from seg.models.backbones import ResNet
@@ -31,29 +32,19 @@ MIN_ACCURACY = 2 / len(CLASSES)  # twice chance, 4.7 standard deviations above i
 _MIN_SIZE = 16  # pixels
 _KEPT_BLOCKS = 0.25  # share of a ResNet's residual blocks used in a step; ERFNet always uses all
 _WARM_UP = 0.2  # share of the steps in which the learning rate rises
-_STATISTICS_BATCHES = 4  # batches for the final batch-norm statistics
+_STATISTICS_BATCHES = 4  # for the final batch-norm statistics
 
 
 class Task(NamedTuple):
-    """What is trained, and for how long.
+    """What is trained, and for how long."""
 
-    Attributes:
-        backbone: `resnet34`, `resnet50`, `resnet101`, `resnet152` or `erfnet`.
-        images: number of training images.
-        size: height and width of the images, pixels.
-        epochs: passes over the images.
-        batch: images per step.
-        lr: highest learning rate.
-        seed: of weights, images and order.
-    """
-
-    backbone: str
-    images: int
-    size: int
-    epochs: int
-    batch: int
-    lr: float
-    seed: int
+    backbone: str  # key of `CLASSIFIERS`
+    images: int  # for training
+    size: int  # height and width of the images, pixels
+    epochs: int  # passes over the images
+    batch: int  # images per step
+    lr: float  # highest learning rate
+    seed: int  # of weights, images and order
 
 
 class Classifier(nn.Module):
@@ -166,11 +157,12 @@ def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels
     """Adam on cross entropy; the learning rate rises linearly, then follows half a cosine period down to 0."""
     depth = _StochasticDepth(model.backbone, model.kept)
     optimizer = Optimizer("adam", model)
-    steps = task.epochs * (task.images // task.batch)
+    epoch_steps = task.images // task.batch
+    steps = task.epochs * epoch_steps
     rising = _WARM_UP * steps
     model.train()
     for step in range(steps):
-        start = step % (task.images // task.batch) * task.batch
+        start = step % epoch_steps * task.batch
         if start == 0:
             order = torch.randperm(task.images).to(images.device)
         chosen = order[start : start + task.batch]
@@ -181,22 +173,10 @@ def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels
         F.cross_entropy(logits.float(), labels[chosen]).backward()
         optimizer.step(task.lr * min((step + 1) / rising, 1) * (1 + math.cos(math.pi * falling)) / 2)
     depth.restore()
-    with torch.no_grad(), autocast(images.device, precision):
-        batches = images[: task.images // task.batch * task.batch].split(task.batch)
-        _recompute_statistics(model, batches[:_STATISTICS_BATCHES])
-
-
-def _recompute_statistics(model: Classifier, batches: Sequence[Tensor]) -> None:
-    """Recompute batch-norm statistics as plain averages; after few steps the moving averages lag behind."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-    for images in batches:
-        model(images)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    # Batch-norm statistics as plain averages, because after few steps the moving averages lag behind.
+    batches = images[: epoch_steps * task.batch].split(task.batch)
+    with autocast(images.device, precision):
+        update_bn(batches[:_STATISTICS_BATCHES], model)
 
 
 @torch.inference_mode()

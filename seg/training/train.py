@@ -3,13 +3,13 @@
 import argparse
 import copy
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,12 +35,7 @@ SAVE_EVERY = 180.0  # seconds
 _READ_EVERY = 50  # steps between two reads of the losses on a GPU, because each read waits for it
 
 
-class _Unread(NamedTuple):
-    """A finished step whose loss has not been read from the device."""
-
-    lr: float
-    samples: np.ndarray
-    loss: Tensor
+_Unread = tuple[float, np.ndarray, Tensor]  # learning rate, samples and loss of a finished step, still on the device
 
 
 def train(
@@ -61,7 +56,7 @@ def train(
         train_pack, val_pack: `.json` of the packs.
         weights: file with the initial weights of the backbone, if the recipe names one.
         outputs: files to write, all or none.
-        device: to train on.
+        device: device to train on.
         workers: threads that prepare batches.
         code: digest of the code, recorded in the outputs.
         save_every: seconds between saved states within an epoch; one is saved after every epoch.
@@ -77,16 +72,16 @@ def train(
     )
     step = TrainStep(recipe, model, class_weights, device)
     images, step_images = len(train_loader.pack), recipe.batch * recipe.accumulate
-    steps = -(-images // step_images)  # per epoch
+    steps = math.ceil(images / step_images)  # per epoch
+    patience = recipe.early_stopping.patience if recipe.early_stopping else math.inf
     with lock_directory(outputs.model.parent) if is_main() else nullcontext(), event_writer(outputs.events) as events:
-        digest = _digest([train_pack, val_pack, weights], step, code)
-        store = ResumeStore(outputs.model.parent, digest, save_every)
+        store = ResumeStore(outputs.model.parent, _digest([train_pack, val_pack, weights], step, code), save_every)
         state = store.restore(step)
         clock -= state.seconds
         progress = _progress(recipe, state, images, steps)
         for row in state.history:
             write_events(events, row)
-        while state.epoch < recipe.epochs and not _stops_early(recipe, state):
+        while state.epoch < recipe.epochs and state.validations_since_best < patience:
             if state.step == 0:  # for dropout
                 torch.manual_seed(recipe.seed + 1_000_003 * (state.epoch + 1) + 999_983 * rank())
             step.train_mode()
@@ -97,7 +92,7 @@ def train(
                     recipe.schedule, recipe.lr, epoch=state.epoch, step=number, steps=steps, epochs=recipe.epochs
                 )
                 samples = order[number * step_images : (number + 1) * step_images]
-                unread.append(_Unread(state.lr, samples, step(batches, state.lr)))
+                unread.append((state.lr, samples, step(batches, state.lr)))
                 if device.type == "cpu" or len(unread) == _READ_EVERY or number == steps - 1:
                     state.loss += _read_losses(unread, state, train_loader, progress)
                     state.step, unread = number + 1, []
@@ -106,11 +101,11 @@ def train(
                         store.save(state, step)
             row = HistoryRow(state.epoch + 1, state.lr, state.loss / images)
             if row.epoch % recipe.validate_every == 0 or row.epoch == recipe.epochs:
-                validation = validate(model, val_loader, recipe, class_weights, step.precision)
-                row = HistoryRow(*row[:3], *validation)
+                loss, *scores = validate(model, val_loader, recipe, class_weights, step.precision)
+                row = HistoryRow(*row[:3], loss, *scores)
                 state.validations_since_best += 1
-                if state.best_loss is None or validation.loss < state.best_loss:
-                    state.best_epoch, state.best_loss, state.validations_since_best = row.epoch, validation.loss, 0
+                if state.best_loss is None or loss < state.best_loss:
+                    state.best_epoch, state.best_loss, state.validations_since_best = row.epoch, loss, 0
                     state.best_weights = copy.deepcopy(model.state_dict()) if recipe.early_stopping else {}
             state.history.append(row)
             state.epoch, state.step, state.loss = row.epoch, 0, 0.0
@@ -156,27 +151,23 @@ def _batches(loader: Loader, order: np.ndarray, recipe: Recipe, state: TrainStat
 
 
 def _read_losses(unread: list[_Unread], state: TrainState, loader: Loader, progress: Progress) -> float:
-    """Sum of the losses over the samples of the steps after `state.step`.
+    """Read the losses of the steps after `state.step`; their sum over the samples.
 
     Raises:
         ValueError: a loss is not finite.
     """
     total = 0.0
-    losses = torch.stack([step.loss for step in unread]).tolist()
-    for number, (step, loss) in enumerate(zip(unread, losses, strict=True), start=state.step):
+    losses = torch.stack([loss for *_, loss in unread]).tolist()
+    for number, ((lr, samples, _), loss) in enumerate(zip(unread, losses, strict=True), start=state.step):
         if not np.isfinite(loss):
-            names = ", ".join(loader.pack.about["names"][i] for i in step.samples)
+            names = ", ".join(loader.pack.about["names"][i] for i in samples)
             raise ValueError(
-                f"loss is {loss} in epoch {state.epoch + 1}, step {number + 1}, at learning rate {step.lr:g}, "
+                f"loss is {loss} in epoch {state.epoch + 1}, step {number + 1}, at learning rate {lr:g}, "
                 f"images {names}; lower lr, set clip_norm or precision: fp32"
             )
-        total += loss * len(step.samples)
-        progress.stepped(state.epoch, number, len(step.samples), loss)
+        total += loss * len(samples)
+        progress.stepped(state.epoch, number, len(samples), loss)
     return total
-
-
-def _stops_early(recipe: Recipe, state: TrainState) -> bool:
-    return recipe.early_stopping is not None and state.validations_since_best >= recipe.early_stopping.patience
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ The two scores are computed here, not by `seg.metrics.scores`, so that a new met
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,16 +19,10 @@ from seg.training.losses import make_loss
 from seg.training.numerics import autocast
 
 
-class Validation(NamedTuple):
-    """Loss (mean over batches, weighted by labelled pixels), and scores in [0, 1]; NaN without a labelled pixel."""
-
-    loss: float
-    pixel_accuracy: float
-    miou: float
-
-
 @torch.inference_mode()
-def validate(model: nn.Module, loader: Loader, recipe: Recipe, class_weights: Tensor, precision: str) -> Validation:
+def validate(
+    model: nn.Module, loader: Loader, recipe: Recipe, class_weights: Tensor, precision: str
+) -> tuple[float, float, float]:
     """Evaluate the model on the validation pack; every process evaluates its share of the images.
 
     Args:
@@ -38,6 +31,10 @@ def validate(model: nn.Module, loader: Loader, recipe: Recipe, class_weights: Te
         recipe: loss, batch size, scaling.
         class_weights: (C,) float32 on the loader's device, for the weighted loss.
         precision: `fp32` or `bf16`.
+
+    Returns:
+        Loss (mean over batches, weighted by labelled pixels), pixel accuracy and mean IoU; the latter two in [0, 1], or
+        NaN without a labelled pixel.
     """
     model.eval()
     pack, classes = loader.pack, len(loader.pack.classes)
@@ -53,15 +50,15 @@ def validate(model: nn.Module, loader: Loader, recipe: Recipe, class_weights: Te
         predicted = predict_labels(logits, (pack.height, pack.width)).cpu().numpy()
         matrix += confusion_matrix(batch.labels.cpu().numpy(), predicted, classes)
     total, pixels = all_reduce_sum(sums).tolist()
-    return Validation(total / max(pixels, 1), *accuracy_and_miou(all_reduce_sum(torch.from_numpy(matrix)).numpy()))
+    return total / max(pixels, 1), *accuracy_and_miou(all_reduce_sum(torch.from_numpy(matrix)).numpy())
 
 
 def accuracy_and_miou(matrix: np.ndarray) -> tuple[float, float]:
     """Pixel accuracy and mean IoU of a confusion matrix (C, C), without classes in neither truth nor prediction."""
     correct = matrix.diagonal()
     union = matrix.sum(0) + matrix.sum(1) - correct
-    present = int((union > 0).sum())
-    if not present:
+    present = union > 0
+    if not present.any():
         return math.nan, math.nan
-    iou = np.divide(correct, union, out=np.zeros(len(matrix)), where=union > 0)
-    return float(correct.sum() / matrix.sum()), float(iou.sum() / present)
+    iou = np.divide(correct, union, out=np.zeros(len(matrix)), where=present)
+    return float(correct.sum() / matrix.sum()), float(iou.sum() / present.sum())

@@ -187,7 +187,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path, new: bool)
     sign = tmp_path / "sign"
     content = {**small(), "trap": Trap(sign)}
     row = lay(WEIGHTS["resnet50_imagenet"], tmp_path, content, _use_new_zipfile_serialization=new)
-    with pytest.raises(ValueError, match=r"resnet50-0676ba61\.pth: holds posix\.system, expected tensors") as caught:
+    with pytest.raises(ValueError, match=r"resnet50-0676ba61\.pth: contains posix\.system, expected tensors") as caught:
         convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert "\n" not in str(caught.value)
     assert not sign.exists()
@@ -204,7 +204,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, new: bool) -> Non
     for content in (*cut, b"<html>no</html>", b"hello"):
         path.write_bytes(content)
         with pytest.raises(
-            ValueError, match=r"0676ba61\.pth: (truncated or not a file of torch\.save|holds)"
+            ValueError, match=r"0676ba61\.pth: (truncated or not a file of torch\.save|contains)"
         ) as caught:
             convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
         assert "\n" not in str(caught.value)

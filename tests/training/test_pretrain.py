@@ -83,9 +83,9 @@ def test_weights_that_learnt_nothing_are_refused_and_not_written(tmp_path: Path)
 def test_held_out_images_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random labels cannot be learnt, so the weights are refused."""
 
-    def shuffled(images: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        pictures, labels = draw_shapes(images, size, seed)
-        return pictures, np.random.default_rng(seed).permutation(labels)
+    def shuffled(count: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = draw_shapes(count, size, seed)
+        return images, np.random.default_rng(seed).permutation(labels)
 
     monkeypatch.setattr(stage, "draw_shapes", shuffled)
     task = Task("little", images=600, size=24, epochs=2, batch=24, lr=0.01, seed=5)
@@ -126,18 +126,8 @@ def test_a_pretrained_backbone_fits_the_model_that_starts_from_it(tmp_path: Path
 @pytest.mark.slow
 def test_the_stage_as_a_process(tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    command = [
-        sys.executable,
-        "-m",
-        "seg.training.pretrain",
-        "--backbone",
-        "erfnet",
-        "--images",
-        "1536",
-        "--size",
-        "24",
-    ]
-    command += ["--epochs", "2", "--batch", "32", "--lr", "0.005", "--seed", "1", "--threads", "1", "--out", str(out)]
+    options = "--backbone erfnet --images 1536 --size 24 --epochs 2 --batch 32 --lr 0.005 --seed 1 --threads 1"
+    command = [sys.executable, "-m", "seg.training.pretrain", *options.split(), "--out", str(out)]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1
