@@ -46,7 +46,7 @@ _INCOMPLETE = Path(".snakemake/incomplete")
 _LOCKS = Path(".snakemake/locks")
 _RUN_LOCK = FileLock(".snakemake/running.lock")  # released by the system however a run ends
 _CONFIG_VARIABLE = "SEG_PARAMS"
-_RUN_VERSION = TrainingRun.model_fields["schema_version"].default
+RUN_VERSION = TrainingRun.model_fields["schema_version"].default
 
 # Options of Snakemake with which a run changes no file of the workflow.
 _READ_ONLY = (
@@ -210,10 +210,10 @@ def _refuse_old_results(plan: Plan) -> None:
         path = Path(file)
         old = path.with_name("training.json")  # name of the file before schema version 1
         found, version = (path, schema_version(path)) if path.exists() else (old, None)
-        if found.exists() and version != _RUN_VERSION:
+        if found.exists() and version != RUN_VERSION:
             stop(
                 [
-                    f"{found}: schema version {version or 'none'}, expected {_RUN_VERSION};"
+                    f"{found}: schema version {version or 'none'}, expected {RUN_VERSION};"
                     f" move or delete {results}, or check out the commit that made it"
                 ]
             )
@@ -223,7 +223,7 @@ def schema_version(path: Path) -> int | None:
     try:
         content = json.loads(path.read_bytes())
     except ValueError:  # the stage that reads it reports the damage
-        return _RUN_VERSION
+        return RUN_VERSION
     version: int | None = content.get("schema_version") if isinstance(content, Mapping) else None
     return version
 
