@@ -58,13 +58,13 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
 def training_epoch(chosen: Recipe, pack: Path) -> Callable[[], list[float]]:
     """A function that trains for an epoch on the CPU and returns the loss of every step."""
     device = torch.device("cpu")
-    inputs = open_inputs(chosen, pack, pack, None, device, workers=0)
-    step = TrainStep(chosen, inputs.model, inputs.class_weights, device)
+    loader, _, class_weights, model, _ = open_inputs(chosen, pack, pack, None, device, workers=0)
+    step = TrainStep(chosen, model, class_weights, device)
     step.train_mode()
 
     def epoch() -> list[float]:
-        order = epoch_order(len(inputs.train.pack), chosen.seed, epoch=0)
-        batches = inputs.train.batches(order, chosen.batch, augmentation=chosen.augmentation)
+        order = epoch_order(len(loader.pack), chosen.seed, epoch=0)
+        batches = loader.batches(order, chosen.batch, augmentation=chosen.augmentation)
         return [float(step([batch], chosen.lr)) for batch in batches]
 
     return epoch

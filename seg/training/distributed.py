@@ -116,13 +116,7 @@ class _AllReduceSum(torch.autograd.Function):
 
 
 def shard(samples: np.ndarray, batch: int, rank: int, world_size: int) -> np.ndarray:
-    """Every `world_size`-th sample of each batch, starting at `rank`.
-
-    Args:
-        samples: (N,) positions in a pack, in the order of the epoch.
-        batch: samples per batch over all processes.
-        rank: number of the process, from 0.
-        world_size: number of processes.
+    """Every `world_size`-th of the samples (N,) of each batch, starting at `rank`.
 
     Raises:
         ValueError: the last batch has fewer samples than there are processes.

@@ -1,7 +1,7 @@
 """Inputs of a training: both packs and the initialised model."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,26 +16,15 @@ from seg.models.weights import load_backbone
 from seg.training.distributed import world_size
 
 
-class Inputs(NamedTuple):
-    """What a training starts from.
-
-    Attributes:
-        class_weights: (C,) float32 on the device, for the weighted loss.
-        model: on the device, in channels-last memory.
-        weights_info: metadata of the file with the backbone's initial weights.
-    """
-
-    train: Loader
-    val: Loader
-    class_weights: Tensor
-    model: nn.Module
-    weights_info: dict[str, Any] | None
-
-
 def open_inputs(
     recipe: Recipe, train_pack: Path, val_pack: Path, weights: Path | None, device: torch.device, workers: int
-) -> Inputs:
-    """Open the packs and build the model; arguments and errors as in `seg.training.train.train`."""
+) -> tuple[Loader, Loader, Tensor, nn.Module, dict[str, Any] | None]:
+    """Open the packs and build the model; arguments and errors as in `seg.training.train.train`.
+
+    Returns:
+        Loaders of the training and the validation pack; class weights (C,) float32 for the weighted loss, and the model
+        in channels-last memory, both on the device; metadata of the file with the initial weights.
+    """
     if recipe.gpus != world_size():
         fix = f"start it with torchrun --standalone --nproc-per-node {recipe.gpus}"
         raise ValueError(f"number of processes is {world_size()}, but the recipe's gpus are {recipe.gpus}; {fix}")
@@ -52,4 +41,4 @@ def open_inputs(
     weights_info = load_backbone(model, weights) if weights else None
     if recipe.frozen:
         model.get_submodule("backbone").requires_grad_(False)
-    return Inputs(train, val, class_weights, model.to(device).to(memory_format=torch.channels_last), weights_info)
+    return train, val, class_weights, model.to(device).to(memory_format=torch.channels_last), weights_info

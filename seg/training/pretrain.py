@@ -75,10 +75,6 @@ class Classifier(nn.Module):
         return self.linear(deepest.mean((2, 3)))
 
 
-def _erfnet() -> Classifier:
-    return Classifier(build_erfnet(1).get_submodule("backbone"), ENCODER[-1][0])
-
-
 def _resnet(name: str) -> Classifier:
     backbone = ResNet(name)
     return Classifier(backbone, backbone.channels[-1], _KEPT_BLOCKS)
@@ -86,7 +82,7 @@ def _resnet(name: str) -> Classifier:
 
 CLASSIFIERS: dict[str, Callable[[], Classifier]] = {
     **{name: partial(_resnet, name) for name in ("resnet34", "resnet50", "resnet101", "resnet152")},
-    "erfnet": _erfnet,
+    "erfnet": lambda: Classifier(build_erfnet(1).get_submodule("backbone"), ENCODER[-1][0]),
 }
 
 
@@ -110,16 +106,12 @@ class _StochasticDepth:
         self.restore()
         for block, number in zip(self.blocks, torch.rand(len(self.blocks)).tolist(), strict=True):
             if number >= self.kept:
-                block.forward = _skip
+                block.forward = nn.Identity().forward
 
     def restore(self) -> None:
         """Use all blocks."""
         for block in self.blocks:
             vars(block).pop("forward", None)
-
-
-def _skip(x: Tensor) -> Tensor:
-    return x
 
 
 def pretrain(task: Task, threads: int, out: Path) -> float:
@@ -138,8 +130,7 @@ def pretrain(task: Task, threads: int, out: Path) -> float:
     set_up(threads, True, device)
     precision = resolve_precision("auto", device)
     torch.manual_seed(task.seed)
-    model = CLASSIFIERS[task.backbone]()
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = CLASSIFIERS[task.backbone]().to(device).to(memory_format=torch.channels_last)
     _train(model, task, precision, *_images(task.images, task.size, task.seed, device))
     accuracy = _accuracy(model, task, precision, *_images(HELD_OUT, task.size, task.seed + 1, device))
     result = f"{task.backbone}: accuracy {accuracy:.1%} on {len(CLASSES)} shapes, chance is {1 / len(CLASSES):.1%}"

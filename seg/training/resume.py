@@ -36,7 +36,7 @@ class TrainState:
         best_epoch, best_loss: epoch with the lowest validation loss, and this loss; 0 and None before a validation.
         best_weights: model state after the best epoch, only with early stopping.
         validations_since_best: validations without a lower loss.
-        seconds: spent by all processes that contributed, without lost work.
+        seconds: wall time, including earlier processes up to the state that was restored.
     """
 
     epoch: int = 0
@@ -52,7 +52,7 @@ class TrainState:
 
 
 class ResumeStore:
-    """The saved states of one training. All processes of a training make the same calls; the main one reads and writes.
+    """Saved states of one training; all its processes make the same calls, and the main process writes the files.
 
     Args:
         directory: of the outputs.
