@@ -83,7 +83,7 @@ rule train_variant:
         "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
         "{params.launch:q} -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train:q} --val-pack {input.val:q}"
-        " {params.weights:q} --model {output.model:q} --history {output.history:q} --run {output.run:q} --events {params.events:q}"
+        " {params.weights:q} --model {output.model:q} --history {output.history:q} --run-info {output.run:q} --events {params.events:q}"
         " --code {params.code:q} 2>&1 | tee {log:q}"
 
 
