@@ -63,7 +63,7 @@ def scores_at(path: Path, commit: str, metric: str) -> Scores:
     lock = _run("git", "show", f"{revision}:dvc.lock")
     if lock.returncode:
         raise ValueError(f"{commit}: has no dvc.lock, so DVC recorded no results; take a commit made after `dvc repro`")
-    if f"path: {path.as_posix()}\n" not in lock.stdout:
+    if not any(f"path: {part.as_posix()}\n" in lock.stdout for part in (path, *path.parents)):
         raise ValueError(f"{commit}: its dvc.lock has no {path}; `--preset` names another one")
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory, path.name)
