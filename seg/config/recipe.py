@@ -6,13 +6,13 @@ data is identified by its packs.
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from seg.config.architectures import Model
 from seg.config.base import Count, Frozen, Number, Part, Positive, Probability
-from seg.config.messages import describe
+from seg.config.messages import error_lines
 from seg.system.files import canonical_json
 
 
@@ -163,11 +163,9 @@ class Recipe(Frozen):
 def recipe_from_json(text: str) -> Recipe:
     """Parse the recipe in a command. Raises ValueError, one line per error, if it is not valid."""
     try:
-        content: Any = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"--recipe: not JSON ({error}); copy the line that Snakemake prints") from None
-    try:
+        content = json.loads(text)
         return Recipe.model_validate(content)
     except ValidationError as error:
-        lines = (f"--recipe: {describe(problem, Recipe)}" for problem in error.errors())
-        raise ValueError("\n".join(lines)) from None
+        raise ValueError("\n".join(f"--recipe: {line}" for line in error_lines(error, content))) from None
+    except ValueError as error:
+        raise ValueError(f"--recipe: not JSON ({error}); copy the line that Snakemake prints") from None

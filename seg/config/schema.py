@@ -112,22 +112,14 @@ _KINDS: dict[str, Any] = {
     name: kind
     for name, kind in get_type_hints(Recipe, include_extras=True).items()
     if name in Recipe.model_fields and name not in ("seed", "validate_every")  # given by seeds and preset
-}
+} | {"train_size": Size, "eval_size": Size}
 _OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _KINDS.items()}
-
-
-class _Sizes(Frozen):
-    train_size: Size | None = None
-    eval_size: Size | None = None
-
-
-Settings: type[_Sizes] = create_model(
+Settings: type[Frozen] = create_model(
     "Settings",
-    __base__=_Sizes,
+    __base__=Frozen,
     __doc__="Values of a recipe, and the sizes of the images that a variant is trained and evaluated on.",
     **_OPTIONAL,
 )
-RECIPE_KEYS = frozenset(_KINDS)
 NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a value of these
 
 
