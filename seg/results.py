@@ -33,10 +33,14 @@ Colour = tuple[NonNegative, NonNegative, NonNegative]
 Bounds = tuple[float, float]
 
 
-class ResultFile(BaseModel):
-    """Content of a JSON file: immutable, without silent conversions and NaN."""
+class Strict(BaseModel):
+    """Immutable, without silent conversions and NaN."""
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class ResultFile(Strict):
+    """Content of a JSON file."""
 
     schema_version: int = 1  # a schema that changes sets its own
 
@@ -45,10 +49,8 @@ class ResultFile(BaseModel):
         return self.model_dump_json(by_alias=True) + "\n"
 
 
-class Commonest(BaseModel):
-    """Scores of a constant prediction of the most frequent class."""
-
-    model_config = ConfigDict(frozen=True, strict=True, populate_by_name=True)
+class Commonest(Strict):
+    """Scores of predicting the most frequent class for all pixels."""
 
     name: str = Field(alias="class")
     pixel_accuracy: Share
@@ -84,10 +86,8 @@ class Metrics(ResultFile):
         return self
 
 
-class Machine(BaseModel):
+class Machine(Strict):
     """Where a stage ran."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
 
     cpu: str
     cores: NonNegative
@@ -177,7 +177,7 @@ Result = TypeVar("Result", bound=ResultFile)
 
 
 def read_bytes(path: Path, fix: str) -> bytes:
-    """Content of a file. Raises ValueError with `fix`, how to make the file, if it is missing."""
+    """Content of a file. Raises ValueError if it is missing; the message ends with `fix`."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
