@@ -1,11 +1,13 @@
-"""Content of the page as plain values, which the template lays out."""
+"""Content of the page as plain values for the template."""
 
 import json
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seg.config.base import leaves
 from seg.report.formatting import (
     Footnotes,
     count,
@@ -29,8 +31,8 @@ from seg.report.rows import (
     read_rows,
     split_notes,
 )
-from seg.report.runs import Run, read_all, read_png, read_runs, read_statistics
-from seg.results import Statistics
+from seg.report.runs import Run, read_all, read_runs, read_statistics
+from seg.results import read_bytes
 
 View = dict[str, Any]
 _AGAINST_PUBLISHED = ("pixel_accuracy", "miou")
@@ -38,14 +40,14 @@ _COMMONEST = ("class", "pixel_accuracy", "miou")
 
 
 def read_study(name: str, directory: Path) -> View:
-    """Table, runs and pictures of a study. Raises ValueError for what is missing, one line per file."""
+    """Table, runs and images of a study. Raises ValueError if files are missing or damaged, one line per file."""
     rows = read_rows(directory / "table.csv")
     variants = {row["variant"]: directory / row["variant"] for row in rows}
     runs = read_runs(variants, rows[0]["seeds"].split())
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
-    pictures = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
-    curves, *samples = read_all(_data_uri, pictures)
+    images = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
+    curves, *samples = read_all(_data_uri, images)
     return {
         "name": name,
         "title": rows[0]["title"],
@@ -63,7 +65,7 @@ def read_study(name: str, directory: Path) -> View:
 
 
 def study_view(study: View, statistics: Sequence[View]) -> View:
-    """Everything that the page shows of a study."""
+    """Content of the page for a study."""
     rows: list[Row] = study["rows"]
     runs: dict[str, list[Run]] = study["runs"]
     notes = footnotes(rows)
@@ -87,13 +89,14 @@ def statistics_view(name: str, path: Path) -> View:
     """Class statistics of a training pack and their figure, `classes.png` in the same directory."""
     statistics = read_statistics(path)
     train_ids = {i: train_id for train_id, i in enumerate(statistics.scored)}
+    colours = ["rgb({}, {}, {})".format(*colour) for colour in statistics.palette]
     labelled = sum(statistics.id_pixels) or 1
     by_id = zip(statistics.ids, statistics.id_pixels, statistics.id_images, strict=True)
     lines = [
         {
             "id": i,
             "name": id_name,
-            "colour": _colour(statistics, train_ids[i]) if i in train_ids else None,
+            "colour": colours[train_ids[i]] if i in train_ids else None,
             "share": f"{100 * pixels / labelled:.3f}",
             "images": count(images),
             "weight": f"{statistics.weights[train_ids[i]]:.3f}" if i in train_ids else None,
@@ -107,14 +110,14 @@ def statistics_view(name: str, path: Path) -> View:
         "mean": ", ".join(f"{value:.4f}" for value in statistics.mean),
         "std": ", ".join(f"{value:.4f}" for value in statistics.std),
         "lines": lines,
-        "colours": {each: _colour(statistics, i) for i, each in enumerate(statistics.classes)},
+        "colours": dict(zip(statistics.classes, colours, strict=True)),
         "figure": _data_uri(path.with_name("classes.png")),
     }
 
 
 def environments(studies: Sequence[View]) -> list[View]:
     """Each combination of machine, versions and commit, with its runs."""
-    found: dict[str, View] = {}
+    found: defaultdict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
     for study in studies:
         for variant, runs in study["runs"].items():
             for run in runs:
@@ -126,17 +129,17 @@ def environments(studies: Sequence[View]) -> list[View]:
                     "Commit": training.commit or "none: not a git repository",
                     "Versions": ", ".join(f"{name} {version}" for name, version in sorted(training.versions.items())),
                 }
-                environment = found.setdefault(json.dumps(facts), {"facts": facts, "runs": []})
-                environment["runs"].append(f"{study['name']}/{variant} seed {run.seed}")
-    return list(found.values())
+                found[tuple(facts.items())].append(f"{study['name']}/{variant} seed {run.seed}")
+    return [{"facts": dict(facts), "runs": runs} for facts, runs in found.items()]
 
 
 def _data_uri(path: Path) -> str:
-    return "data:image/png;base64," + b64encode(read_png(path, "run the stage that makes it again")).decode()
-
-
-def _colour(statistics: Statistics, train_id: int) -> str:
-    return "rgb({}, {}, {})".format(*statistics.palette[train_id])
+    """A PNG file, of which only the signature is checked, as a URI."""
+    fix = "run the stage that makes it again"
+    content = read_bytes(path, fix)
+    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError(f"{path}: not a PNG file; {fix}")
+    return f"data:image/png;base64,{b64encode(content).decode()}"
 
 
 def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
@@ -197,28 +200,22 @@ def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> l
 
 def _recipes(runs: Mapping[str, Sequence[Run]]) -> list[View]:
     """Recipe of each variant with dotted keys; values that differ from the first variant's are marked."""
-    settings = {variant: _dotted(each[0].training.recipe) for variant, each in runs.items()}
+    settings = {
+        variant: {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in leaves(each[0].training.recipe)
+            if key != "seed"
+        }
+        for variant, each in runs.items()
+    }
     first = next(iter(settings.values()))
     return [
         {
             "variant": variant,
             "parameters": count(each[0].training.parameters),
             "trainable": count(each[0].training.trainable_parameters),
-            "settings": [
-                (key, value, first.get(key) != value) for key, value in settings[variant].items() if key != "seed"
-            ],
+            "settings": [(key, value, first.get(key) != value) for key, value in settings[variant].items()],
             "runs": [(run.seed, run.training.started, run.training.commit, run.training.code) for run in each],
         }
         for variant, each in runs.items()
     ]
-
-
-def _dotted(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as one level: `schedule.name` -> `step`."""
-    settings: dict[str, str] = {}
-    for key, value in content.items():
-        if isinstance(value, dict) and value:
-            settings |= _dotted(value, f"{prefix}{key}.")
-        else:
-            settings[prefix + key] = value if isinstance(value, str) else json.dumps(value)
-    return settings
