@@ -32,7 +32,7 @@ from seg.report.rows import (
     split_notes,
 )
 from seg.report.runs import Run, read_all, read_runs, read_statistics
-from seg.results import read_bytes
+from seg.results import Colour, read_bytes
 
 View = dict[str, Any]
 _AGAINST_PUBLISHED = ("pixel_accuracy", "miou")
@@ -40,7 +40,7 @@ _COMMONEST = ("class", "pixel_accuracy", "miou")
 
 
 def read_study(name: str, directory: Path) -> View:
-    """Table, runs and images of a study. Raises ValueError if files are missing or damaged, one line per file."""
+    """Content of the page for a study. Raises ValueError if files are missing or damaged, one line per file."""
     rows = read_rows(directory / "table.csv")
     variants = {row["variant"]: directory / row["variant"] for row in rows}
     runs = read_runs(variants, rows[0]["seeds"].split())
@@ -48,39 +48,29 @@ def read_study(name: str, directory: Path) -> View:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
     images = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
     curves, *samples = read_all(_data_uri, images)
+    first = next(iter(runs.values()))[0]
+    notes = footnotes(rows)
     return {
         "name": name,
         "title": rows[0]["title"],
         "introduction": introduction(rows),
         "study_notes": split_notes(rows[0]["study_notes"]),
+        "notes": notes.notes,
         "rows": rows,
-        "pairs": read_pairs(directory / "pairs.csv", list(runs)),
         "runs": runs,
+        "overview": _overview(rows, notes),
+        "overall": _overall_lines(rows, notes),
+        "near_best_caption": near_best_caption(rows),
+        "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
+        "pairs": pairs_view(rows, read_pairs(directory / "pairs.csv", list(runs))),
+        "own_classes": _own_class_lines(rows, notes),
+        "classes": _class_lines(runs, first.metrics.classes),
+        "colours": _colours(first.training.classes, first.training.palette),
         "curves": curves,
         "samples": [
             {"variant": variant, "seed": each[0].seed, "uri": uri}
             for (variant, each), uri in zip(runs.items(), samples, strict=True)
         ],
-    }
-
-
-def study_view(study: View, statistics: Sequence[View]) -> View:
-    """Content of the page for a study."""
-    rows: list[Row] = study["rows"]
-    runs: dict[str, list[Run]] = study["runs"]
-    notes = footnotes(rows)
-    classes = next(iter(runs.values()))[0].metrics.classes
-    colours: dict[str, str] = next((each["colours"] for each in statistics if tuple(each["colours"]) == classes), {})
-    return study | {
-        "notes": notes.notes,
-        "overview": _overview(rows, notes),
-        "overall": _overall_lines(rows, notes),
-        "near_best_caption": near_best_caption(rows),
-        "pairs": pairs_view(rows, study["pairs"]),
-        "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
-        "own_classes": _own_class_lines(rows, notes),
-        "classes": _class_lines(runs, classes),
-        "colours": colours,
         "recipes": _recipes(runs),
     }
 
@@ -89,14 +79,14 @@ def statistics_view(name: str, path: Path) -> View:
     """Class statistics of a training pack and their figure, `classes.png` in the same directory."""
     statistics = read_statistics(path)
     train_ids = {i: train_id for train_id, i in enumerate(statistics.scored)}
-    colours = ["rgb({}, {}, {})".format(*colour) for colour in statistics.palette]
+    colours = _colours(statistics.classes, statistics.palette)
     labelled = sum(statistics.id_pixels) or 1
     by_id = zip(statistics.ids, statistics.id_pixels, statistics.id_images, strict=True)
     lines = [
         {
             "id": i,
             "name": id_name,
-            "colour": colours[train_ids[i]] if i in train_ids else None,
+            "colour": colours[statistics.classes[train_ids[i]]] if i in train_ids else None,
             "share": f"{100 * pixels / labelled:.3f}",
             "images": count(images),
             "weight": f"{statistics.weights[train_ids[i]]:.3f}" if i in train_ids else None,
@@ -110,7 +100,6 @@ def statistics_view(name: str, path: Path) -> View:
         "mean": ", ".join(f"{value:.4f}" for value in statistics.mean),
         "std": ", ".join(f"{value:.4f}" for value in statistics.std),
         "lines": lines,
-        "colours": dict(zip(statistics.classes, colours, strict=True)),
         "figure": _data_uri(path.with_name("classes.png")),
     }
 
@@ -131,6 +120,10 @@ def environments(studies: Sequence[View]) -> list[View]:
                 }
                 found[tuple(facts.items())].append(f"{study['name']}/{variant} seed {run.seed}")
     return [{"facts": dict(facts), "runs": runs} for facts, runs in found.items()]
+
+
+def _colours(classes: Sequence[str], palette: Sequence[Colour]) -> dict[str, str]:
+    return {name: f"rgb{colour}" for name, colour in zip(classes, palette, strict=False)}
 
 
 def _data_uri(path: Path) -> str:
@@ -174,7 +167,7 @@ def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
 
 
 def _own_class_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """One line per class and one cell per variant: a study may have 41 classes, but at most a dozen variants."""
+    """One line per class, of which there may be 41, and one cell per variant."""
     lines = []
     for column, name in class_columns(rows[0]).items():
         highest = best(row[column] for row in rows)
