@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from seg.report.formatting import digits, duration, size
+from seg.report.formatting import count, digits, duration, size
 from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
 from seg.report.view import View, environments, read_study, statistics_view
@@ -38,7 +38,7 @@ def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequ
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"digits": digits, "duration": duration, "size": size}
+    environment.filters |= {"count": count, "digits": digits, "duration": duration, "size": size}
     return environment.get_template("index.html.j2").render(
         title=title,
         preset=preset,

@@ -12,7 +12,6 @@ from seg.report.formatting import (
     Footnotes,
     count,
     digits,
-    duration,
     footnotes,
     introduction,
     near_best_caption,
@@ -35,7 +34,6 @@ from seg.report.runs import Run, read_all, read_runs, read_statistics
 from seg.results import Colour, read_bytes
 
 View = dict[str, Any]
-_AGAINST_PUBLISHED = ("pixel_accuracy", "miou")
 _COMMONEST = ("class", "pixel_accuracy", "miou")
 
 
@@ -63,7 +61,7 @@ def read_study(name: str, directory: Path) -> View:
         "near_best_caption": near_best_caption(rows),
         "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
         "pairs": pairs_view(rows, read_pairs(directory / "pairs.csv", list(runs))),
-        "own_classes": _own_class_lines(rows, notes),
+        "own_classes": {name: _cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
         "classes": _class_lines(runs, first.metrics.classes),
         "colours": _colours(first.training.classes, first.training.palette),
         "curves": curves,
@@ -150,34 +148,24 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
 
 
 def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """One line per variant."""
-    highest = {column: best(row[column] for row in rows) for column in METRIC_TITLES}
-    measured_only = [column for column in METRIC_TITLES if column not in _AGAINST_PUBLISHED]
+    """One line per variant, with a cell per metric."""
+    columns = (_cells(rows, column, notes) for column in METRIC_TITLES)
     return [
         {
             "variant": row["variant"],
             "marks": notes.of(row, "variant"),
-            "compared": [_cell(row, column, highest[column], notes) for column in _AGAINST_PUBLISHED],
-            "measured_only": [_cell(row, column, highest[column], notes) for column in measured_only],
-            "parameters": count(row["parameters"]),
-            "training": duration(row["training_seconds"]),
+            "cells": cells,
+            "parameters": row["parameters"],
+            "seconds": row["training_seconds"],
         }
-        for row in rows
+        for row, cells in zip(rows, zip(*columns, strict=True), strict=True)
     ]
 
 
-def _own_class_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """One line per class, of which there may be 41, and one cell per variant."""
-    lines = []
-    for column, name in class_columns(rows[0]).items():
-        highest = best(row[column] for row in rows)
-        lines.append({"name": name, "cells": [_cell(row, column, highest, notes) for row in rows]})
-    return lines
-
-
-def _cell(row: Row, column: str, highest: float, notes: Footnotes) -> View:
-    """A score beside the published figure, and whether it is the highest of its column."""
-    return {**score_cell(row, column, notes)._asdict(), "best": number(row[column]) == highest}
+def _cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[View]:
+    """Scores of the variants beside the published figures, and whether each is the highest."""
+    highest = best(row[column] for row in rows)
+    return [{**score_cell(row, column, notes)._asdict(), "best": number(row[column]) == highest} for row in rows]
 
 
 def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[View]:
@@ -191,24 +179,15 @@ def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> l
     return lines
 
 
-def _recipes(runs: Mapping[str, Sequence[Run]]) -> list[View]:
-    """Recipe of each variant with dotted keys; values that differ from the first variant's are marked."""
-    settings = {
-        variant: {
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in leaves(each[0].training.recipe)
+def _recipes(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[tuple[str, str, bool]]]:
+    """Recipe of each variant: dotted keys, values, and whether these differ from the first variant's."""
+    recipes = {variant: dict(leaves(each[0].training.recipe)) for variant, each in runs.items()}
+    first = next(iter(recipes.values()))
+    return {
+        variant: [
+            (key, value if isinstance(value, str) else json.dumps(value), key not in first or first[key] != value)
+            for key, value in recipe.items()
             if key != "seed"
-        }
-        for variant, each in runs.items()
+        ]
+        for variant, recipe in recipes.items()
     }
-    first = next(iter(settings.values()))
-    return [
-        {
-            "variant": variant,
-            "parameters": count(each[0].training.parameters),
-            "trainable": count(each[0].training.trainable_parameters),
-            "settings": [(key, value, first.get(key) != value) for key, value in settings[variant].items()],
-            "runs": [(run.seed, run.training.started, run.training.commit, run.training.code) for run in each],
-        }
-        for variant, each in runs.items()
-    ]

@@ -17,7 +17,7 @@ from seg.data.loader import scaled
 from seg.data.pack import pack_split
 from seg.data.pack_format import Pack
 from seg.evaluation.evaluate import evaluate
-from seg.evaluation.pictures import picture
+from seg.evaluation.samples import draw_samples
 from seg.models.checkpoint import load_checkpoint
 from seg.results import EvaluationRun, read_result
 from seg.training.train import Outputs, train
@@ -195,7 +195,7 @@ def test_a_picture_by_hand() -> None:
     palette = np.zeros((256, 3), np.uint8)
     palette[:2] = [[10, 20, 30], [40, 50, 60]]
     image = np.full((1, 2, 3), 99, np.uint8)
-    drawn = picture([(image, np.array([[0, 255]], np.uint8), np.array([[1, 1]], np.uint8))], palette)
+    drawn = draw_samples([(image, np.array([[0, 255]], np.uint8), np.array([[1, 1]], np.uint8))], palette)
     assert drawn.size == (4 * 320 + 3 * 4, 160)
     places = {"image": 50, "truth": 324 + 50, "ignored": 324 + 200, "predicted": 648 + 50, "wrong": 972 + 50}
     assert {name: drawn.getpixel((x, 80)) for name, x in places.items()} == {

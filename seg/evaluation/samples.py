@@ -1,4 +1,4 @@
-"""Pictures of a network's predictions: image, truth, prediction and error side by side."""
+"""Samples of a network's predictions: image, truth, prediction and error side by side."""
 
 import numpy as np
 from PIL import Image
@@ -10,7 +10,7 @@ _GAP = 4
 _WRONG, _RIGHT = np.array([[213, 62, 79], [235, 235, 235]], np.uint8)
 
 
-def picture(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], palette: np.ndarray) -> Image.Image:
+def draw_samples(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], palette: np.ndarray) -> Image.Image:
     """One row of four panels per sample: image, truth, prediction, error (red where the prediction is wrong).
 
     Args:
