@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
-from seg.config.cluster import GpuJob
 from seg.config.params import PackSpec, Params
+from seg.config.schema import GpuJob
 from seg.system.files import canonical_json
 
 RAW_MANIFEST = "data/raw/{dataset}/manifest.json"

@@ -1,4 +1,4 @@
-"""Schemas of the result files, for the code that writes them and the code that reads them.
+"""Schemas of the result files, used to write and to read them.
 
 | file | schema | written by |
 |---|---|---|
@@ -8,10 +8,9 @@
 | `evaluation.json` | `EvaluationRun` | `seg.evaluation.evaluate` |
 | `statistics.json` | `Statistics` | `seg.data.statistics` |
 
-`seg.report.rows` defines the tables made from these files. Each file carries the version of its schema, JSON files
-under `schema_version` and CSV files in a last column of that name. A version increases when a reader would fail on
-older files or misread them. `metrics.json` holds no times and no machine, so evaluating a model twice gives the same
-bytes.
+`seg.report.rows` defines the tables made from these files. Each file has the version of its schema: `schema_version` in
+JSON files, the last column in CSV files. The version of a schema increases if its reader would reject or misread older
+files. `metrics.json` contains no times and no machine, so evaluating a model twice gives the same bytes.
 """
 
 import csv
@@ -42,7 +41,7 @@ class Strict(BaseModel):
 class ResultFile(Strict):
     """Content of a JSON file."""
 
-    schema_version: int = 1  # a schema that changes sets its own
+    schema_version: int = 1  # overridden by a schema when it changes
 
     def text(self) -> str:
         """One line of JSON; the same content gives the same bytes."""
@@ -87,7 +86,7 @@ class Metrics(ResultFile):
 
 
 class Machine(Strict):
-    """Where a stage ran."""
+    """Machine that a stage ran on."""
 
     cpu: str
     cores: NonNegative
@@ -107,7 +106,7 @@ class StageRun(ResultFile):
 
 
 class TrainingRun(StageRun):
-    """How a model was trained, its time and memory, and where.
+    """Recipe and code of a training, its time, memory and machine.
 
     `weights` is the metadata of the file that the backbone started from, `code` the digest of the code.
     """

@@ -1,7 +1,7 @@
 """Architectures and their options, as `params.yaml` gives them: `model: { name: fcn, options: { depth: 6 } }`.
 
-An options class has the keyword arguments of `build` in `seg/models/<name>.py`, with the same types and defaults. It is
-declared here because Snakemake validates `params.yaml` at every start, and importing a model imports torch.
+A class of options has the keyword arguments of `build` in `seg/models/<name>.py`, with their types and defaults. They
+are declared here because Snakemake validates `params.yaml` at every start, and importing a model imports torch.
 """
 
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
@@ -66,14 +66,14 @@ Options = TypeVar("Options", bound=Part)
 
 
 class Architecture(Part, Generic[Name, Options]):
-    """A module of `seg.models` and the options of its `build`."""
+    """Name of a module of `seg.models` and options of its `build`."""
 
     name: Name
     options: Options = Field(default={}, validate_default=True)
 
 
 def _any_of(schema: dict[str, Any]) -> None:
-    """Accept options without the name, which may be inherited; `oneOf` refuses what fits several architectures."""
+    """Accept options without a name, which may be inherited; `oneOf` refuses options that several models have."""
     schema.pop("discriminator")
     schema["anyOf"] = schema.pop("oneOf")
 

@@ -34,7 +34,7 @@ _KEYS = {
 
 
 def unknown_names(content: Mapping[str, Any]) -> Iterator[str]:
-    """One line per name that refers to nothing. The content may be invalid elsewhere."""
+    """One line per name that refers to nothing. Other parts of the content may be invalid."""
     known: dict[str, Any] = {name: mapping(content.get(name)) for name in ("presets", "datasets", "weights")}
     known["variants"] = ["/".join(path.split(".")[1::2]) for path, *_ in _find(content, "studies.*.variants.*")]
     names = [(path, value, table) for pattern, table in _VALUES.items() for path, _, value in _find(content, pattern)]

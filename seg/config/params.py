@@ -16,11 +16,10 @@ from pydantic import PrivateAttr, ValidationError
 
 from seg.config.base import Frozen, leaves
 from seg.config.checks import impossible_recipes, unknown_names
-from seg.config.cluster import Cluster
 from seg.config.inherit import Inherited, apply_inheritance
 from seg.config.messages import error_lines
 from seg.config.recipe import Recipe
-from seg.config.schema import Budget, DatasetRow, Identifier, Preset, Seeds, Settings, Study, WeightsRow
+from seg.config.schema import Budget, Cluster, DatasetRow, Identifier, Preset, Seeds, Settings, Study, WeightsRow
 from seg.system.console import run_stage
 
 _SIZES = ("train_size", "eval_size")
@@ -73,7 +72,7 @@ class Params(Frozen):
     def recipe(self, preset: str, study: str, variant: str, seed: int) -> Recipe:
         """The recipe of one training.
 
-        Under a preset that spends fewer epochs, the steps of the learning rate are scaled with them and rounded up.
+        If the preset changes the epochs, the interval of the learning-rate steps is scaled with them and rounded up.
         """
         row, budget = self.presets[preset], self.budgets.get(preset, Budget())
         values = {key: value for key, value in self.values(study, variant).items() if key not in _SIZES}

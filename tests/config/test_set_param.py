@@ -53,7 +53,7 @@ def edited(folder: Path, text: str, *overrides: str) -> dict[str, Any]:
 
 
 def outcome(params: Params, study: str, variant: str) -> dict[str, Any]:
-    """What a variant's row decides, under `paper`, which replaces none of its values."""
+    """Values that a variant's row determines, under `paper`, which replaces none of them."""
     packs = [params.pack("paper", study, variant, use) for use in get_args(Literal["train", "val", "eval"])]
     return {
         "training": (params.recipe("paper", study, variant, 0).json_line(), packs),
