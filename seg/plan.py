@@ -161,5 +161,4 @@ class Plan:
 
 
 def _pack_file(preset: str, pack: PackSpec, name: str) -> str:
-    folder = PACK_FOLDER.format(preset=preset, dataset=pack.dataset, height=pack.height, width=pack.width)
-    return f"{folder}{name}"
+    return PACK_FOLDER.format(preset=preset, **pack._asdict()) + name

@@ -12,6 +12,7 @@ the true mean in 51, 75, 84, 90 or 93% of cases (simulated). The interval of a s
 between seeds.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -41,14 +42,10 @@ def resample(confusions: Iterable[np.ndarray], metrics: MetricFunctions, *, seed
 
 def interval(values: np.ndarray, level: float = 0.95) -> np.ndarray:
     """Percentile interval (2,) or (2, K) of values (RESAMPLES,) or (RESAMPLES, K), ignoring NaN; NaN if all are."""
-    ends = (1 - level) / 2, (1 + level) / 2
-    columns = values.reshape(len(values), -1)
-    result = np.full((2, columns.shape[1]), np.nan)
-    for i, column in enumerate(columns.T):
-        valid = column[~np.isnan(column)]
-        if valid.size:
-            result[:, i] = np.quantile(valid, ends)
-    return result.reshape(2, *values.shape[1:])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        ends: np.ndarray = np.nanquantile(values, ((1 - level) / 2, (1 + level) / 2), axis=0)
+    return ends
 
 
 def bootstrap_intervals(
