@@ -10,7 +10,7 @@ rule download_dataset:
         "logs/data/{dataset}.download.tsv"
     wildcard_constraints:
         dataset=plan.alternatives(PLAN.datasets("downloaded")),
-    retries: 0  # whatever the profile says: the stage retries by itself
+    retries: 0  # in every profile, because the stage itself retries
     conda:
         "../envs/seg.yaml"
     threads: 1
