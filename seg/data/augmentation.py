@@ -4,7 +4,7 @@ A matrix (2, 3) maps pixel coordinates (x, y, 1) of the output to (x, y) of the 
 (0, 0). The order is: horizontal flip, vertical flip, rotation about the centre, affine transform (shear, scale,
 rotation, translation), crop resized to the original size. The result is sampled once: images bilinearly with 0 outside,
 labels by the nearest pixel with 255 outside. Snow comes before all of these and changes only the image: its strength is
-drawn here, `seg.data.snow` applies it.
+drawn here and applied by `seg.data.snow`.
 """
 
 import math
@@ -50,8 +50,7 @@ def affine_matrix(
 
     Args:
         height, width: size of the image in pixels.
-        flip: flip horizontally.
-        vertical_flip: flip vertically.
+        flip, vertical_flip: flip horizontally, vertically.
         degrees: rotation about the centre, counter-clockwise; the size does not change.
         affine: rotation in degrees counter-clockwise, translation to the right and down in pixels, scale factor, and
             shear along x in degrees. The order is shear, scale, rotation (all about the centre) and translation, as in
@@ -60,9 +59,9 @@ def affine_matrix(
     """
     matrix = np.eye(3)
     if flip:
-        matrix = matrix @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]])
+        matrix = matrix @ _about_centre(height, width, -1, 0, 0, 1)
     if vertical_flip:
-        matrix = matrix @ np.array([[1, 0, 0], [0, -1, height - 1], [0, 0, 1]])
+        matrix = matrix @ _about_centre(height, width, 1, 0, 0, -1)
     if degrees:
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         matrix = matrix @ _about_centre(height, width, cos, -sin, sin, cos)
@@ -76,9 +75,8 @@ def affine_matrix(
         left, top, across, down = crop
         # Pixels are areas: the left edge of the output, -1/2, maps to the left edge of the crop, left - 1/2.
         x_scale, y_scale = across / width, down / height
-        matrix = matrix @ np.array(
-            [[x_scale, 0, left + (x_scale - 1) / 2], [0, y_scale, top + (y_scale - 1) / 2], [0, 0, 1]]
-        )
+        x, y = left + (x_scale - 1) / 2, top + (y_scale - 1) / 2
+        matrix = matrix @ np.array([[x_scale, 0, x], [0, y_scale, y], [0, 0, 1]])
     return matrix[:2]
 
 

@@ -1,4 +1,4 @@
-"""`manifest.json`: size and SHA-256 of each file of a dataset. The stage writes it for a user's own dataset."""
+"""`manifest.json`: size and SHA-256 of each file of a dataset. The stage writes that of a user's own dataset."""
 
 import argparse
 import hashlib
@@ -53,10 +53,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seg.datasets.manifest", description=main.__doc__)
     parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument("--out", type=Path, required=True, help="manifest to write, in the dataset's directory")
-    arguments = parser.parse_args()
+    args = parser.parse_args()
     own = "the user's own"
-    about = {"version": "unknown", "licence": own, "citation": "none", "source": own}
-    write_manifest(arguments.out, {"name": arguments.name, **about})
+    about = {"name": args.name, "version": "unknown", "licence": own, "citation": "none", "source": own}
+    write_manifest(args.out, about)
 
 
 if __name__ == "__main__":

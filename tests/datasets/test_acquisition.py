@@ -21,12 +21,11 @@ from PIL import Image
 from servers import BODY, HASTE, Page, Server
 
 from seg.data.pack import pack_split
-from seg.datasets.catalogue import DATASETS
+from seg.datasets.catalogue import DATASETS, Dataset, Source
 from seg.datasets.classes import bit_colour
 from seg.datasets.download import download_dataset
 from seg.datasets.layouts import class_table
 from seg.datasets.login import Login
-from seg.datasets.sources import Dataset, Source
 from seg.system.files import read_json
 
 ROOT = Path(__file__).parents[2]
@@ -344,8 +343,8 @@ def run(row: Dataset, folder: Path, **environment: str) -> subprocess.CompletedP
 import sys
 from seg.system.console import run_stage
 from seg.datasets import catalogue, download
+from seg.datasets.catalogue import Dataset, Source
 from seg.datasets.login import Login
-from seg.datasets.sources import Dataset, Source
 from seg.system.fetch import Archive
 catalogue.DATASETS[{row.name!r}] = {row!r}
 sys.argv = ["download", "--dataset", {row.name!r}, "--archives", {str(folder / "archives")!r}]
@@ -476,7 +475,7 @@ def test_a_busy_form_is_tried_again(portal: Portal, tmp_path: Path) -> None:
     (tmp_path / "archives" / "gtFine_trainvaltest.zip").unlink()
     with pytest.raises(OSError, match=r"/login: cannot log in \(HTTP 503\); run again later"):
         download_dataset(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
-    with pytest.raises(OSError, match=r"/login: cannot log in \(no connection, or it broke off\)"):
+    with pytest.raises(OSError, match=r"/login: cannot log in \(no connection, or it was interrupted\)"):
         download_dataset(
             small("cityscapes", "http://127.0.0.1:1"), tmp_path / "archives", tmp_path / "m" / "m.json", HASTE
         )

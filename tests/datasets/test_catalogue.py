@@ -6,9 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from seg.datasets.catalogue import DATASETS, find_dataset, missing
+from seg.datasets.catalogue import DATASETS, Dataset, Source, find_dataset, missing
 from seg.datasets.login import Login
-from seg.datasets.sources import Dataset, Source
 from seg.system.fetch import Archive
 
 LOGIN = Login("https://example.org/login", "TOY_USER", "TOY_PASSWORD")
@@ -74,9 +73,9 @@ def test_the_counts_are_those_of_the_owners() -> None:
 
 def test_an_unknown_name_is_reported_with_the_nearest() -> None:
     assert find_dataset("camvid").name == "camvid"
-    with pytest.raises(ValueError, match=r"'CamVit' is unknown; did you mean 'camvid'\? known are camvid, cityscapes"):
+    with pytest.raises(ValueError, match=r"'CamVit' is unknown; did you mean 'camvid'\? known are bdd100k, bdd"):
         find_dataset("CamVit")
-    with pytest.raises(ValueError, match="'zzz' is unknown; known are camvid"):
+    with pytest.raises(ValueError, match="'zzz' is unknown; known are bdd100k, bdd100k_19, camvid"):
         find_dataset("zzz")
 
 

@@ -65,7 +65,7 @@ def test_an_ignored_id_of_the_list_is_not_scored(tmp_path: Path) -> None:
         ("[crack]", "classes: got 1, expected 2 to 255"),
         ("[a, no]", "class 1: got name False, expected text; put numbers and words such as no in quotes"),
         ("[a, 7]", "class 1: got name 7, expected text; put numbers and words such as no in quotes"),
-        ("[a, b, a]", "class 2: name 'a' is that of class 0; rename one"),
+        ("[a, b, a]", "class 2: name 'a' is already used by class 0; rename one"),
         ("[a, {name: b, color: [1, 2, 3]}]", "class 1: unknown key 'color'; known are name, colour"),
         (
             "[a, {name: b, colour: [1, 2, 256]}]",
@@ -73,7 +73,7 @@ def test_an_ignored_id_of_the_list_is_not_scored(tmp_path: Path) -> None:
         ),
         (
             "[{name: a, colour: [1, 2, 3]}, {name: b, colour: [1, 2, 3]}]",
-            "class 1: colour [1, 2, 3] is that of class 0; choose another",
+            "class 1: colour [1, 2, 3] is already used by class 0; choose another",
         ),
         ("classes: [a, b]\nignore: 256", "ignore: got 256, expected an id from 0 to 255"),
         ("classes: [a, b]\nignored: 255", "unknown key 'ignored'; known are classes, ignore"),
