@@ -37,21 +37,18 @@ def code_digest(*modules: str) -> str:
     Raises:
         ValueError: a module has no file.
     """
+    exempt = tuple(f"{name}." for name in EXEMPT)
     found: set[str] = set()
     queue = list(modules)
     while queue:
         module = queue.pop()
-        if module not in found and not _exempt(module):
+        if module != "seg" and module not in found and not f"{module}.".startswith(exempt):
             found.add(module)
             queue.extend(_read(module).imports)
     digest = hashlib.sha256()
     for module in sorted(found):
         digest.update(f"{module} {_read(module).digest}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _exempt(module: str) -> bool:
-    return module == "seg" or any(module == name or module.startswith(f"{name}.") for name in EXEMPT)
 
 
 def tree_digest(source: str) -> str:

@@ -9,6 +9,7 @@ drawn here and applied by `seg.data.snow`.
 
 import math
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -109,18 +110,17 @@ def affine_matrices(augmentation: Augmentation, drawn: np.ndarray, *, height: in
     for matrix, numbers in zip(matrices, drawn.tolist(), strict=True):
         flip, rotation, angle, crop = numbers[_FIRST]
         vertical_flip, affine = numbers[_SECOND]
-        rotated = augmentation.rotation is not None and rotation < augmentation.rotation.p
-        moved = augmentation.affine is not None and affine < augmentation.affine.p
-        cropped = augmentation.crop is not None and crop < augmentation.crop.p
-        matrix[:] = affine_matrix(
-            height,
-            width,
-            flip=flip < augmentation.flip,
-            vertical_flip=vertical_flip < augmentation.vertical_flip,
-            degrees=(2 * angle - 1) * augmentation.rotation.degrees if rotated else 0.0,  # type: ignore[union-attr]
-            affine=_affine(augmentation.affine, numbers[_AFFINE], height, width) if moved else None,  # type: ignore[arg-type]
-            crop=_crop(augmentation.crop, numbers[_CROP], height, width) if cropped else None,  # type: ignore[arg-type]
-        )
+        steps: dict[str, Any] = {
+            "flip": flip < augmentation.flip,
+            "vertical_flip": vertical_flip < augmentation.vertical_flip,
+        }
+        if augmentation.rotation and rotation < augmentation.rotation.p:
+            steps["degrees"] = (2 * angle - 1) * augmentation.rotation.degrees
+        if augmentation.affine and affine < augmentation.affine.p:
+            steps["affine"] = _affine(augmentation.affine, numbers[_AFFINE], height, width)
+        if augmentation.crop and crop < augmentation.crop.p:
+            steps["crop"] = _crop(augmentation.crop, numbers[_CROP], height, width)
+        matrix[:] = affine_matrix(height, width, **steps)
     return matrices
 
 
@@ -134,14 +134,9 @@ def _affine(affine: Affine, numbers: list[float], height: int, width: int) -> tu
     """Rotation, translation to the right and down in whole pixels, scale and shear, from 5 numbers in [0, 1)."""
     angle, right, down, scale, shear = numbers
     across, along = affine.translation * width, affine.translation * height
+    moves = round((2 * right - 1) * across), round((2 * down - 1) * along)
     factor = affine.scale.low + scale * (affine.scale.high - affine.scale.low) if affine.scale else 1.0
-    return (
-        (2 * angle - 1) * affine.degrees,
-        round((2 * right - 1) * across),
-        round((2 * down - 1) * along),
-        factor,
-        (2 * shear - 1) * affine.shear,
-    )
+    return (2 * angle - 1) * affine.degrees, *moves, factor, (2 * shear - 1) * affine.shear
 
 
 def _crop(crop: Crop, numbers: list[float], height: int, width: int) -> tuple[float, float, float, float]:

@@ -77,15 +77,13 @@ def examine(root: Path, layout: str) -> Findings:
 
 def _pairs(root: Path, layout: str, split: str) -> tuple[list[ImagePair], list[str]]:
     """Pairs of a split, and errors in its directories and lists."""
-    folders = [pattern.format(split=split) for pattern in FOLDERS[layout]]
-    missing = [folder for folder in folders if not any(path.is_dir() for path in root.glob(folder))]
+    directories = [pattern.format(split=split) for pattern in FOLDERS[layout]]
+    missing = [directory for directory in directories if not any(path.is_dir() for path in root.glob(directory))]
+    if split == _OPTIONAL_SPLIT and missing == directories:
+        return [], []
     if missing:
-        if split == _OPTIONAL_SPLIT and len(missing) == len(folders):
-            return [], []
-        return [], [
-            f"{root / folder}: no such directory, which layout '{layout}' requires; create it or choose another layout"
-            for folder in missing
-        ]
+        requires = f"no such directory, which layout '{layout}' requires; create it or choose another layout"
+        return [], [f"{root / directory}: {requires}" for directory in missing]
     try:
         pairs, problems = match_pairs(layout, root, split)
     except ValueError as error:

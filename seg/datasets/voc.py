@@ -3,7 +3,7 @@
 21 classes including the background; 255 is the border of objects and is not scored. Label files are palette PNG whose
 indices are the ids. Names, border and colours are those of the development kit.
 
-Splits are the owners' lists. Where no test label is public, as in 2012, the official validation list is halved by the
+Splits are the official lists. If no test labels are public, as in 2012, the official validation list is halved by the
 hash of its names: one half is the test split, the other the validation split.
 """
 

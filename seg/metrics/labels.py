@@ -91,14 +91,14 @@ def _fill(labels: np.ndarray, planes: np.ndarray) -> None:
     for start in range(0, labels.size, _BLOCK):
         block, out = planes[:, start : start + _BLOCK], labels[start : start + _BLOCK]
         if not ready:
-            held = buffer[:, : out.size]
+            copy = buffer[:, : out.size]
             if planes.dtype == np.float32:
-                held[:] = block
+                copy[:] = block
             else:
-                held_bits = held.view(np.uint32)
-                held_bits[:] = block.view(np.uint16)
-                held_bits <<= 16
-            block = held
+                bits = copy.view(np.uint32)
+                bits[:] = block.view(np.uint16)
+                bits <<= 16
+            block = copy
         found = np.equal(block, block.max(0), out=equal[:, : out.size]).view(np.uint8)
         found *= rank
         np.subtract(np.uint8(classes), found.max(0, out=out), out=out)

@@ -24,7 +24,7 @@ def visible() -> list[str]:
 
 
 def take(count: int = 1) -> list[int]:
-    """Wait for GPUs that no other seg process holds, and hold them until this process ends.
+    """Wait for GPUs that no other seg process has locked, and lock them until this process ends.
 
     Returns:
         Their indices, in torch's order.
@@ -51,7 +51,7 @@ def take(count: int = 1) -> list[int]:
 
 
 def _lock(name: str) -> FileLock | None:
-    """Acquired lock of a GPU; `None` if another process holds it."""
+    """Acquired lock of a GPU; `None` if another process has it."""
     before = os.umask(0)  # every user may lock, from the moment that directory and file exist
     try:
         lock = FileLock(_lock_directory() / f"{name}.lock", mode=0o666)

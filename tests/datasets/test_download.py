@@ -65,7 +65,7 @@ REPOSITORY = tar(
 
 
 def toy(url: str | None = None, digest: str | None = None) -> Dataset:
-    """A dataset like CamVid: an archive laid by hand, else a repository's without a digest of its own."""
+    """A dataset like CamVid: an archive that the user provides, else one of a repository, with digest `digest`."""
     return Dataset(
         name="toy",
         version="1",
