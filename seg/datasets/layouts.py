@@ -72,8 +72,9 @@ def match_pairs(layout: str, root: Path, split: str) -> tuple[list[ImagePair], l
         ValueError: the dataset's lists contradict each other.
     """
     images, labels = _module(layout).find(root, split)
-    problems = [f"{path}: image without a label; add one or remove it" for path in _without(images, labels)]
-    problems += [f"{path}: label without an image; add one or remove it" for path in _without(labels, images)]
+    alone = [f"{images[name]}: image without a label" for name in sorted(images.keys() - labels)]
+    alone += [f"{labels[name]}: label without an image" for name in sorted(labels.keys() - images)]
+    problems = [f"{what}; add one or remove it" for what in alone]
     pairs = [ImagePair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
     absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
     problems += [
@@ -93,10 +94,6 @@ def draw_split(group: str) -> str:
     """Split of a group of images, 70:15:15; depends only on the group's name."""
     drawn = unit_hash(group)
     return "train" if drawn < 0.7 else "val" if drawn < 0.85 else "test"
-
-
-def _without(files: Mapping[str, Path], others: Mapping[str, Path]) -> list[Path]:
-    return [files[name] for name in sorted(files.keys() - others.keys())]
 
 
 def _module(layout: str) -> Any:

@@ -24,14 +24,14 @@ def write_manifest(path: Path, about: dict[str, Any]) -> None:
         path: manifest to write, in the dataset's directory.
         about: description of the dataset (name, version, licence, citation, source), written first.
     """
-    root = path.parent
+
+    def entry(name: str) -> dict[str, Any]:
+        file = path.parent / name
+        return {"size": file.stat().st_size, "sha256": sha256(file)}
+
     names = covered(path)
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
-        digests = list(pool.map(lambda name: sha256(root / name), names))
-    files = {
-        name: {"size": (root / name).stat().st_size, "sha256": digest}
-        for name, digest in zip(names, digests, strict=True)
-    }
+        files = dict(zip(names, pool.map(entry, names), strict=True))
     write_json(path, {**about, "files": files})
 
 
