@@ -50,7 +50,7 @@ def unpack(archive: Path, into: Path, keep: _Keep) -> int:
 
 
 def restore(folder: Path) -> None:
-    """Undo an exchange in `replaced` that was interrupted between its two renames."""
+    """Undo a replacement by `replaced` that was interrupted between its two renames."""
     if _old(folder).exists() and not folder.exists():
         _old(folder).rename(folder)
 
@@ -59,7 +59,7 @@ def restore(folder: Path) -> None:
 def replaced(folder: Path) -> Iterator[Path]:
     """Yield a new, empty directory beside `folder`; it replaces `folder` if the block succeeds, else it is removed."""
     fresh, old = folder.with_name(f".{folder.name}.part"), _old(folder)
-    shutil.rmtree(fresh, ignore_errors=True)  # left by a killed run
+    shutil.rmtree(fresh, ignore_errors=True)  # of a killed run
     try:
         fresh.mkdir(parents=True)
         yield fresh
