@@ -7,7 +7,7 @@ sys.path.insert(0, str(workflow.basedir))  # `seg` and `workflow.state` beside t
 
 from seg import plan
 from seg.config.params import load_params
-from seg.datasets.catalogue import missing
+from seg.datasets.catalogue import DATASETS, missing
 from seg.datasets.manifest import covered
 from seg.digest import code_digest
 from seg.system.files import sha256

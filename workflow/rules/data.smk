@@ -17,6 +17,7 @@ rule download_dataset:
     resources:
         **cluster_resources(data_job),
     params:
+        description=lambda w: repr(DATASETS.get(w.dataset)),
         code=code_digest("seg.datasets.download"),
     message:
         "Download {wildcards.dataset}, or extract it from data/archives"
