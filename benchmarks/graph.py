@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from seg.results import SCHEMA_VERSION
+from workflow.state import RUN_VERSION
 
 ROOT = Path(__file__).parents[1]
 STUDIES = 5
@@ -45,7 +45,7 @@ def finished(folder: Path, variants: int) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     for name in _files(content):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(json.dumps({"schema_version": SCHEMA_VERSION, "name": name}) + "\n")
+        (folder / name).write_text(json.dumps({"schema_version": RUN_VERSION, "name": name}) + "\n")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     run(folder, "snakemake", "--touch", "--forceall", "--quiet", "--", "all", "data")
     run(folder, "dvc", "commit", "--force", "--quiet")

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.pack_format import PIXEL_PARTS
+from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
 from seg.datasets.layouts import class_table
-from seg.results import SCHEMA_VERSION
 from seg.synthetic.scenes import render_street
 from seg.system.files import write_json
 
@@ -26,7 +25,7 @@ def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int
     for part, values in zip(PIXEL_PARTS, (images, table.train_ids()[ids]), strict=True):
         np.save(folder / f"train.{part}.npy", values)
     about = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": PACK_VERSION,
         "split": "train",
         "images": samples,
         "height": height,

@@ -15,7 +15,7 @@ def show(
     variant: Annotated[str, typer.Argument(help="study/variant, for example cityscapes_fcn/unet")],
     params: Annotated[Path, typer.Option(help="path of the parameters")] = Path("params.yaml"),
 ) -> None:
-    """Print the resolved values of a variant, the row that each was written in, and the layers of its network."""
+    """Print the resolved values of a variant, the row in which each was written, and the layers of its network."""
     from seg.config.params import read_params
     from seg.datasets.layouts import class_table
     from seg.models.summary import layer_table
@@ -49,7 +49,7 @@ def diff(
     preset: Annotated[str | None, typer.Option(help="preset to compare; default: the one in params.yaml")] = None,
     metric: Annotated[str, typer.Option(help="column of comparison.csv")] = "miou",
 ) -> None:
-    """Print the results beside those of another commit, with intervals."""
+    """Compare the results with those of another commit, with intervals."""
     from seg.config.params import read_params
     from seg.report.diff import compare_scores, read_scores, scores_at
 
@@ -65,7 +65,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="directory for the predictions")] = Path("predictions"),
     device: Annotated[str, typer.Option(help="cuda, mps or cpu; auto: the fastest available")] = "auto",
 ) -> None:
-    """Segment images at their own size. Writes one palette PNG per image, whose pixel values are train ids."""
+    """Segment images at their own size. Writes one palette PNG per image; its pixel values are train ids."""
     from seg.evaluation.predict import segment
 
     for path in segment(model, images, out, device):

@@ -1,8 +1,8 @@
 """Digest of the code behind a stage: the module and everything it imports from `seg`, without comments and docstrings.
 
-Snakemake keeps the digest as a parameter of a rule, so that a change of code reruns the results that it can change and
-no others. Messages (the arguments of exceptions and of `say`) do not count either. The digest is computed from the
-syntax tree in a format of its own, because `ast.dump` and `ast.unparse` differ between Python versions.
+Snakemake keeps the digest as a parameter of a rule, so a change of code reruns exactly the results that it can change.
+Messages (the arguments of exceptions and of `say`) do not count. The syntax tree is serialised by this module, because
+`ast.dump` and `ast.unparse` differ between Python versions.
 """
 
 import ast
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
-# Packages and modules that cannot change a result. The values of `seg.config` reach a stage resolved, in the recipe.
-# The others read and write files and print; a file in another format is refused by its schema version.
+# Packages and modules that cannot change a result. Values of `seg.config` reach a stage resolved, in the recipe. The
+# others read and write files and print; a file of another format is refused because of its schema version.
 EXEMPT = (
     "seg.cli",
     "seg.plan",
@@ -31,27 +31,24 @@ EXEMPT = (
 def code_digest(*modules: str) -> str:
     """SHA-256 (the first 16 hexadecimal digits) over `modules` and everything they import from `seg`, directly or not.
 
-    Modules that are imported by a computed name (the file of a model or of a dataset layout) are not found this way:
-    pass them too.
+    Modules that are imported by a computed name (the file of a model or of a dataset layout) are not found; pass them
+    too.
 
     Raises:
         ValueError: a module has no file.
     """
+    exempt = tuple(f"{name}." for name in EXEMPT)
     found: set[str] = set()
     queue = list(modules)
     while queue:
         module = queue.pop()
-        if module not in found and not _exempt(module):
+        if module != "seg" and module not in found and not f"{module}.".startswith(exempt):
             found.add(module)
             queue.extend(_read(module).imports)
     digest = hashlib.sha256()
     for module in sorted(found):
         digest.update(f"{module} {_read(module).digest}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _exempt(module: str) -> bool:
-    return module == "seg" or any(module == name or module.startswith(f"{name}.") for name in EXEMPT)
 
 
 def tree_digest(source: str) -> str:
@@ -68,7 +65,7 @@ class _Code(NamedTuple):
 
 @cache
 def _read(module: str) -> _Code:
-    """Digest of a module, and the modules of `seg` that it imports, in functions too, with their parent packages."""
+    """Digest of a module, and the modules of `seg` that it imports anywhere, with their parent packages."""
     path = _path(module)
     if path is None:
         raise ValueError(f"module {module} has no file below {PACKAGE}; name one that exists")
@@ -83,7 +80,7 @@ def _path(module: str) -> Path | None:
 
 
 def _walk(source: str) -> _Code:
-    """Serialise the tree and collect the names of imports in one pass: every start of Snakemake waits for it.
+    """Serialise the tree and collect the imported names in one pass, as every start of Snakemake waits for it.
 
     Empty fields are left out, because newer Python versions add some, such as `type_params`.
     """

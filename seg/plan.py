@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
-from seg.config.cluster import GpuJob
 from seg.config.params import PackSpec, Params
+from seg.config.schema import GpuJob
 from seg.system.files import canonical_json
 
 RAW_MANIFEST = "data/raw/{dataset}/manifest.json"
@@ -36,8 +36,8 @@ def launcher(gpus: int) -> list[str]:
 class Plan:
     """Paths and values of the workflow under one `params.yaml`.
 
-    Methods without an argument `preset` use the chosen one. Recipes and packs are resolved once: every input and
-    parameter of a job asks for them.
+    Methods without an argument `preset` use the chosen one. Recipes and packs are cached, because every input and
+    parameter of a job needs them.
     """
 
     def __init__(self, params: Params) -> None:
@@ -49,7 +49,8 @@ class Plan:
 
     def pack_stem(self, preset: str, study: str, variant: str, use: PackUse) -> str:
         """Path without extension of the pack that a variant trains on, validates on or is evaluated on."""
-        return _pack_file(preset, pack := self.pack(preset, study, variant, use), pack.split)
+        pack = self.pack(preset, study, variant, use)
+        return _pack_file(preset, pack, pack.split)
 
     def pack_pixels(self, preset: str, study: str, variant: str, use: PackUse) -> list[str]:
         """Images and labels of the same pack."""
@@ -71,15 +72,14 @@ class Plan:
         return RAW_MANIFEST.format(dataset=self.params.files(dataset))
 
     def kept_manifests(self) -> list[str]:
-        """Kept manifest of every dataset that an enabled variant uses."""
+        """Copy, versioned by DVC, of the manifest of every dataset that an enabled variant uses."""
         datasets = {self.params.files(pack.dataset) for pack in self._used_packs()}
         return sorted(KEPT_MANIFEST.format(dataset=dataset) for dataset in datasets)
 
     def datasets(self, source: DatasetSource) -> list[str]:
         """Datasets with files of their own in `data/raw`, by the source of the files."""
-        return [
-            name for name in self.params.datasets if self.params.files(name) == name and self._source(name) == source
-        ]
+        own = (name for name in self.params.datasets if self.params.files(name) == name)
+        return [name for name in own if self._source(name) == source]
 
     def weights(self, preset: str, study: str, variant: str) -> list[str]:
         """File that the backbone of a variant starts from; empty if it is initialised at random."""
@@ -92,7 +92,7 @@ class Plan:
         return sorted({file for names in files for file in names})
 
     def weights_names(self, pretrained_here: bool) -> list[str]:
-        """Weights trained here on a pretext task, or those that are downloaded."""
+        """Names of the weights that are pretrained here on a pretext task, or of those that are downloaded."""
         return [name for name, row in self.params.weights.items() if bool(row.pretext) == pretrained_here]
 
     def study_files(self, preset: str, study: str, template: str) -> list[str]:
@@ -116,13 +116,13 @@ class Plan:
 
     def variant_folders(self, preset: str, study: str) -> list[str]:
         """`variant=directory` for each variant of a study."""
-        folder = STUDY_FOLDER.format(preset=preset, study=study)
-        return [f"{variant}={folder}{variant}" for variant in self.params.variants(study)]
+        directory = STUDY_FOLDER.format(preset=preset, study=study)
+        return [f"{variant}={directory}{variant}" for variant in self.params.variants(study)]
 
     def study_options(self, preset: str) -> list[str]:
         """`--study=name=directory` for each study."""
-        folders = {study: STUDY_FOLDER.format(preset=preset, study=study) for study in self.studies}
-        return [f"--study={study}={folder.rstrip('/')}" for study, folder in folders.items()]
+        directories = [STUDY_FOLDER.format(preset=preset, study=study).rstrip("/") for study in self.studies]
+        return [f"--study={study}={path}" for study, path in zip(self.studies, directories, strict=True)]
 
     def statistics_options(self, preset: str) -> list[str]:
         """`--statistics=dataset=path` for each training pack of the report."""
@@ -138,25 +138,18 @@ class Plan:
 
     def notes(self, preset: str, study: str) -> str:
         """JSON of the notes on the study and on each variant: those of `params.yaml`, start weights, missing values."""
-        rows = self.params.studies[study].variants
-        notes = {study: self.params.studies[study].notes} | {
-            variant: [
-                *rows[variant].notes,
-                *self._start_notes(preset, study, variant),
-                *self._source_notes(study, variant),
-            ]
-            for variant in self.params.variants(study)
-        }
-        return canonical_json(notes)
+        variants = self.params.variants(study)
+        notes = {variant: self._variant_notes(preset, study, variant) for variant in variants}
+        return canonical_json({study: self.params.studies[study].notes} | notes)
 
-    def _start_notes(self, preset: str, study: str, variant: str) -> list[str]:
+    def _variant_notes(self, preset: str, study: str, variant: str) -> list[str]:
         recipe = self.recipe(preset, study, variant, self.params.seeds[0])
-        if not recipe.weights:
-            return []
-        return [f"The backbone starts from {recipe.weights}{' and is not trained' if recipe.frozen else ''}."]
-
-    def _source_notes(self, study: str, variant: str) -> list[str]:
-        return [f"{key}: our value, the source gives none" for key in self.params.not_in_source(study, variant)]
+        frozen = " and is not trained" if recipe.frozen else ""
+        return [
+            *self.params.studies[study].variants[variant].notes,
+            *([f"The backbone starts from {recipe.weights}{frozen}."] if recipe.weights else []),
+            *(f"{key}: our value, the source gives none" for key in self.params.not_in_source(study, variant)),
+        ]
 
     def _used_packs(self) -> set[PackSpec]:
         uses: tuple[PackUse, ...] = ("train", "val", "eval")
@@ -168,5 +161,4 @@ class Plan:
 
 
 def _pack_file(preset: str, pack: PackSpec, name: str) -> str:
-    folder = PACK_FOLDER.format(preset=preset, dataset=pack.dataset, height=pack.height, width=pack.width)
-    return f"{folder}{name}"
+    return PACK_FOLDER.format(preset=preset, **pack._asdict()) + name

@@ -1,4 +1,4 @@
-"""Schemas of the result files, for the code that writes them and the code that reads them.
+"""Schemas of the result files, used to write and to read them.
 
 | file | schema | written by |
 |---|---|---|
@@ -8,10 +8,9 @@
 | `evaluation.json` | `EvaluationRun` | `seg.evaluation.evaluate` |
 | `statistics.json` | `Statistics` | `seg.data.statistics` |
 
-`seg.report.rows` defines the tables made from these files. Each file carries the version of its schema, JSON files
-under `schema_version` and CSV files in a last column of that name. A version increases when a reader would fail on
-older files or misread them. `metrics.json` holds no times and no machine, so evaluating a model twice gives the same
-bytes.
+`seg.report.rows` defines the tables made from these files. Each file has the version of its schema: `schema_version` in
+JSON files, the last column in CSV files. The version of a schema increases if its reader would reject or misread older
+files. `metrics.json` contains no times and no machine, so evaluating a model twice gives the same bytes.
 """
 
 import csv
@@ -33,22 +32,24 @@ Colour = tuple[NonNegative, NonNegative, NonNegative]
 Bounds = tuple[float, float]
 
 
-class ResultFile(BaseModel):
-    """Content of a JSON file: immutable, without silent conversions and NaN."""
+class Strict(BaseModel):
+    """Immutable, without silent conversions and NaN."""
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
 
-    schema_version: int = 1  # a schema that changes sets its own
+
+class ResultFile(Strict):
+    """Content of a JSON file."""
+
+    schema_version: int = 1  # overridden by a schema when it changes
 
     def text(self) -> str:
         """One line of JSON; the same content gives the same bytes."""
         return self.model_dump_json(by_alias=True) + "\n"
 
 
-class Commonest(BaseModel):
-    """Scores of a constant prediction of the most frequent class."""
-
-    model_config = ConfigDict(frozen=True, strict=True, populate_by_name=True)
+class Commonest(Strict):
+    """Scores of predicting the most frequent class for all pixels."""
 
     name: str = Field(alias="class")
     pixel_accuracy: Share
@@ -84,10 +85,8 @@ class Metrics(ResultFile):
         return self
 
 
-class Machine(BaseModel):
-    """Where a stage ran."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
+class Machine(Strict):
+    """Machine that a stage ran on."""
 
     cpu: str
     cores: NonNegative
@@ -107,7 +106,7 @@ class StageRun(ResultFile):
 
 
 class TrainingRun(StageRun):
-    """How a model was trained, its time and memory, and where.
+    """Recipe and code of a training, its time, memory and machine.
 
     `weights` is the metadata of the file that the backbone started from, `code` the digest of the code.
     """
@@ -177,7 +176,7 @@ Result = TypeVar("Result", bound=ResultFile)
 
 
 def read_bytes(path: Path, fix: str) -> bytes:
-    """Content of a file. Raises ValueError with `fix`, how to make the file, if it is missing."""
+    """Content of a file. Raises ValueError if it is missing; the message ends with `fix`."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

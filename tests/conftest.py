@@ -1,4 +1,4 @@
-"""Tiny datasets in both layouts, drawn from a seed; a pack of one; a recipe. What is shared must not be changed."""
+"""Shared fixtures, which tests must not change: random datasets in two layouts, packs of one, and a recipe."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -52,15 +52,15 @@ def draw(generator: np.random.Generator, ids: int, height: int, width: int) -> t
 def write_dataset(
     root: Path, layout: str, counts: Mapping[str, int] = COUNTS, height: int = HEIGHT, width: int = WIDTH
 ) -> Path:
-    """Write a dataset of `counts` images a split below `root`, with its manifest; `root`."""
+    """Write a dataset with `counts` images per split, and its manifest. Returns `root`."""
     ids = len(class_table(layout).ids)
     for number, (split, count) in enumerate(counts.items()):
         for k in range(count):
-            pictures = draw(np.random.default_rng([number, k]), ids, height, width)
-            for name, picture in zip(FILES[layout], pictures, strict=True):
+            arrays = draw(np.random.default_rng([number, k]), ids, height, width)
+            for name, pixels in zip(FILES[layout], arrays, strict=True):
                 path = root / name.format(split=split, k=k)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(picture).save(path, compress_level=1)
+                Image.fromarray(pixels).save(path, compress_level=1)
     about = {"name": f"tiny {layout}", "version": "1", "licence": "MIT", "citation": "none", "source": "the tests"}
     write_manifest(root / "manifest.json", about)
     return root
@@ -68,13 +68,13 @@ def write_dataset(
 
 @pytest.fixture(name="write_dataset", scope="session")
 def _write_dataset() -> WriteDataset:
-    """The function that writes a dataset, for tests that need one of their own."""
+    """`write_dataset`, for tests that change their dataset."""
     return write_dataset
 
 
 @pytest.fixture(scope="session")
 def camvid_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of 12 train, 4 val and 4 test images of 48x64 in the CamVid layout, with `manifest.json`. Read only."""
+    """Dataset of 12 train, 4 val and 4 test images of 48x64 in the CamVid layout, with `manifest.json`. Read only."""
     return write_dataset(tmp_path_factory.mktemp("camvid"), "camvid")
 
 
@@ -95,7 +95,7 @@ def packs(camvid_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Packs:
 
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
-    """The FCN for two epochs, plainly; vary it with `model_copy(update=...)`."""
+    """The FCN for two epochs; vary it with `model_copy(update=...)`."""
     return Recipe(
         model=make_model("fcn"),
         weights=None,
@@ -125,7 +125,7 @@ def tiny_recipe() -> Recipe:
 
 @pytest.fixture
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A file system of 1 MiB, or of the parameter. Root may mount one; elsewhere CI fails and others are told."""
+    """A file system of 1 MiB, or of the parameter. Without root, the test fails in CI and is skipped elsewhere."""
     folder = tmp_path / "disk"
     folder.mkdir()
     size = f"size={getattr(request, 'param', '1m')}"

@@ -1,4 +1,4 @@
-"""Real HTTP servers on this machine, for tests of downloads."""
+"""HTTP servers on this machine, for tests of downloads."""
 
 import contextlib
 import random
@@ -16,7 +16,7 @@ BODY = random.Random(1).randbytes(600_000)
 
 @dataclass
 class Page:
-    """What the server sends for a path. `drops`: bytes sent before the connection is closed, one entry per request."""
+    """Response for a path. `drops`: bytes sent before the connection is closed, one entry per request."""
 
     body: bytes = BODY
     status: int = 200
@@ -25,7 +25,7 @@ class Page:
     drops: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     chunked: bool = False
-    seconds_a_chunk: float = 0.0
+    seconds_per_chunk: float = 0.0
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Seen:
 
 
 class Server:
-    """An HTTP/1.1 server on this machine that records requests and what it sent."""
+    """HTTP/1.1 server on this machine that records requests and responses."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
@@ -70,19 +70,19 @@ class Server:
         self.send(request, page)
 
     def send(self, request: BaseHTTPRequestHandler, page: Page) -> None:
-        asked, condition = request.headers.get("Range"), request.headers.get("If-Range")
+        requested, condition = request.headers.get("Range"), request.headers.get("If-Range")
         status = page.statuses.pop(0) if page.statuses else page.status
         headers, body = dict(page.headers), page.body
         if status != 200:
             body = b"no"
-        elif asked and page.ranges and condition in (None, *page.headers.values()):
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        elif requested and page.ranges and condition in (None, *page.headers.values()):
+            start = int(requested.removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < len(body) else 416
             span = f"{start}-{len(body) - 1}" if status == 206 else "*"
             headers["Content-Range"] = f"bytes {span}/{len(body)}"
             body = body[start:]
         text = f"{request.requestline}\n{request.headers}{request.form}"  # type: ignore[attr-defined]
-        seen = Seen(request.path, asked, condition, status, text=text)
+        seen = Seen(request.path, requested, condition, status, text=text)
         self.seen.append(seen)
         request.send_response(status)
         for name, value in headers.items():
@@ -94,12 +94,12 @@ class Server:
         request.send_header("Connection", "close")
         request.end_headers()
         end = page.drops.pop(0) if page.drops else len(body)
-        with contextlib.suppress(OSError):  # the client may be gone
+        with contextlib.suppress(OSError):  # the client may have closed the connection
             for at in range(0, min(end, len(body)), 10_000):
                 piece = body[at : min(at + 10_000, end)]
                 request.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if page.chunked else piece)
                 seen.sent += len(piece)
-                time.sleep(page.seconds_a_chunk)
+                time.sleep(page.seconds_per_chunk)
             if page.chunked and end == len(body):
                 request.wfile.write(b"0\r\n\r\n")
 

@@ -36,7 +36,7 @@ SAME = {
     "a number's spelling": PLAIN.replace("1.0", "1.00").replace("**2", "**0x2"),
     "a trailing comma": PLAIN.replace("inner=1.0)", "inner=1.0,\n    )"),
     "line ends": PLAIN.replace("\n", "\r\n"),
-    "a text in two pieces": PLAIN.replace('f"outer {outer}', 'f"outer " f"{outer}'),
+    "a text in two parts": PLAIN.replace('f"outer {outer}', 'f"outer " f"{outer}'),
     "an error's message": PLAIN.replace("is below", "is less than"),
     "a line that is printed": PLAIN.replace("a ring of", "ring:"),
 }
@@ -64,7 +64,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("source", SAME.values(), ids=SAME)
-def test_what_cannot_change_a_result_changes_nothing(source: str) -> None:
+def test_irrelevant_changes_do_not_change_the_digest(source: str) -> None:
     assert source != PLAIN
     assert tree_digest(source) == tree_digest(PLAIN)
 
@@ -97,7 +97,7 @@ def test_what_can_change_a_result_changes_the_digest(source: str) -> None:
         ("'text'\nx = 'text'", "x = ''"),
     ],
 )
-def test_near_twins_are_told_apart(one: str, other: str) -> None:
+def test_similar_sources_have_different_digests(one: str, other: str) -> None:
     assert tree_digest(one) != tree_digest(other)
 
 
@@ -173,7 +173,7 @@ def all_modules(folder: Path) -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-def test_the_digest_is_what_it_was_when_this_was_written() -> None:
+def test_the_digest_of_a_source_does_not_change() -> None:
     assert tree_digest(GOLDEN_SOURCE) == GOLDEN
 
 
@@ -211,7 +211,7 @@ def forget() -> None:
 
 
 def digests() -> dict[str, str]:
-    """Digests of the stages' code as it lies on the disk now."""
+    """Digests of the stages' code on the disk."""
     forget()
     return {name: code_digest(*modules) for name, modules in STAGES.items()}
 
@@ -290,13 +290,13 @@ def test_no_module_is_imported_unseen(module: str) -> None:
     assert set(run.stdout.split()) <= seen
 
 
-def test_a_module_that_is_not_there() -> None:
+def test_a_missing_module_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"module seg.models.absent has no file below .*; name one that exists"):
         code_digest("seg.models.absent")
 
 
-def test_it_is_read_with_the_standard_library_alone() -> None:
-    """The workflow asks for digests at every start: nothing heavy may be imported for them."""
+def test_only_the_standard_library_is_imported() -> None:
+    """The workflow computes digests at every start, so slow imports are not allowed."""
     probe = "import sys; before = set(sys.modules); import seg.digest; print(*sorted(set(sys.modules) - before))"
     run = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
     foreign = {name.split(".")[0] for name in run.stdout.split()} - sys.stdlib_module_names

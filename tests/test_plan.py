@@ -65,7 +65,7 @@ def test_packs_of_a_variant(plan: Plan, variant: tuple[str, str, str], use: str,
     assert plan.pack_pixels(*variant, use) == [f"{stem}.images.npy", f"{stem}.labels.npy"]  # type: ignore[arg-type]
 
 
-def test_packs_of_a_preset_come_once_each(plan: Plan) -> None:
+def test_each_pack_of_a_preset_is_listed_once(plan: Plan) -> None:
     assert plan.packs() == [
         "data/packs/demo/crossings-64x96/train.json",
         "data/packs/demo/crossings-64x96/val.json",
@@ -84,7 +84,7 @@ def test_packs_of_a_preset_come_once_each(plan: Plan) -> None:
     ]
 
 
-def test_manifests_are_those_of_the_files_and_not_of_the_sizes(plan: Plan) -> None:
+def test_datasets_that_share_files_share_the_manifest(plan: Plan) -> None:
     assert plan.raw_manifest("streets") == "data/raw/streets/manifest.json"
     assert plan.raw_manifest("thumbnails") == "data/raw/objects/manifest.json"
     assert plan.kept_manifests() == [
@@ -193,7 +193,7 @@ def test_a_wildcard_without_values_matches_nothing() -> None:
     assert not re.fullmatch(alternatives([]), "")
 
 
-def test_the_plan_imports_neither_torch_nor_an_engine() -> None:
+def test_the_plan_imports_neither_torch_nor_snakemake_nor_dvc() -> None:
     code = "import sys, seg.plan; print(*sorted({'torch', 'snakemake', 'dvc'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -1,4 +1,4 @@
-"""State of a run that Snakemake has no public interface for: records of results, locks, and the config of cluster jobs.
+"""State of a run that Snakemake has no public interface to: records of results, locks, the config of cluster jobs.
 
 Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` excludes the next major version):
 
@@ -46,9 +46,9 @@ _INCOMPLETE = Path(".snakemake/incomplete")
 _LOCKS = Path(".snakemake/locks")
 _RUN_LOCK = FileLock(".snakemake/running.lock")  # released by the system however a run ends
 _CONFIG_VARIABLE = "SEG_PARAMS"
-_RUN_VERSION = TrainingRun.model_fields["schema_version"].default
+RUN_VERSION = TrainingRun.model_fields["schema_version"].default
 
-# Options of Snakemake with which a run changes no file of the workflow.
+# Options of Snakemake that make a run read-only.
 _READ_ONLY = (
     *("dryrun", "lint", "list_rules", "list_target_rules", "print_compilation", "list_conda_envs"),
     *("dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary"),
@@ -81,7 +81,7 @@ def run_config(workflow: Any, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def shell_prefix(workflow: Any) -> str:
-    """Start of every command. It replaces Snakemake's own prefix, `set -euo pipefail;`, and so begins with it."""
+    """Start of every command. It replaces Snakemake's own prefix, `set -euo pipefail;`, and therefore includes it."""
     # A stage is `python -m seg.<package>.<stage>`; with --directory the package is found beside the Snakefile.
     lines = [
         "set -euo pipefail",
@@ -106,10 +106,10 @@ def output_templates(rules: Iterable[Any]) -> list[str]:
 
 
 def compare_by_content_after(rules: Iterable[Any], files: Iterable[str]) -> None:
-    """Have the jobs that follow these rules compared with their records again once the rules have run.
+    """Compare the jobs that follow these rules with their records again after the rules have run.
 
-    If `files` were missing and come out as they were, nothing that used them reruns. Snakemake compares again after a
-    checkpoint only. Rules whose files exist stay plain rules, because Snakemake evaluates the graph twice otherwise.
+    Jobs do not rerun if missing `files` are made again with the recorded content. Snakemake compares again only after a
+    checkpoint, so the rules become checkpoints; not if all files exist, because that would evaluate the graph twice.
     """
     missing = not all(Path(file).exists() for file in files)
     for rule in rules:
@@ -122,7 +122,7 @@ def datasets_to_make(workflow: Any, rule: str) -> list[str]:
 
 
 def check_run(workflow: Any, plan: Plan) -> None:
-    """Check options, records and results, and lock the directory unless the run only looks.
+    """Check options, records and results, and lock the directory unless the run is read-only.
 
     Exits with code 2 and one line if the run cannot start.
     """
@@ -143,11 +143,11 @@ def check_run(workflow: Any, plan: Plan) -> None:
         if read_only:
             _RUN_LOCK.release()
     elif not read_only:
-        stop(["another run is active in this directory; wait for it, or look with `snakemake -n`"])
+        stop(["another run is active in this directory; wait for it; `snakemake -n` works meanwhile"])
 
 
 def read_records(folder: Path) -> dict[str, Path]:
-    """Records in a directory of Snakemake, by the file that they are about."""
+    """Records in a directory of Snakemake, by the path of the recorded file."""
     records = {}
     for parent, _, names in os.walk(folder):
         start = "".join(part.removeprefix("@") for part in Path(parent).relative_to(folder).parts)
@@ -158,7 +158,7 @@ def read_records(folder: Path) -> dict[str, Path]:
 
 
 def _check_profile(workflow: Any, profile: str | None) -> None:
-    # Snakemake ignores a workflow profile that does not exist, and then the default one too.
+    # Snakemake ignores a workflow profile that does not exist, and the default profile with it.
     if profile in (None, "none"):
         return
     start = Path(workflow.workdir_init)
@@ -169,7 +169,7 @@ def _check_profile(workflow: Any, profile: str | None) -> None:
 
 
 def _acquire_run() -> bool:
-    # Snakemake's own locks do not exclude other runs: whichever run ends, with nothing to do too, deletes all of them.
+    # Snakemake's own locks do not exclude other runs: any run that ends deletes all of them, even one without jobs.
     _LOCKS.parent.mkdir(exist_ok=True)
     try:
         _RUN_LOCK.acquire(blocking=False)
@@ -192,7 +192,7 @@ def _refuse_links(records: Iterable[Path]) -> None:
 
 
 def _check_record(file: str, record: Path) -> None:
-    """Remove a record that cannot be read, for example after a full disk, and mark its file as incomplete."""
+    """Remove a record that cannot be read, as after a full disk, and mark its file as incomplete."""
     with suppress(ValueError):
         if isinstance(json.loads(record.read_bytes()), dict):
             return
@@ -204,16 +204,16 @@ def _check_record(file: str, record: Path) -> None:
 
 
 def _refuse_old_results(plan: Plan) -> None:
-    """Results with another schema are refused: without this check their models would be trained again."""
+    """Refuse results with another schema: Snakemake would train their models again."""
     results = PRESET_FOLDER.format(preset=plan.params.preset)
     for file in plan.files([f"{RUN_FOLDER}run.json"]):
         path = Path(file)
         old = path.with_name("training.json")  # name of the file before schema version 1
         found, version = (path, schema_version(path)) if path.exists() else (old, None)
-        if found.exists() and version != _RUN_VERSION:
+        if found.exists() and version != RUN_VERSION:
             stop(
                 [
-                    f"{found}: schema version {version or 'none'}, expected {_RUN_VERSION};"
+                    f"{found}: schema version {version or 'none'}, expected {RUN_VERSION};"
                     f" move or delete {results}, or check out the commit that made it"
                 ]
             )
@@ -223,13 +223,13 @@ def schema_version(path: Path) -> int | None:
     try:
         content = json.loads(path.read_bytes())
     except ValueError:  # the stage that reads it reports the damage
-        return _RUN_VERSION
+        return RUN_VERSION
     version: int | None = content.get("schema_version") if isinstance(content, Mapping) else None
     return version
 
 
 def _refuse_unknown_results(plan: Plan, records: Mapping[str, Path]) -> None:
-    """Models without a record are refused: no change of a recipe would ever make them stale."""
+    """Refuse models without a record: no change of a recipe would make them stale."""
     results = Path(PRESET_FOLDER.format(preset=plan.params.preset))
     models = {str(path) for path in results.glob("*/*/seed*/model.safetensors")}
     unknown = sorted(models - records.keys() - read_records(_INCOMPLETE).keys())

@@ -1,1 +1,1 @@
-"""Schema of `params.yaml` and the recipes resolved from it. Imports no torch: every start of Snakemake waits."""
+"""Schema of `params.yaml` and the recipes resolved from it. Imported by every start of Snakemake, so without torch."""

@@ -1,9 +1,12 @@
-"""Types that several parts of `params.yaml` share."""
+"""Types that several parts of `params.yaml` share, and dotted keys."""
 
 import re
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from seg.system.console import nearest
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 
@@ -24,9 +27,19 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-
-def _nothing_required(schema: dict[str, Any]) -> None:
-    schema.pop("required", None)
+    @model_validator(mode="wrap")
+    @classmethod
+    def _suggest_keys(cls, content: Any, validate: Callable[[Any], Self]) -> Self:
+        """Add the nearest known key to the error of an unknown one."""
+        try:
+            return validate(content)
+        except ValidationError as error:
+            problems: list[Any] = error.errors()
+            for problem in problems:
+                if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+                    hint = ValueError(f"unknown; {nearest(str(problem['loc'][0]), cls.model_fields)}")
+                    problem |= {"type": "value_error", "ctx": {"error": hint}}
+            raise ValidationError.from_exception_data(error.title, problems) from None
 
 
 class Part(Frozen):
@@ -35,4 +48,13 @@ class Part(Frozen):
     It is validated after the merge; the JSON schema, which sees the row alone, therefore requires no key.
     """
 
-    model_config = ConfigDict(json_schema_extra=_nothing_required)
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values in nested mappings by dotted key (`schedule.name`). An empty mapping is a value."""
+    if not isinstance(value, dict) or not value:
+        yield path, value
+        return
+    for key, item in value.items():
+        yield from leaves(item, f"{path}.{key}" if path else key)

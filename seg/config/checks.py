@@ -6,51 +6,50 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from seg.config.inherit import mapping
-from seg.config.messages import describe
-from seg.config.recipe import Recipe
-from seg.config.schema import NULLABLE, RECIPE_KEYS
+from seg.config.messages import error_lines
+from seg.config.schema import NULLABLE, Settings
 from seg.system.console import nearest
 
 if TYPE_CHECKING:
     from seg.config.params import Params
 
-_KEYS = (*sorted(RECIPE_KEYS), "train_size", "eval_size")
+# Values and keys that are names, and the mapping that must have them; "*" stands for any key.
+_VALUES = {
+    "preset": "presets",
+    "datasets.*.files": "datasets",
+    "presets.*.datasets.*": "datasets",
+    "presets.*.weights.*": "weights",
+    "defaults.weights": "weights",
+    "studies.*.dataset": "datasets",
+    "studies.*.defaults.weights": "weights",
+    "studies.*.variants.*.weights": "weights",
+}
+_KEYS = {
+    "presets.*.datasets.*": "datasets",
+    "presets.*.weights.*": "weights",
+    "budgets.*": "presets",
+    "budgets.*.epochs.*": "variants",
+    "cluster.training_of.*": "variants",
+}
 
 
 def unknown_names(content: Mapping[str, Any]) -> Iterator[str]:
-    """One line per name that refers to nothing. The content may be invalid elsewhere."""
-    for path, name, known in _references(content):
-        if isinstance(name, str) and name not in known:
-            yield f"{path}: '{name}' is unknown; {nearest(name, known)}"
+    """One line per name that refers to nothing. Other parts of the content may be invalid."""
+    known: dict[str, Any] = {name: mapping(content.get(name)) for name in ("presets", "datasets", "weights")}
+    known["variants"] = ["/".join(path.split(".")[1::2]) for path, *_ in _find(content, "studies.*.variants.*")]
+    names = [(path, value, table) for pattern, table in _VALUES.items() for path, _, value in _find(content, pattern)]
+    names += [(path, key, table) for pattern, table in _KEYS.items() for path, key, _ in _find(content, pattern)]
+    for path, name, table in names:
+        if isinstance(name, str) and name not in known[table]:
+            yield f"{path}: '{name}' is unknown; {nearest(name, known[table])}"
 
 
-def _references(content: Mapping[str, Any]) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Every name that must be a key of another mapping: its path, the name, the mapping."""
-    tables = ("presets", "datasets", "weights", "studies", "budgets")
-    presets, datasets, weights, studies, budgets = (mapping(content.get(key)) for key in tables)
-    variants = {key: mapping(mapping(study).get("variants")) for key, study in studies.items()}
-    runs = {f"{study}/{variant}": row for study, rows in variants.items() for variant, row in rows.items()}
-    yield "preset", content.get("preset"), presets
-    for key, row in datasets.items():
-        yield f"datasets.{key}.files", mapping(row).get("files"), datasets
-    for key, preset in presets.items():
-        for table, known in (("datasets", datasets), ("weights", weights)):
-            for old, new in mapping(mapping(preset).get(table)).items():
-                yield f"presets.{key}.{table}.{old}", old, known
-                yield f"presets.{key}.{table}.{old}", new, known
-    for key, study in studies.items():
-        yield f"studies.{key}.dataset", mapping(study).get("dataset"), datasets
-        rows = {"defaults": mapping(study).get("defaults")} | {
-            f"variants.{name}": row for name, row in variants[key].items()
-        }
-        for path, row in rows.items():
-            yield f"studies.{key}.{path}.weights", mapping(row).get("weights"), weights
-    for key, budget in budgets.items():
-        yield f"budgets.{key}", key, presets
-        for run in mapping(mapping(budget).get("epochs")):
-            yield f"budgets.{key}.epochs.{run}", run, runs
-    for run in mapping(mapping(content.get("cluster")).get("training_of")):
-        yield f"cluster.training_of.{run}", run, runs
+def _find(content: Any, pattern: str, above: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Path, key and value of everything that a pattern matches."""
+    first, _, rest = pattern.partition(".")
+    for key, value in mapping(content).items():
+        if first in ("*", key):
+            yield from _find(value, rest, f"{above}{key}.") if rest else [(f"{above}{key}", key, value)]
 
 
 def impossible_recipes(params: "Params") -> Iterator[str]:
@@ -59,8 +58,8 @@ def impossible_recipes(params: "Params") -> Iterator[str]:
         for variant in row.variants:
             path = f"studies.{study}.variants.{variant}"
             values = params.values(study, variant)
-            missing = [key for key in _KEYS if key not in values]
-            null = [key for key in _KEYS if key in values and values[key] is None and key not in NULLABLE]
+            missing = [key for key in Settings.model_fields if key not in values]
+            null = [key for key, value in values.items() if value is None and key not in NULLABLE]
             for key in missing:
                 yield f"{path}.{key}: missing; give it here, in the study's defaults or in defaults"
             for key in null:
@@ -74,4 +73,4 @@ def impossible_recipes(params: "Params") -> Iterator[str]:
                 try:
                     params.recipe(params.preset, study, variant, params.seeds[0])
                 except ValidationError as error:
-                    yield from (f"{path}: {describe(problem, Recipe)}" for problem in error.errors())
+                    yield from (f"{path}: {line}" for line in error_lines(error, values))

@@ -1,127 +1,116 @@
 """Inheritance between rows of `params.yaml`: `like` in a variant's row, and `cluster.training_of` over `training`.
 
-Rows are merged before they are validated, and the path that each inherited value was written at is kept for error
-messages and `seg show`.
+Rows are merged before they are validated. The path at which each inherited value was written is kept for error messages
+and `seg show`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from seg.config.schema import NULLABLE
 from seg.system.console import nearest
 
 RawRow = Mapping[str, Any]
-_NOT_INHERITED = ("like", "enabled")
 
 
 class Inherited(NamedTuple):
-    """Content of `params.yaml` with complete rows; for each inherited path, the path it was written at; errors."""
+    """Content of `params.yaml` with complete rows; the path that each inherited path comes from; errors."""
 
     content: dict[str, Any]
-    written: dict[str, str]
+    sources: dict[str, str]
     problems: list[str]
 
     def written_at(self, path: str) -> str:
         """The path at which a value, or the mapping that should hold it, was written."""
-        parent, _, key = path.rpartition(".")
-        return self.written.get(path) or (f"{self.written_at(parent)}.{key}" if parent else path)
+        keys = path.split(".")
+        for end in range(len(keys), 0, -1):
+            if source := self.sources.get(".".join(keys[:end])):
+                return self.written_at(".".join([source, *keys[end:]]))
+        return path
 
 
 def apply_inheritance(content: RawRow) -> Inherited:
     """Complete the rows that inherit. `problems` has one line per invalid `like`; the rest may be invalid, too."""
     result = Inherited(dict(content), {}, [])
-    studies = mapping(content.get("studies"))
-    if studies:
-        result.content["studies"] = {**studies}
-    for name, study in studies.items():
-        rows = mapping(mapping(study).get("variants"))
-        if any("like" in mapping(row) for row in rows.values()):
-            variants = _complete(f"studies.{name}.variants", rows, result)
-            result.content["studies"][name] = {**study, "variants": {**rows, **variants}}
+    if studies := mapping(content.get("studies")):
+        result.content["studies"] = {name: _complete_study(name, study, result) for name, study in studies.items()}
     cluster = mapping(content.get("cluster"))
-    training = mapping(cluster.get("training"))
     if jobs := mapping(cluster.get("training_of")):
-        complete = {name: {**training, **job} if isinstance(job, dict) else job for name, job in jobs.items()}
+        training = mapping(cluster.get("training"))
+        complete = {
+            name: _merge(training, job, "cluster.training", f"cluster.training_of.{name}", result.sources, job.keys())
+            if isinstance(job, dict)
+            else job
+            for name, job in jobs.items()
+        }
         result.content["cluster"] = {**cluster, "training_of": complete}
-        for name, job in jobs.items():
-            keys = set(training) - set(mapping(job))
-            result.written.update({f"cluster.training_of.{name}.{key}": f"cluster.training.{key}" for key in keys})
     return result
 
 
-def _complete(path: str, rows: RawRow, result: Inherited) -> dict[str, RawRow]:
-    """Complete rows of the variants that inherit. Adds to `written` and `problems`."""
-    complete: dict[str, RawRow] = {}
+def _complete_study(study: str, content: Any, result: Inherited) -> Any:
+    """A study with complete rows of its variants. Adds to `sources` and `problems`."""
+    rows = mapping(mapping(content).get("variants"))
+    path = f"studies.{study}.variants"
+    complete: dict[str, Any] = {}
     for variant in rows:
         try:
             chain = _chain(variant, rows)
         except ValueError as error:
-            result.problems.append(f"{path}.{error}")
+            line = f"{path}.{error}"
+            if line not in result.problems:  # every heir reports the same one
+                result.problems.append(line)
             continue
-        if len(chain) == 1:
-            continue
-        merged = mapping(rows[chain[-1]])
-        for name in reversed(chain[:-1]):
-            merged = _merge(merged, rows[name], _NOT_INHERITED, NULLABLE)
+        merged = rows[chain[0]]
+        for parent, heir in pairwise(chain):
+            inherited = {key: value for key, value in mapping(merged).items() if key not in ("like", "enabled")}
+            merged = _merge(inherited, rows[heir], f"{path}.{parent}", f"{path}.{heir}", result.sources, NULLABLE)
         complete[variant] = merged
-        for keys in _paths(merged):
-            source = next(name for name in chain if _has(rows[name], keys))
-            if source != variant:
-                key = ".".join(keys)
-                result.written[f"{path}.{variant}.{key}"] = f"{path}.{source}.{key}"
-    result.problems[:] = dict.fromkeys(result.problems)  # every heir reports the same one
-    return complete
+    return {**content, "variants": {**rows, **complete}} if complete else content
 
 
 def _chain(variant: str, rows: RawRow) -> list[str]:
-    """A variant and those that it inherits from, nearest first. Raises ValueError for an unknown name or a cycle."""
+    """The rows that a variant inherits from, and itself last. Raises ValueError for an unknown name or a cycle."""
     chain = [variant]
-    while isinstance(like := mapping(rows[chain[-1]]).get("like"), str):
+    while isinstance(like := mapping(rows[chain[0]]).get("like"), str):
         if like not in rows:
-            raise ValueError(f"{chain[-1]}.like: '{like}' is unknown; {nearest(like, rows)}")
+            raise ValueError(f"{chain[0]}.like: '{like}' is unknown; {nearest(like, rows)}")
         if like in chain:
-            cycle = chain[chain.index(like) :]
+            cycle = chain[chain.index(like) :: -1]
             start = cycle.index(min(cycle, key=list(rows).index))  # so that all of its members report the same line
             names = [*cycle[start:], *cycle[:start], cycle[start]]
             raise ValueError(f"{names[0]}.like: {' is like '.join(names)}; remove one of them")
-        chain.append(like)
+        chain.insert(0, like)
     return chain
 
 
 def _merge(
-    inherited: RawRow, row: RawRow, omitted: tuple[str, ...] = (), nullable: frozenset[str] = frozenset()
+    inherited: RawRow, row: RawRow, parent: str, heir: str, sources: dict[str, str], nullable: Collection[str] = ()
 ) -> RawRow:
-    """Merge a row over an inherited one: mappings key by key, null clears what is inherited."""
-    merged = {key: value for key, value in inherited.items() if key not in omitted}
+    """Merge a row over an inherited one: mappings key by key, null clears what is inherited. Adds to `sources`.
+
+    Args:
+        inherited: the complete row at the path `parent`.
+        row: the row at the path `heir`.
+        sources: gets the path below `parent` of each inherited path below `heir`.
+        nullable: keys whose null is a value.
+    """
+    merged = dict(inherited)
     for key, value in row.items():
         before = merged.get(key)
         if value is None and key in merged and key not in nullable:
             del merged[key]
         elif isinstance(value, dict) and isinstance(before, dict) and not _renamed(before, value):
-            merged[key] = _merge(before, value)
+            merged[key] = _merge(before, value, f"{parent}.{key}", f"{heir}.{key}", sources)
         else:
             merged[key] = value
+    sources.update({f"{heir}.{key}": f"{parent}.{key}" for key in merged if key not in row})
     return merged
 
 
 def _renamed(before: RawRow, value: RawRow) -> bool:
     """Whether a mapping such as `model` or `schedule` gets another name, which the inherited keys do not belong to."""
     return "name" in before and "name" in value and before["name"] != value["name"]
-
-
-def _paths(row: RawRow, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for key, value in row.items():
-        yield (*above, key)
-        yield from _paths(mapping(value), (*above, key))
-
-
-def _has(row: RawRow, keys: tuple[str, ...]) -> bool:
-    value: Any = row
-    for key in keys:
-        if key not in mapping(value):
-            return False
-        value = value[key]
-    return True
 
 
 def mapping(value: Any) -> RawRow:

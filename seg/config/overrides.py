@@ -38,11 +38,10 @@ def _wrong_key(key: str, value: Any) -> str | None:
     value = nested = _parsed(key, value)
     for name in reversed(rest):
         nested = {name: nested}
-    text = yaml.safe_dump(nested, default_flow_style=True, width=float("inf"), sort_keys=False).strip()
     marks = " and ".join(name for mark, name in ((".", "dots"), (":", "colons")) if mark in key)
     return (
         f"--config {key}={_flow(value)}: got a key with {marks}, "
-        f"expected nested YAML: --config {first}={shlex.quote(text)}"
+        f"expected nested YAML: --config {first}={shlex.quote(_flow(nested))}"
     )
 
 

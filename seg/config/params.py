@@ -14,23 +14,12 @@ from typing import Any, Literal, NamedTuple
 import yaml
 from pydantic import PrivateAttr, ValidationError
 
-from seg.config.base import Frozen
+from seg.config.base import Frozen, leaves
 from seg.config.checks import impossible_recipes, unknown_names
-from seg.config.cluster import Cluster
 from seg.config.inherit import Inherited, apply_inheritance
-from seg.config.messages import describe
+from seg.config.messages import error_lines
 from seg.config.recipe import Recipe
-from seg.config.schema import (
-    RECIPE_KEYS,
-    Budget,
-    DatasetRow,
-    Identifier,
-    Preset,
-    Seeds,
-    Settings,
-    Study,
-    WeightsRow,
-)
+from seg.config.schema import Budget, Cluster, DatasetRow, Identifier, Preset, Seeds, Settings, Study, WeightsRow
 from seg.system.console import run_stage
 
 _SIZES = ("train_size", "eval_size")
@@ -46,7 +35,7 @@ class PackSpec(NamedTuple):
 
 
 class Params(Frozen):
-    """The content of `params.yaml`. Rows of variants are complete: `like` is resolved."""
+    """The content of `params.yaml`, with `like` resolved in the rows of the variants."""
 
     preset: Identifier
     seeds: Seeds
@@ -69,7 +58,7 @@ class Params(Frozen):
         return self.presets[preset].datasets.get(own, own)
 
     def files(self, dataset: str) -> str:
-        """The dataset whose files are packed: its own, or another's at a second size."""
+        """The dataset whose files are packed: itself, or the one that its `files` names."""
         return self.datasets[dataset].files or dataset
 
     def pack(self, preset: str, study: str, variant: str, use: Literal["train", "val", "eval"]) -> PackSpec:
@@ -83,10 +72,10 @@ class Params(Frozen):
     def recipe(self, preset: str, study: str, variant: str, seed: int) -> Recipe:
         """The recipe of one training.
 
-        Under a preset that spends fewer epochs, the steps of the learning rate are scaled with them and rounded up.
+        If the preset changes the epochs, the interval of the learning-rate steps is scaled with them and rounded up.
         """
         row, budget = self.presets[preset], self.budgets.get(preset, Budget())
-        values = {key: value for key, value in self.values(study, variant).items() if key in RECIPE_KEYS}
+        values = {key: value for key, value in self.values(study, variant).items() if key not in _SIZES}
         values["weights"] = row.weights.get(values["weights"], values["weights"])
         values["threads"] = budget.threads or values["threads"]
         full = values["epochs"]
@@ -99,19 +88,24 @@ class Params(Frozen):
         """Values of a variant before the preset: each key from its row, else the study's defaults, else `defaults`."""
         return {key: value for _, layer in self._layers(study, variant) for key, value in layer.items()}
 
+    def row_of(self, row: str, key: str) -> str:
+        """Path of the row in which a key was written: `row`, or the one that it inherits the key from."""
+        return self._inherited.written_at(f"{row}.{key}").removesuffix(f".{key}")
+
     def settings(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
         """The same by dotted key (`schedule.name`), each with the path of the row that it was written in."""
-        found: dict[str, dict[str, tuple[Any, str]]] = {}
-        for path, layer in self._layers(study, variant):
-            for key, value in layer.items():
-                found[key] = {leaf: (item, self._row_of(path, leaf)) for leaf, item in _leaves(value, key)}
-        return {leaf: setting for leaves in found.values() for leaf, setting in leaves.items()}
+        written = {key: (value, row) for row, layer in self._layers(study, variant) for key, value in layer.items()}
+        return {
+            leaf: (item, self.row_of(row, leaf))
+            for key, (value, row) in written.items()
+            for leaf, item in leaves(value, key)
+        }
 
     def resolved(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
-        """Every value of a variant under the chosen preset by dotted key, with the path that it comes from."""
+        """Every value of a variant under the chosen preset by dotted key, with the path of its source."""
         settings, run = self.settings(study, variant), f"{study}/{variant}"
         budget, preset = f"budgets.{self.preset}", f"presets.{self.preset}"
-        counted = self.preset in self.budgets and run in self.budgets[self.preset].epochs
+        counted = run in self.budgets.get(self.preset, Budget()).epochs
         replaced = {
             "epochs": f"{budget}.epochs.{run}" if counted else f"{preset}.epochs_scale",
             "schedule.every": "scaled with epochs",
@@ -119,7 +113,7 @@ class Params(Frozen):
             "weights": f"{preset}.weights",
         }
         found = {key: settings[key] for key in settings if key.partition(".")[0] in _SIZES}
-        for key, value in _leaves(self.recipe(self.preset, study, variant, self.seeds[0]).model_dump()):
+        for key, value in leaves(self.recipe(self.preset, study, variant, self.seeds[0]).model_dump()):
             before, path = settings.get(key, (None, "built-in default"))
             if key in replaced and value != before:
                 path = f"{replaced[key]}, in place of {before} in {path}"
@@ -128,42 +122,21 @@ class Params(Frozen):
         found["validate_every"] = found["validate_every"][0], f"{preset}.validate_every"
         return found | {"seed": (self.seeds[0], "seeds")}
 
-    def notes(self, study: str, variant: str) -> list[str]:
-        """Notes of a variant, its own or inherited through `like`."""
-        return self.studies[study].variants[variant].notes
-
     def not_in_source(self, study: str, variant: str) -> list[str]:
         """Names of a variant's values that the source does not report."""
         rows = self.studies[study], self.studies[study].variants[variant]
         return list(dict.fromkeys(name for row in rows for name in row.not_in_source))
 
-    def row_of(self, study: str, variant: str, key: str) -> str:
-        """Path of the row in which a key of a variant's row was written: its own, or one inherited through `like`."""
-        return self._row_of(f"studies.{study}.variants.{variant}", key)
-
-    def _row_of(self, path: str, key: str) -> str:
-        return self._inherited.written_at(f"{path}.{key}").removesuffix(f".{key}")
-
     def _layers(self, study: str, variant: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The rows of a variant's values with their paths; later ones take precedence, whole keys at a time."""
+        """Path and values of the rows of a variant, the one with the lowest precedence first."""
         row = self.studies[study]
-        layers = {
+        layers: dict[str, Frozen] = {
             "defaults": self.defaults,
             f"studies.{study}.defaults": row.defaults,
             f"studies.{study}.variants.{variant}": row.variants[variant],
         }
         for path, layer in layers.items():
-            given = layer.model_dump(exclude_unset=True)
-            yield path, {key: value for key, value in given.items() if key in RECIPE_KEYS or key in _SIZES}
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The values below a mapping by dotted key. An empty mapping is a value."""
-    if not isinstance(value, dict) or not value:
-        yield path, value
-        return
-    for key, item in value.items():
-        yield from _leaves(item, f"{path}.{key}" if path else key)
+            yield path, layer.model_dump(include=set(Settings.model_fields), exclude_unset=True)
 
 
 def load_params(content: Mapping[str, Any]) -> Params:
@@ -177,7 +150,7 @@ def load_params(content: Mapping[str, Any]) -> Params:
     try:
         params = Params.model_validate(inherited.content)
     except ValidationError as error:
-        problems += (describe(problem, Params, inherited.written_at) for problem in error.errors())
+        problems += error_lines(error, inherited.content, inherited.written_at)
     problems += unknown_names(content)
     if not problems:
         params._inherited = inherited
@@ -198,11 +171,6 @@ def read_params(path: Path) -> Params:
     return load_params(content)
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON schema of `params.yaml` for editors."""
-    return Params.model_json_schema()
-
-
 def main() -> None:
     """Check `params.yaml`, or print its JSON schema."""
     parser = argparse.ArgumentParser(prog="python -m seg.config.params", description=main.__doc__)
@@ -210,7 +178,7 @@ def main() -> None:
     parser.add_argument("--schema", action="store_true", help="print the JSON schema")
     arguments = parser.parse_args()
     if arguments.schema:
-        sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
+        sys.stdout.write(json.dumps(Params.model_json_schema(), indent=1) + "\n")
     else:
         read_params(arguments.file)
 

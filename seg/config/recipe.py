@@ -1,4 +1,4 @@
-"""The recipe of one training: every value that can change its result, and nothing else.
+"""The recipe of one training: every value that can change its result, and no other.
 
 `seg.config.params` resolves recipes from `params.yaml`, a rule freezes one into its command as JSON, and training
 writes it into the checkpoint. Device, loader workers and paths do not affect the result and are not part of it. The
@@ -6,18 +6,18 @@ data is identified by its packs.
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from seg.config.architectures import Model
 from seg.config.base import Count, Frozen, Number, Part, Positive, Probability
-from seg.config.messages import describe
+from seg.config.messages import error_lines
 from seg.system.files import canonical_json
 
 
 class Interval(Part):
-    """A closed range to draw from."""
+    """Closed range of a random draw."""
 
     low: Positive
     high: Positive
@@ -67,8 +67,8 @@ class Affine(Part):
 class Snow(Part):
     """Snow with probability `p` on every pixel darker than a threshold: see `seg.data.snow`.
 
-    `threshold`, the strength, is drawn uniformly as a share of the full lightness. `brightness` multiplies the
-    lightness below it.
+    `threshold` is drawn uniformly as a share of the full lightness. The lightness below it is multiplied by
+    `brightness`.
     """
 
     p: Probability
@@ -83,7 +83,7 @@ class Snow(Part):
 
 
 class Augmentation(Part):
-    """Random changes of an image and its labels, composed into one affine map, and snow; off by default."""
+    """Random changes of an image and its labels, off by default. All but snow are composed into one affine map."""
 
     flip: Probability = 0.0
     vertical_flip: Probability = 0.0
@@ -123,7 +123,7 @@ class EarlyStopping(Part):
 
 
 class Recipe(Frozen):
-    """One training. The backbone starts from `weights`; `frozen` keeps it unchanged."""
+    """One training. The backbone starts from `weights` and is not trained if `frozen`."""
 
     model: Model
     weights: str | None
@@ -163,11 +163,9 @@ class Recipe(Frozen):
 def recipe_from_json(text: str) -> Recipe:
     """Parse the recipe in a command. Raises ValueError, one line per error, if it is not valid."""
     try:
-        content: Any = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"--recipe: not JSON ({error}); copy the line that Snakemake prints") from None
-    try:
+        content = json.loads(text)
         return Recipe.model_validate(content)
     except ValidationError as error:
-        lines = (f"--recipe: {describe(problem, Recipe)}" for problem in error.errors())
-        raise ValueError("\n".join(lines)) from None
+        raise ValueError("\n".join(f"--recipe: {line}" for line in error_lines(error, content))) from None
+    except ValueError as error:
+        raise ValueError(f"--recipe: not JSON ({error}); copy the line that Snakemake prints") from None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
-from seg.config.base import Count, Frozen, Number, Positive
+from seg.config.base import Count, Frozen, Number, Part, Positive
 from seg.config.recipe import Recipe
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -28,7 +28,7 @@ Seeds = Annotated[list[Seed], Field(min_length=1, json_schema_extra={"uniqueItem
 class RenderedImages(Frozen):
     """Number of images to render for each split, and the seed.
 
-    For a layout that makes its own splits, `train` is the number of all images.
+    For a layout with splits of its own, `train` is the number of all images.
     """
 
     train: Count
@@ -45,8 +45,8 @@ class RenderedImages(Frozen):
 class DatasetRow(Frozen):
     """A dataset: its layout on disk, the size (height, width) of its images and the split that the tables report.
 
-    With `scenes` it is rendered, with layout `folder` it is the user's own, otherwise it is downloaded. `files` names
-    another dataset whose files it packs at a size of its own.
+    It is rendered if it has `scenes`, the user's own if its layout is `folder`, and downloaded otherwise. `files` names
+    another dataset whose files are packed, at this dataset's size.
     """
 
     layout: Literal["camvid", "cityscapes", "bdd100k", "bdd100k_19", "voc", "folder"]
@@ -69,12 +69,12 @@ class Pretext(Frozen):
     threads: Count
 
     def arguments(self) -> list[str]:
-        """The same as command-line arguments."""
+        """Command-line arguments."""
         return [f"--{name}={value}" for name, value in self.model_dump().items()]
 
 
 class WeightsRow(Frozen):
-    """Weights that a backbone starts from: downloaded from `source` under their name, or trained here by `pretext`."""
+    """Weights that a backbone starts from: downloaded from `source`, or pretrained here on the task `pretext`."""
 
     source: Literal["torchvision", "github"] | None = None
     pretext: Pretext | None = None
@@ -88,7 +88,7 @@ class WeightsRow(Frozen):
 
 
 class Preset(Frozen):
-    """Where data and weights come from, and the share of the epochs that is spent.
+    """Sources of data and weights, and the share of the epochs that is trained.
 
     `datasets` and `weights` map names of the studies to their replacements. `epochs_scale` multiplies the epochs of
     every variant that has no number of epochs in the preset's budget. `validate_every` is in epochs.
@@ -102,32 +102,49 @@ class Preset(Frozen):
 
 
 class Budget(Frozen):
-    """What one machine spends on a preset: epochs of single variants, by `study/variant`, and CPU threads of each."""
+    """Budget of a preset on one machine: epochs of single variants, by `study/variant`, and threads of a training."""
 
     threads: Count | None = None
     epochs: dict[str, Count] = {}
+
+
+class Job(Frozen):
+    """Request of a job on a Slurm cluster: memory in MB, time in minutes, partition (null: the cluster's default)."""
+
+    partition: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,-]+$")] | None = None
+    memory: Count
+    minutes: Count
+
+
+class GpuJob(Job, Part):
+    """A job on a GPU, of any model or of the one that Slurm knows by this name."""
+
+    gpu_model: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+$")] | None = None
+
+
+class Cluster(Frozen):
+    """Requests of GPU jobs (training, evaluation, pretraining) and of data jobs. They affect no result.
+
+    A row of `training_of`, by `study/variant`, gives what differs from `training`.
+    """
+
+    training: GpuJob
+    training_of: dict[str, GpuJob] = {}
+    data: Job
 
 
 _KINDS: dict[str, Any] = {
     name: kind
     for name, kind in get_type_hints(Recipe, include_extras=True).items()
     if name in Recipe.model_fields and name not in ("seed", "validate_every")  # given by seeds and preset
-}
+} | {"train_size": Size, "eval_size": Size}
 _OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _KINDS.items()}
-
-
-class _Sizes(Frozen):
-    train_size: Size | None = None
-    eval_size: Size | None = None
-
-
-Settings: type[_Sizes] = create_model(
+Settings: type[Frozen] = create_model(
     "Settings",
-    __base__=_Sizes,
+    __base__=Frozen,
     __doc__="Values of a recipe, and the sizes of the images that a variant is trained and evaluated on.",
     **_OPTIONAL,
 )
-RECIPE_KEYS = frozenset(_KINDS)
 NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a value of these
 
 

@@ -4,11 +4,12 @@ A matrix (2, 3) maps pixel coordinates (x, y, 1) of the output to (x, y) of the 
 (0, 0). The order is: horizontal flip, vertical flip, rotation about the centre, affine transform (shear, scale,
 rotation, translation), crop resized to the original size. The result is sampled once: images bilinearly with 0 outside,
 labels by the nearest pixel with 255 outside. Snow comes before all of these and changes only the image: its strength is
-drawn here, `seg.data.snow` applies it.
+drawn here and applied by `seg.data.snow`.
 """
 
 import math
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,8 +51,7 @@ def affine_matrix(
 
     Args:
         height, width: size of the image in pixels.
-        flip: flip horizontally.
-        vertical_flip: flip vertically.
+        flip, vertical_flip: flip horizontally, vertically.
         degrees: rotation about the centre, counter-clockwise; the size does not change.
         affine: rotation in degrees counter-clockwise, translation to the right and down in pixels, scale factor, and
             shear along x in degrees. The order is shear, scale, rotation (all about the centre) and translation, as in
@@ -60,9 +60,9 @@ def affine_matrix(
     """
     matrix = np.eye(3)
     if flip:
-        matrix = matrix @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]])
+        matrix = matrix @ _about_centre(height, width, -1, 0, 0, 1)
     if vertical_flip:
-        matrix = matrix @ np.array([[1, 0, 0], [0, -1, height - 1], [0, 0, 1]])
+        matrix = matrix @ _about_centre(height, width, 1, 0, 0, -1)
     if degrees:
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         matrix = matrix @ _about_centre(height, width, cos, -sin, sin, cos)
@@ -76,9 +76,8 @@ def affine_matrix(
         left, top, across, down = crop
         # Pixels are areas: the left edge of the output, -1/2, maps to the left edge of the crop, left - 1/2.
         x_scale, y_scale = across / width, down / height
-        matrix = matrix @ np.array(
-            [[x_scale, 0, left + (x_scale - 1) / 2], [0, y_scale, top + (y_scale - 1) / 2], [0, 0, 1]]
-        )
+        x, y = left + (x_scale - 1) / 2, top + (y_scale - 1) / 2
+        matrix = matrix @ np.array([[x_scale, 0, x], [0, y_scale, y], [0, 0, 1]])
     return matrix[:2]
 
 
@@ -111,18 +110,17 @@ def affine_matrices(augmentation: Augmentation, drawn: np.ndarray, *, height: in
     for matrix, numbers in zip(matrices, drawn.tolist(), strict=True):
         flip, rotation, angle, crop = numbers[_FIRST]
         vertical_flip, affine = numbers[_SECOND]
-        rotated = augmentation.rotation is not None and rotation < augmentation.rotation.p
-        moved = augmentation.affine is not None and affine < augmentation.affine.p
-        cropped = augmentation.crop is not None and crop < augmentation.crop.p
-        matrix[:] = affine_matrix(
-            height,
-            width,
-            flip=flip < augmentation.flip,
-            vertical_flip=vertical_flip < augmentation.vertical_flip,
-            degrees=(2 * angle - 1) * augmentation.rotation.degrees if rotated else 0.0,  # type: ignore[union-attr]
-            affine=_affine(augmentation.affine, numbers[_AFFINE], height, width) if moved else None,  # type: ignore[arg-type]
-            crop=_crop(augmentation.crop, numbers[_CROP], height, width) if cropped else None,  # type: ignore[arg-type]
-        )
+        steps: dict[str, Any] = {
+            "flip": flip < augmentation.flip,
+            "vertical_flip": vertical_flip < augmentation.vertical_flip,
+        }
+        if augmentation.rotation and rotation < augmentation.rotation.p:
+            steps["degrees"] = (2 * angle - 1) * augmentation.rotation.degrees
+        if augmentation.affine and affine < augmentation.affine.p:
+            steps["affine"] = _affine(augmentation.affine, numbers[_AFFINE], height, width)
+        if augmentation.crop and crop < augmentation.crop.p:
+            steps["crop"] = _crop(augmentation.crop, numbers[_CROP], height, width)
+        matrix[:] = affine_matrix(height, width, **steps)
     return matrices
 
 
@@ -136,14 +134,9 @@ def _affine(affine: Affine, numbers: list[float], height: int, width: int) -> tu
     """Rotation, translation to the right and down in whole pixels, scale and shear, from 5 numbers in [0, 1)."""
     angle, right, down, scale, shear = numbers
     across, along = affine.translation * width, affine.translation * height
+    moves = round((2 * right - 1) * across), round((2 * down - 1) * along)
     factor = affine.scale.low + scale * (affine.scale.high - affine.scale.low) if affine.scale else 1.0
-    return (
-        (2 * angle - 1) * affine.degrees,
-        round((2 * right - 1) * across),
-        round((2 * down - 1) * along),
-        factor,
-        (2 * shear - 1) * affine.shear,
-    )
+    return (2 * angle - 1) * affine.degrees, *moves, factor, (2 * shear - 1) * affine.shear
 
 
 def _crop(crop: Crop, numbers: list[float], height: int, width: int) -> tuple[float, float, float, float]:

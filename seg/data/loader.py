@@ -1,8 +1,8 @@
 """Batches of a pack: one gather and one warp per batch, in an order that depends only on the seed and the epoch.
 
 Samples are read from the pack's files into the memory of the batch (`preadv`): as fast as a memory map, but without
-mapped pages, so that resident memory does not grow with the dataset. On a GPU, a pack that fits is held in device
-memory, where samples are gathered and warped.
+mapped pages, so resident memory does not grow with the dataset. On a GPU, a pack that fits is kept in device memory,
+where samples are gathered and warped.
 """
 
 from collections import deque
@@ -36,8 +36,8 @@ SCALING = {
     "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-# Largest share of total GPU memory for a resident pack; total, not free, so that other processes cannot change results:
-# augmentation on the GPU and in OpenCV differs by rounding.
+# Largest share of a GPU's total memory for a resident pack. Free memory would make results depend on other processes,
+# because augmentation on the GPU and in OpenCV differ by rounding.
 _SHARE_OF_DEVICE = 0.3
 
 

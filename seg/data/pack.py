@@ -1,12 +1,13 @@
-"""Writing of packs: a split is decoded and resized once, see `seg.data.pack_format`.
+"""Stage `pack`: a split of a dataset, decoded and resized once, see `seg.data.pack_format`.
 
 Images are resized bilinearly with antialiasing, labels by the nearest pixel.
 """
 
 import argparse
 import os
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from seg.system.files import sha256, write_json, written_whole
 
 
 class _Target(NamedTuple):
-    """Files that a worker writes its samples to, and their size."""
+    """Where workers write samples: files, and offset of the data in each; class table and size (pixels) of the pack."""
 
     table: ClassTable
     height: int
@@ -39,13 +40,13 @@ def pack_split(manifest: Path, layout: str, split: str, height: int, width: int,
     Args:
         manifest: manifest of the dataset, in the dataset's directory.
         layout: layout of the dataset, see `seg.datasets.layouts`.
-        split: name of the split.
+        split: `train`, `val` or `test`.
         height, width: size of the pack's images in pixels.
-        out: common path of the three files without their suffixes.
-        workers: number of processes that decode; it does not affect the result.
+        out: path of the pack's files without suffixes.
+        workers: number of processes that decode; does not affect the result.
 
     Raises:
-        ValueError: the split is empty, or files cannot be used: one line each, all at once.
+        ValueError: the split is empty, or files cannot be used: one line per error.
         OSError: from the file system, such as a full disk.
     """
     content = read_manifest(manifest)
@@ -81,7 +82,7 @@ def pack_split(manifest: Path, layout: str, split: str, height: int, width: int,
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> int:
-    """Create a .npy file of its full size, so that a full disk is found at once. Returns the offset of its data."""
+    """Create a .npy file of its full size, so that a full disk is reported at once. Returns the offset of the data."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         offset = file.tell()
@@ -94,28 +95,22 @@ def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarr
     """Write all pairs. Returns the numbers of pixels and of images (2, ids) of each id."""
     ids = np.zeros((2, len(target.table.ids)), np.int64)
     problems = []
-    for counts in _packed(target, pairs, workers):
-        if isinstance(counts, str):
-            problems.append(counts)
-        else:
-            ids += np.stack([counts, counts > 0])
+    pack = partial(_pack_one, target)
+    parallel = workers > 1 and len(pairs) >= 64  # fewer take less time than starting a process
+    with ProcessPoolExecutor(workers, get_context("spawn")) if parallel else nullcontext() as pool:
+        for counts in pool.map(pack, enumerate(pairs), chunksize=8) if pool else map(pack, enumerate(pairs)):
+            if isinstance(counts, str):
+                problems.append(counts)
+            else:
+                ids += np.stack([counts, counts > 0])
     if problems:
         raise ValueError("\n".join(problems))
     return ids
 
 
-def _packed(target: _Target, pairs: list[ImagePair], workers: int) -> Iterator[np.ndarray | str]:
-    """Write all pairs. Yields, in order, the number of pixels of each id, or the errors of the pair."""
-    jobs = [(target, index, pair) for index, pair in enumerate(pairs)]
-    if workers == 1 or len(jobs) < 64:  # fewer take less time than starting a process
-        yield from map(_pack_one, jobs)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from pool.map(_pack_one, jobs, chunksize=8)
-
-
-def _pack_one(job: tuple[_Target, int, ImagePair]) -> np.ndarray | str:
-    target, index, pair = job
+def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarray | str:
+    """Write a pair. Returns the number of pixels (ids,) of each id, or the errors of the pair, one per line."""
+    index, pair = numbered_pair
     try:
         image, label = read_pair(pair, target.table)
     except ValueError as error:

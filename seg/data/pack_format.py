@@ -33,7 +33,7 @@ class Pack:
     """Reader of a pack.
 
     Attributes:
-        about: content of the `.json` file: names, class table, size.
+        about: content of the `.json` file.
         height, width: size of the images in pixels.
     """
 
@@ -41,17 +41,14 @@ class Pack:
         """Open the pack with this `.json` file.
 
         Raises:
-            ValueError: a file is missing or damaged, or does not have the schema version or shape.
+            ValueError: a file is missing or damaged, or has another schema version or shape.
         """
         self.about = read_pack_info(path)
         self.height, self.width = self.about["height"], self.about["width"]
-        self._files: dict[str, int] = {}
-        self._offsets: dict[str, int] = {}
         self._shapes = {part: (self.height, self.width, *channels) for part, channels in PIXEL_PARTS.items()}
-        for part in self._shapes:
-            found = memory_map(path, part)
-            self._offsets[part] = found.offset
-            self._files[part] = os.open(str(found.filename), os.O_RDONLY)
+        found = {part: memory_map(path, part) for part in PIXEL_PARTS}
+        self._offsets = {part: pixels.offset for part, pixels in found.items()}
+        self._files = {part: os.open(str(pixels.filename), os.O_RDONLY) for part, pixels in found.items()}
 
     def __len__(self) -> int:
         return int(self.about["images"])
@@ -77,8 +74,8 @@ class Pack:
             while got < size:  # a read may return early: above 2 GiB, or after a signal
                 count = os.preadv(self._files[part], [value.reshape(-1)[got:]], start + got)
                 if not count:
-                    name = self.about["split"]
-                    raise ValueError(f"pack '{name}': sample {sample} is truncated; delete the pack and run again")
+                    truncated = f"pack '{self.about['split']}': sample {sample} is truncated"
+                    raise ValueError(f"{truncated}; delete the pack and run again")
                 got += count
         return values
 

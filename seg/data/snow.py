@@ -1,6 +1,6 @@
 """Snow augmentation: pixels darker than a threshold become lighter, with unchanged hue and saturation.
 
-The study on BDD100K shows an example without stating the method. This is the method of U. Saxena, Image Augmentation:
+The study bdd100k_lite shows an example without stating the method. This is the method of U. Saxena, Image Augmentation:
 Make it rain, make it snow (2018): in HLS, lightness below a threshold is multiplied and clipped at white. For a given
 lightness this multiplies all channels by one factor and adds one offset, so two tables of 256 values replace the
 conversion to HLS and back.

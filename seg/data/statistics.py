@@ -1,4 +1,4 @@
-"""Statistics of a training pack: pixels and images of each class, channel moments, class weights."""
+"""Stage `statistics`: pixels and images of each class of a training pack, channel moments, class weights."""
 
 import argparse
 from pathlib import Path

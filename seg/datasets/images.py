@@ -12,7 +12,7 @@ from seg.datasets.layouts import ImagePair
 
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
 _IDS = ("L", "P")
-_BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # raised by Pillow
+_BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 
 
 def _decode(path: Path) -> Image.Image:
@@ -34,7 +34,7 @@ def read_image(path: Path) -> Image.Image:
     image = _decode(path)
     if image.mode not in _COLOURS:
         raise ValueError(f"{path}: got mode {image.mode}, expected at most 8 bits per channel; convert the image")
-    with suppress(*_BAD_EXIF):  # writing the tags back may fail too, after the pixels have been rotated
+    with suppress(*_BAD_EXIF):  # Pillow may also fail after the rotation, when it writes the tags
         ImageOps.exif_transpose(image, in_place=True)
     return image.convert("RGB")
 
@@ -43,26 +43,26 @@ def read_label(path: Path, table: ClassTable) -> Image.Image:
     """Read label ids, stored as 8-bit grey values or palette indices.
 
     Raises:
-        ValueError: the file is damaged, contains no ids, or contains ids that are not in the table; all are listed.
+        ValueError: the file is damaged, contains no ids, or contains ids that are not in the table.
     """
     label = _decode(path)
     if label.mode not in _IDS:
-        holds = f"colours (mode {label.mode})" if label.mode in _COLOURS - {"1", "LA"} else f"mode {label.mode}"
-        raise ValueError(f"{path}: got {holds}, expected 8-bit ids (mode L or P); store the id of each pixel")
+        got = f"colours (mode {label.mode})" if label.mode in _COLOURS - {"1", "LA"} else f"mode {label.mode}"
+        raise ValueError(f"{path}: got {got}, expected 8-bit ids (mode L or P); store the id of each pixel")
     counts = id_counts(label)
-    strange = [int(i) for i in np.flatnonzero(counts) if i >= len(table.ids) and i != table.ignored]
-    if strange:
-        got = ", ".join(f"id {i} ({counts[i]} pixel{'s' if counts[i] > 1 else ''})" for i in strange)
+    unknown = [i for i in np.flatnonzero(counts) if i >= len(table.ids) and i != table.ignored]
+    if unknown:
+        got = ", ".join(f"id {i} ({counts[i]} pixel{'s' if counts[i] > 1 else ''})" for i in unknown)
         ignored = "" if table.ignored is None else f" and {table.ignored}"
         raise ValueError(f"{path}: got {got}, expected 0 to {len(table.ids) - 1}{ignored}; fix the label")
     return label
 
 
 def read_pair(pair: ImagePair, table: ClassTable) -> tuple[Image.Image, Image.Image]:
-    """Read an RGB image and its label, which have the same size.
+    """Read an image as RGB and its label, of mode L or P and the same size.
 
     Raises:
-        ValueError: with one line per error in the two files.
+        ValueError: one line per error in the two files.
     """
     problems = []
     try:

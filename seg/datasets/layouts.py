@@ -2,17 +2,17 @@
 
 A layout is a module of `seg.datasets` with
 - the class table `CLASSES`, or `read_classes(root: Path) -> ClassTable` if the table is part of the dataset, and
-- `find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]`, images and labels by name; files may be
-  missing if a list names them.
+- `find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]`, images and labels by name; a file that a
+  list names may be missing.
 
-Only the module of the requested layout is imported, so that a change of one layout affects no results of others.
+Only the module of the requested layout is imported, so a change of one layout does not affect results of others.
 """
 
 import hashlib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seg.datasets.classes import ClassTable
 
@@ -37,27 +37,25 @@ class ImagePair(NamedTuple):
 
 
 def class_table(layout: str, root: Path | None = None) -> ClassTable:
-    """Class table of a layout, or of the dataset at `root` if each dataset of the layout has its own.
+    """Class table of a layout, or of the dataset in `root` if each dataset of the layout has its own.
 
     Raises:
         ValueError: the layout is unknown, or the dataset's table is missing or invalid.
     """
     module = _module(layout)
     if hasattr(module, "CLASSES"):
-        table: ClassTable = module.CLASSES
-    elif root is None:
+        return module.CLASSES
+    if root is None:
         raise ValueError(f"layout '{layout}' reads its classes from the dataset; give the dataset's directory")
-    else:
-        table = module.read_classes(root)
-    return table
+    return module.read_classes(root)
 
 
 def find_pairs(layout: str, root: Path, split: str) -> list[ImagePair]:
     """Pairs of images and labels of a split, sorted by name.
 
     Raises:
-        ValueError: the split is empty, or an image has no label, a label no image, or a listed file does not exist; one
-            line each.
+        ValueError: the split is empty; or an image has no label, a label has no image, or a listed file is missing: one
+            line per error.
     """
     pairs, problems = match_pairs(layout, root, split)
     if problems:
@@ -68,14 +66,15 @@ def find_pairs(layout: str, root: Path, split: str) -> list[ImagePair]:
 
 
 def match_pairs(layout: str, root: Path, split: str) -> tuple[list[ImagePair], list[str]]:
-    """Pairs of a split whose files both exist, sorted by name, and one error message for each other file.
+    """Pairs of a split whose files both exist, sorted by name, and one error message per other file.
 
     Raises:
         ValueError: the dataset's lists contradict each other.
     """
     images, labels = _module(layout).find(root, split)
-    problems = [f"{path}: image without a label; add one or remove it" for path in _without(images, labels)]
-    problems += [f"{path}: label without an image; add one or remove it" for path in _without(labels, images)]
+    alone = [f"{images[name]}: image without a label" for name in sorted(images.keys() - labels)]
+    alone += [f"{labels[name]}: label without an image" for name in sorted(labels.keys() - images)]
+    problems = [f"{what}; add one or remove it" for what in alone]
     pairs = [ImagePair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
     absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
     problems += [
@@ -97,11 +96,7 @@ def draw_split(group: str) -> str:
     return "train" if drawn < 0.7 else "val" if drawn < 0.85 else "test"
 
 
-def _without(files: Mapping[str, Path], others: Mapping[str, Path]) -> list[Path]:
-    return [files[name] for name in sorted(files.keys() - others.keys())]
-
-
-def _module(layout: str):  # type: ignore[no-untyped-def]
+def _module(layout: str) -> Any:
     if layout not in FOLDERS:
         raise ValueError(f"layout '{layout}' is unknown; known are {', '.join(FOLDERS)}")
     return import_module(f"seg.datasets.{layout}")

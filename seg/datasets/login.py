@@ -1,7 +1,7 @@
 """Login to a host that requires registration, through the form on its web page.
 
-User and password are read when they are needed and sent only to the form's URL: redirects are not followed, nothing is
-stored, and no message contains them.
+User and password are read when a login is opened and sent only to the form's URL: redirects are not followed, and
+neither files nor messages contain them.
 """
 
 import netrc
@@ -16,7 +16,7 @@ from urllib3 import Retry
 
 from seg.system.fetch import DEFAULT_RETRY, TIMEOUT, describe_error, retrying_session
 
-_REDIRECTS = (302, 303)  # sent after a successful login, except those that lead back to the form
+_REDIRECTS = (302, 303)  # responses to a successful login, unless they lead back to the form
 _DENIED = (401, 403)
 
 
@@ -25,7 +25,7 @@ class Login:
     """URL of a login form and where to find the credentials.
 
     Attributes:
-        url: of the form, whose fields are `username`, `password` and `submit`.
+        url: address of the form, whose fields are `username`, `password` and `submit`.
         user: environment variable with the user's name.
         password: environment variable with the password.
     """
@@ -58,8 +58,8 @@ class Login:
         if not path.exists():
             return None
         try:
-            entry = netrc.netrc(path).hosts.get(self.host)  # the `default` entry is for other hosts
-        except (netrc.NetrcParseError, UnicodeError):  # the original message may contain a password
+            entry = netrc.netrc(path).hosts.get(self.host)  # without the `default` entry, which is for other hosts
+        except (netrc.NetrcParseError, UnicodeError):  # whose message may contain a password
             raise ValueError(f"{path}: not a valid netrc file; fix it, or {self}") from None
         return (entry[0], entry[2]) if entry and entry[0] and entry[2] else None
 

@@ -1,4 +1,4 @@
-"""`manifest.json`: size and SHA-256 of each file of a dataset. The stage writes it for a user's own dataset."""
+"""`manifest.json`: size and SHA-256 of each file of a dataset. The stage writes that of a user's own dataset."""
 
 import argparse
 import hashlib
@@ -24,14 +24,14 @@ def write_manifest(path: Path, about: dict[str, Any]) -> None:
         path: manifest to write, in the dataset's directory.
         about: description of the dataset (name, version, licence, citation, source), written first.
     """
-    root = path.parent
+
+    def entry(name: str) -> dict[str, Any]:
+        file = path.parent / name
+        return {"size": file.stat().st_size, "sha256": sha256(file)}
+
     names = covered(path)
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
-        digests = list(pool.map(lambda name: sha256(root / name), names))
-    files = {
-        name: {"size": (root / name).stat().st_size, "sha256": digest}
-        for name, digest in zip(names, digests, strict=True)
-    }
+        files = dict(zip(names, pool.map(entry, names), strict=True))
     write_json(path, {**about, "files": files})
 
 
@@ -53,10 +53,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seg.datasets.manifest", description=main.__doc__)
     parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument("--out", type=Path, required=True, help="manifest to write, in the dataset's directory")
-    arguments = parser.parse_args()
+    args = parser.parse_args()
     own = "the user's own"
-    about = {"version": "unknown", "licence": own, "citation": "none", "source": own}
-    write_manifest(arguments.out, {"name": arguments.name, **about})
+    about = {"name": args.name, "version": "unknown", "licence": own, "citation": "none", "source": own}
+    write_manifest(args.out, about)
 
 
 if __name__ == "__main__":

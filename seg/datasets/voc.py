@@ -3,7 +3,7 @@
 21 classes including the background; 255 is the border of objects and is not scored. Label files are palette PNG whose
 indices are the ids. Names, border and colours are those of the development kit.
 
-Splits are the owners' lists. Where no test label is public, as in 2012, the official validation list is halved by the
+Splits are the official lists. If no test labels are public, as in 2012, the official validation list is halved by the
 hash of its names: one half is the test split, the other the validation split.
 """
 
@@ -13,34 +13,11 @@ from seg.datasets.classes import ClassTable, bit_colour
 from seg.datasets.layouts import unit_hash
 
 _NAMES = (
-    "background",
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
+    "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
+    "pottedplant sheep sofa train tvmonitor"
 )
-
 CLASSES = ClassTable(
-    ids=_NAMES,
-    scored=tuple(range(len(_NAMES))),
-    palette=tuple(bit_colour(i) for i in range(len(_NAMES))),
-    ignored=255,
+    ids=tuple(_NAMES.split()), scored=tuple(range(21)), palette=tuple(map(bit_colour, range(21))), ignored=255
 )
 
 
@@ -50,11 +27,9 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
     if len(years) > 1:
         found = ", ".join(year.name for year in years)
         raise ValueError(f"{root}/VOCdevkit: got {found}, expected one year per dataset; move the others away")
-    names = [name for year in years for name in _names(year, split)]
-    return (
-        {name: years[0] / "JPEGImages" / f"{name}.jpg" for name in names},
-        {name: _label(years[0], name) for name in names},
-    )
+    names = {name: year for year in years for name in _names(year, split)}
+    images = {name: year / "JPEGImages" / f"{name}.jpg" for name, year in names.items()}
+    return images, {name: _label(year, name) for name, year in names.items()}
 
 
 def _names(year: Path, split: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Differences between variants that are resampled alike, with intervals for each pair and for all pairs jointly."""
+"""Differences between variants with the same resamples, and their intervals for each pair and for all pairs jointly."""
 
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ class Differences(NamedTuple):
 def differences(scores: np.ndarray, resampled: np.ndarray, level: float = 0.95) -> Differences:
     """Differences between variants with their intervals.
 
-    Whoever looks at the best variant picks the largest of many differences, and among many pairs some intervals miss
-    the true difference by chance. The joint intervals correct for this. Their half-width, in standard errors, is the
+    Among many pairs, some intervals miss the true difference by chance, and choosing the best variant selects such
+    pairs. The joint intervals correct for this. Their half-width, in standard errors, is the
     `level` quantile over the resamples of the largest deviation of any pair: the single-step maxT procedure of Westfall
     and Young, Resampling-Based Multiple Testing (1993), as intervals. They account for the correlation of the pairs, so
     they are narrower than with Bonferroni's correction, whose tails 2,000 resamples could not estimate.

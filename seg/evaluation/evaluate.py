@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint on the evaluation split: confusion matrices, metrics with intervals, pictures."""
+"""Evaluate a checkpoint on the evaluation split: confusion matrices, metrics with intervals, samples."""
 
 import argparse
 import time
@@ -11,7 +11,7 @@ import torch
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import Pack
 from seg.evaluation.bootstrap import bootstrap_intervals
-from seg.evaluation.pictures import picture
+from seg.evaluation.samples import draw_samples
 from seg.metrics.confusion import confusion_matrix
 from seg.metrics.labels import predict_labels
 from seg.metrics.scores import METRICS, class_iou
@@ -22,16 +22,16 @@ from seg.system.files import written_whole
 from seg.system.machine import choose_device, machine_info, peak_memory
 from seg.training.numerics import autocast, set_up
 
-PICTURES = 4  # samples in the picture, spread evenly over the split
+SAMPLES = 4  # images that are drawn, spread evenly over the split
 
 
 @torch.inference_mode()
 def confusion_by_image(
     checkpoint: Checkpoint, pack: Pack, device: torch.device, workers: int = 0
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Confusion matrices (N, C, C) int64, one per image, and predictions (H, W) uint8 of the samples in the picture."""
+    """Confusion matrices (N, C, C) int64, one per image, and predictions (H, W) uint8 of the images that are drawn."""
     classes = len(checkpoint.about["classes"])
-    pictured = {int(i) for i in np.linspace(0, len(pack) - 1, min(PICTURES, len(pack)))}
+    drawn = {int(i) for i in np.linspace(0, len(pack) - 1, min(SAMPLES, len(pack)))}
     model = checkpoint.model.to(device)
     matrices = np.zeros((len(pack), classes, classes), np.int64)
     predictions = {}
@@ -41,13 +41,13 @@ def confusion_by_image(
         predicted = predict_labels(logits, (pack.height, pack.width)).cpu().numpy()
         for sample, labels, prediction in zip(batch.samples, batch.labels.cpu().numpy(), predicted, strict=True):
             matrices[sample] = confusion_matrix(labels, prediction, classes)
-            if int(sample) in pictured:
+            if int(sample) in drawn:
                 predictions[int(sample)] = prediction
     return matrices, predictions
 
 
 def summarize_scores(matrices: np.ndarray, classes: list[str]) -> dict[str, Any]:
-    """The scores of `Metrics`, with 95% intervals, from one confusion matrix per image (N, C, C)."""
+    """The scores of `Metrics` from one confusion matrix per image (N, C, C)."""
     total = matrices.sum(0)
     intervals = bootstrap_intervals(matrices, {**METRICS, "iou": class_iou})
     iou_ends = intervals.pop("iou").T.tolist()
@@ -81,7 +81,7 @@ def evaluate(
     device: torch.device,
     workers: int = 0,
 ) -> None:
-    """Write metrics, confusion matrices, the picture, and time and memory of the run; all or none.
+    """Write metrics, confusion matrices, samples, and time and memory of the run; all or none.
 
     Raises:
         ValueError: checkpoint and pack have different classes, one is damaged, or the pack has no labelled pixel.
@@ -94,7 +94,7 @@ def evaluate(
     matrices, predictions = confusion_by_image(checkpoint, data, device, workers)
     seconds = time.monotonic() - start
     if not matrices.any():
-        raise ValueError(f"{pack}: has no labelled pixel, so there is nothing to score; check the dataset's labels")
+        raise ValueError(f"{pack}: has no labelled pixel, so no score is defined; check the dataset's labels")
     result = Metrics(
         split=data.about["split"],
         images=len(data),
@@ -102,7 +102,7 @@ def evaluate(
         classes=tuple(data.classes),
         **summarize_scores(matrices, data.classes),
     )
-    spent = EvaluationRun(
+    run = EvaluationRun(
         device=str(device),
         machine=Machine(**machine_info(device)),
         precision=checkpoint.about["precision"],
@@ -112,14 +112,13 @@ def evaluate(
     )
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(data.classes)] = data.about["palette"]
-    pictured = sorted(predictions)
-    strips = list(zip(*data.read(np.array(pictured)), [predictions[i] for i in pictured], strict=True))
+    drawn = list(zip(*data.read(np.array(list(predictions))), predictions.values(), strict=True))
     with written_whole(metrics, confusion, samples, run_info) as (metrics_part, confusion_part, samples_part, run_part):
         metrics_part.write_text(result.text(), encoding="utf-8")
         with confusion_part.open("wb") as file:
             np.save(file, matrices)
-        picture(strips, palette).save(samples_part, "PNG")
-        run_part.write_text(spent.text(), encoding="utf-8")
+        draw_samples(drawn, palette).save(samples_part, "PNG")
+        run_part.write_text(run.text(), encoding="utf-8")
     say(f"mIoU {result.miou} pixel accuracy {result.pixel_accuracy} on {len(data)} images of '{result.split}'")
 
 

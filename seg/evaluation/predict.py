@@ -1,4 +1,4 @@
-"""Segment single images with a checkpoint."""
+"""Segmentation of single images with a checkpoint."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -36,7 +36,7 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
     if inside:
         raise ValueError(f"--out {out}: contains {inside[0].name}, which could be overwritten; use another directory")
     if len({path.stem for path in images}) < len(images):
-        raise ValueError("two images have the same stem and so would their predictions; predict them separately")
+        raise ValueError("two images have the same stem and would overwrite each other; segment them separately")
     checkpoint, where = load_checkpoint(model), choose_device(device)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, where)
     network = checkpoint.model.to(where)

@@ -1,7 +1,7 @@
 """Confusion matrices, from which all metrics are computed.
 
-The label and the prediction of a pixel form one 16-bit code. One histogram of the codes gives the matrix and validates
-the arguments. OpenCV's histogram takes half the time of `torch.bincount` on 16-bit codes.
+The label and the prediction of a pixel form a 16-bit code. One histogram of the codes gives the matrix and validates
+the values. OpenCV's histogram takes half the time of `torch.bincount`.
 """
 
 import cv2
@@ -25,7 +25,7 @@ def confusion_matrix(labels: np.ndarray, prediction: np.ndarray, classes: int) -
         (C, C) int64; rows are true classes, columns predicted classes. The sum is the number of scored pixels.
 
     Raises:
-        ValueError: a shape, dtype or value is not as above; all wrong values are listed.
+        ValueError: a shape, dtype or value is not as above; all such values are listed.
     """
     _check(labels, prediction, classes)
     joint = _joint(labels, prediction, classes)
@@ -36,12 +36,10 @@ def confusion_matrix(labels: np.ndarray, prediction: np.ndarray, classes: int) -
 
 
 def _check(labels: np.ndarray, prediction: np.ndarray, classes: int) -> None:
-    kinds = {str(part.dtype) for part in (labels, prediction)}
-    if kinds != {"uint8"} or labels.shape != prediction.shape:
-        shapes = f"{labels.shape} and {prediction.shape}"
-        raise ValueError(
-            f"labels and prediction: got {' and '.join(sorted(kinds))} of {shapes}, expected uint8 of one shape"
-        )
+    dtypes = {str(part.dtype) for part in (labels, prediction)}
+    if dtypes != {"uint8"} or labels.shape != prediction.shape:
+        got = f"{' and '.join(sorted(dtypes))} of {labels.shape} and {prediction.shape}"
+        raise ValueError(f"labels and prediction: got {got}, expected uint8 of one shape")
     if not 0 < classes <= IGNORE:
         raise ValueError(f"got {classes} classes, expected 1 to {IGNORE}; uint8 labels use {IGNORE} for ignored pixels")
 
@@ -63,15 +61,11 @@ def _joint(labels: np.ndarray, prediction: np.ndarray, bins: int) -> np.ndarray:
 
 def _refuse_out_of_range(joint: np.ndarray, classes: int) -> None:
     """Raise ValueError for the values beyond the classes in a joint histogram (256, 256), except ignored pixels."""
-    strange = np.flatnonzero(joint[classes:IGNORE].any(axis=1)) + classes
-    wrong = np.flatnonzero(joint[:classes, classes:].any(axis=0)) + classes
+    labels = ", ".join(map(str, np.flatnonzero(joint[classes:IGNORE].any(axis=1)) + classes))
+    predictions = ", ".join(map(str, np.flatnonzero(joint[:classes, classes:].any(axis=0)) + classes))
     expected = f"expected 0 to {classes - 1}"
-    lines = []
-    if strange.size:
-        lines.append(
-            f"labels: got {', '.join(map(str, strange))}, {expected} or {IGNORE}; check the dataset's class table"
-        )
-    if wrong.size:
-        lines.append(f"prediction: got {', '.join(map(str, wrong))}, {expected}; check the model's classes")
+    lines = [f"labels: got {labels}, {expected} or {IGNORE}; check the dataset's class table"] if labels else []
+    if predictions:
+        lines.append(f"prediction: got {predictions}, {expected}; check the model's classes")
     if lines:
         raise ValueError("\n".join(lines))

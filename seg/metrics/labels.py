@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-# Pixels processed at a time: float32 logits of 19 classes fit the 1 MiB second-level cache of a core.
+# Pixels processed at a time: float32 logits of 19 classes then fit into 1 MiB, the second-level cache of a core.
 _BLOCK = 8192
 
 
@@ -31,7 +31,7 @@ def predict_labels(logits: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         ValueError: a logit is NaN, or there are more than 255 classes.
     """
     if logits.shape[1] > 255:
-        raise ValueError(f"got {logits.shape[1]} classes, expected at most 255, the most that uint8 labels hold")
+        raise ValueError(f"got {logits.shape[1]} classes, expected at most 255, as labels are uint8")
     logits = logits.detach()
     resized = tuple(logits.shape[2:]) != tuple(size)
     if logits.device.type != "cpu":
@@ -91,14 +91,14 @@ def _fill(labels: np.ndarray, planes: np.ndarray) -> None:
     for start in range(0, labels.size, _BLOCK):
         block, out = planes[:, start : start + _BLOCK], labels[start : start + _BLOCK]
         if not ready:
-            held = buffer[:, : out.size]
+            copy = buffer[:, : out.size]
             if planes.dtype == np.float32:
-                held[:] = block
+                copy[:] = block
             else:
-                held_bits = held.view(np.uint32)
-                held_bits[:] = block.view(np.uint16)
-                held_bits <<= 16
-            block = held
+                bits = copy.view(np.uint32)
+                bits[:] = block.view(np.uint16)
+                bits <<= 16
+            block = copy
         found = np.equal(block, block.max(0), out=equal[:, : out.size]).view(np.uint8)
         found *= rank
         np.subtract(np.uint8(classes), found.max(0, out=out), out=out)

@@ -1,4 +1,4 @@
-"""Comparison of the results in the working tree with those of another commit, which DVC has: `seg diff`."""
+"""Comparison of the results in the working tree with those that DVC recorded at another commit: `seg diff`."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from seg.report.rows import ABSENT, METRIC_TITLES, number, read_table
 
 
 class ScoreValue(NamedTuple):
-    """A score of `comparison.csv`: `score` is `None` if absent; scores of other images do not compare."""
+    """A score of `comparison.csv`, `None` if absent, and the images that it is from."""
 
     score: float | None
     low: float | None
@@ -63,7 +63,7 @@ def scores_at(path: Path, commit: str, metric: str) -> Scores:
     lock = _run("git", "show", f"{revision}:dvc.lock")
     if lock.returncode:
         raise ValueError(f"{commit}: has no dvc.lock, so DVC recorded no results; take a commit made after `dvc repro`")
-    if f"path: {path.as_posix()}\n" not in lock.stdout:
+    if not any(f"path: {part.as_posix()}\n" in lock.stdout for part in (path, *path.parents)):
         raise ValueError(f"{commit}: its dvc.lock has no {path}; `--preset` names another one")
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory, path.name)
@@ -77,7 +77,7 @@ def scores_at(path: Path, commit: str, metric: str) -> Scores:
 def compare_scores(before: Scores, now: Scores, metric: str) -> str:
     """A table with one line per variant, in the order of `now`, then the variants that were removed.
 
-    It claims nothing beyond the two intervals: if they overlap or one is missing, the difference may be chance.
+    If the two intervals overlap or one is missing, the difference may be due to chance.
     """
     heads = ("study", "variant", f"{METRIC_TITLES[metric]} before", "now", "difference", "")
     lines = [
@@ -88,7 +88,7 @@ def compare_scores(before: Scores, now: Scores, metric: str) -> str:
 
 
 def _change(before: ScoreValue | None, now: ScoreValue | None) -> tuple[str, str]:
-    """The difference and what it means."""
+    """The difference and its meaning."""
     if before is None or now is None:
         return "", "added" if before is None else "removed"
     if before[-2:] != now[-2:]:
@@ -97,13 +97,11 @@ def _change(before: ScoreValue | None, now: ScoreValue | None) -> tuple[str, str
         return "", "unchanged"
     if before.score is None or now.score is None:
         return "", "absent on one side"
-    return f"{now.score - before.score:+.4f}", _verdict(before, now)
-
-
-def _verdict(before: ScoreValue, now: ScoreValue) -> str:
+    change = f"{now.score - before.score:+.4f}"
     if before.low is None or before.high is None or now.low is None or now.high is None:
-        return "no intervals to compare"
-    return "intervals overlap" if before.low <= now.high and now.low <= before.high else "intervals do not overlap"
+        return change, "no intervals to compare"
+    overlap = before.low <= now.high and now.low <= before.high
+    return change, "intervals overlap" if overlap else "intervals do not overlap"
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

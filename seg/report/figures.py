@@ -9,7 +9,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -25,24 +27,26 @@ _VALIDATION = "#c2553b"
 _UNSCORED = "#a9adb3"
 _INK = "#2b2f36"
 _PANEL_COLUMNS = 3
-_STYLE: dict[Any, Any] = {
-    "figure.dpi": 150,
-    "savefig.dpi": 150,
-    "font.family": "DejaVu Sans",  # ships with matplotlib, so it is the same on every machine
-    "font.size": 8,
-    "text.parse_math": False,  # names may contain $
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e3e5e8",
-    "grid.linewidth": 0.6,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"), _INK),
-    **dict.fromkeys(("xtick.color", "ytick.color"), _INK),
-}
+_STYLE: list[Any] = [
+    "default",  # regardless of the user's settings
+    {
+        "figure.dpi": 150,
+        "savefig.dpi": 150,
+        "font.family": "DejaVu Sans",  # ships with matplotlib, so it is the same on every machine
+        "font.size": 8,
+        "text.parse_math": False,  # names may contain $
+        "axes.titlesize": 9,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#e3e5e8",
+        "grid.linewidth": 0.6,
+        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK),
+    },
+]
 
 
 def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
@@ -53,47 +57,41 @@ def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
     """
     columns = min(_PANEL_COLUMNS, len(variants))
     rows = ceil(len(variants) / columns)
-    with mpl.rc_context():
-        figure = _figure(3.1 * columns + 0.3, 2.2 * rows + 0.5)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        panels = dict(zip(variants, grid.flat, strict=False))
-        for spare in list(grid.flat)[len(variants) :]:
+    histories = {name: [pd.DataFrame(run.history, dtype=float) for run in runs] for name, runs in variants.items()}
+    losses = {name: str(runs[0].training.recipe.get("loss", "loss")) for name, runs in variants.items()}
+    with style.context(_STYLE):
+        figure = Figure((3.1 * columns + 0.3, 2.2 * rows + 0.5), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False).flat
+        for spare in grid[len(variants) :]:
             spare.set_axis_off()
+        panels = dict(zip(variants, grid, strict=False))
         for name, axes in panels.items():
-            axes.set_title(name)
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(f"loss ({_loss_name(variants[name])})")
+            axes.set(title=name, xlabel="epoch", ylabel=f"loss ({losses[name].replace('_', ' ')})")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
-            for run in variants[name]:
-                _draw_run(axes, run)
-        for loss in dict.fromkeys(map(_loss_name, variants.values())):
-            alike = [name for name in variants if _loss_name(variants[name]) == loss]
-            _share_range([panels[name] for name in alike], [run for name in alike for run in variants[name]])
-        handles, labels = next(iter(panels.values())).get_legend_handles_labels()
+            for run, history in zip(variants[name], histories[name], strict=True):
+                _draw_run(axes, history, run.training.best_epoch)
+        for loss in dict.fromkeys(losses.values()):
+            alike = [name for name in variants if losses[name] == loss]
+            values = pd.concat([history for name in alike for history in histories[name]])[["train_loss", "val_loss"]]
+            _share_range([panels[name] for name in alike], values.to_numpy())
+        handles, labels = grid[0].get_legend_handles_labels()
         legend = dict(zip(labels, handles, strict=True))
         figure.legend(legend.values(), legend.keys(), loc="outside upper right", ncols=3, frameon=False)
         _save(figure, path)
 
 
-def _loss_name(runs: Sequence[Run]) -> str:
-    return str(runs[0].training.recipe.get("loss", "loss")).replace("_", " ")
-
-
-def _draw_run(axes: Axes, run: Run) -> None:
-    training = [(row.epoch, row.train_loss) for row in run.history]
-    validation = [(row.epoch, row.val_loss) for row in run.history if row.val_loss is not None]
-    for points, colour, label in ((training, _TRAINING, "training"), (validation, _VALIDATION, "validation")):
-        style: dict[str, Any] = {"color": colour, "linewidth": 1.2, "marker": ".", "markersize": 3.5, "alpha": 0.85}
-        axes.plot([epoch for epoch, _ in points], [loss for _, loss in points], label=label, **style)
-    best = [(epoch, loss) for epoch, loss in validation if epoch == run.training.best_epoch]
+def _draw_run(axes: Axes, history: pd.DataFrame, best_epoch: int) -> None:
+    validated = history.dropna(subset="val_loss")
+    line: dict[str, Any] = {"linewidth": 1.2, "marker": ".", "markersize": 3.5, "alpha": 0.85}
+    axes.plot(history["epoch"], history["train_loss"], label="training", color=_TRAINING, **line)
+    axes.plot(validated["epoch"], validated["val_loss"], label="validation", color=_VALIDATION, **line)
+    best = validated[validated["epoch"] == best_epoch]
     ring: dict[str, Any] = {"facecolors": "none", "edgecolors": _VALIDATION, "s": 45, "zorder": 3}
-    axes.scatter([epoch for epoch, _ in best], [loss for _, loss in best], label="best epoch", **ring)
+    axes.scatter(best["epoch"], best["val_loss"], label="best epoch", **ring)
 
 
-def _share_range(panels: Sequence[Axes], runs: Sequence[Run]) -> None:
-    rows = [row for run in runs for row in run.history]
-    losses = sorted(loss for row in rows for loss in (row.train_loss, row.val_loss) if loss is not None)
-    lowest, middle, highest = losses[0], losses[len(losses) // 2], losses[-1]
+def _share_range(panels: Sequence[Axes], losses: np.ndarray) -> None:
+    lowest, middle, highest = np.nanquantile(losses, (0, 0.5, 1))
     for axes in panels:
         if lowest > 0 and highest > 10 * middle:
             axes.set_yscale("log")
@@ -105,25 +103,21 @@ def _share_range(panels: Sequence[Axes], runs: Sequence[Run]) -> None:
 
 def draw_classes(statistics: Statistics, path: Path) -> None:
     """Pixels of each id on disk over the whole split, in units of the pixels of one image, on a logarithmic axis."""
-    area = statistics.height * statistics.width
-    amounts = [pixels / area for pixels in statistics.id_pixels]
-    scored = set(statistics.scored)
-    lowest = min((amount for amount in amounts if amount), default=0.1) / 3
-    places = range(len(amounts))
-    with mpl.rc_context():
-        figure = _figure(7.2, 0.21 * len(amounts) + 1.0)
+    amounts = np.array(statistics.id_pixels) / (statistics.height * statistics.width)
+    places = np.arange(len(amounts))
+    scored = np.isin(places, statistics.scored)
+    lowest = amounts[amounts > 0].min(initial=amounts.max() or 0.1) / 3
+    with style.context(_STYLE):
+        figure = Figure((7.2, 0.21 * len(amounts) + 1.0), layout="constrained")
         axes = figure.subplots()
-        for label, colour, ids in (
-            ("scored", _TRAINING, [i for i in places if i in scored]),
-            ("not scored", _UNSCORED, [i for i in places if i not in scored]),
-        ):
-            if ids:
-                axes.barh(ids, [max(amounts[i] - lowest, 0) for i in ids], 0.72, lowest, color=colour, label=label)
+        for label, colour, ids in (("scored", _TRAINING, places[scored]), ("not scored", _UNSCORED, places[~scored])):
+            if ids.size:
+                axes.barh(ids, np.maximum(amounts[ids] - lowest, 0), 0.72, lowest, color=colour, label=label)
         for i, amount in enumerate(amounts):
             axes.text(max(amount, lowest) * 1.08, i, f"{amount:.3g}" if amount else "none", va="center", fontsize=7)
         axes.set_xscale("log")
         _label_decimals(axes.xaxis)
-        axes.set_xlim(lowest, max(*amounts, lowest * 10) * 2.5)
+        axes.set_xlim(lowest, max(amounts.max(), lowest * 10) * 2.5)
         axes.set_ylim(len(amounts) - 0.4, -0.6)
         axes.set_yticks(places, [f"{name}  {i}" for i, name in enumerate(statistics.ids)])
         axes.tick_params(axis="y", length=0)
@@ -143,15 +137,8 @@ def _label_decimals(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _figure(width: float, height: float) -> Figure:
-    """An empty figure in this module's style, regardless of the user's matplotlib settings."""
-    mpl.rcdefaults()
-    mpl.rcParams.update(_STYLE)
-    return Figure((width, height), layout="constrained")
-
-
 def _save(figure: Figure, path: Path) -> None:
-    # matplotlib writes its version into the file by default, so the bytes would change with it.
+    # By default, matplotlib writes its version into the file, and a new version would change the bytes.
     figure.savefig(path, format="png", metadata={"Software": None})
 
 

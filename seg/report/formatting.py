@@ -1,4 +1,4 @@
-"""Formatting of scores, intervals, times, sizes and footnotes, the same in Markdown and on the page."""
+"""Formatting of scores, intervals, times, sizes and footnotes in `table.md` and on the page."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,10 +30,10 @@ class Footnotes(NamedTuple):
 
 
 class ScoreCell(NamedTuple):
-    """A formatted score with what is shown beside it."""
+    """A formatted score with the values beside it."""
 
     measured: str
-    spread: list[str]
+    spread: list[str]  # standard deviation over the seeds and 95% interval, as far as the row has them
     published: str
     marks: tuple[int, ...]
     difference: str
@@ -44,20 +44,17 @@ def score_cell(row: Row, column: str, notes: Footnotes) -> ScoreCell:
     near = f"{NEAR} " if column == "miou" and row["against_best"] == INDISTINCT else ""
     published = digits(row[f"{column}_published"])
     change = signed(difference(row, column))
-    return ScoreCell(near + digits(row[column]), spread(row, column), published, notes.of(row, column), change)
+    std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
+    spread = [] if std is None else [f"± {std:.4f}"]
+    if low is not None and high is not None:
+        spread.append(f"{low:.4f}–{high:.4f}")
+    return ScoreCell(near + digits(row[column]), spread, published, notes.of(row, column), change)
 
 
 def digits(cell: str) -> str:
     """A score with four digits."""
     value = number(cell)
     return (cell or NONE) if value is None else f"{value:.4f}"
-
-
-def spread(row: Row, column: str) -> list[str]:
-    """Standard deviation over the seeds and 95% interval, as far as the row has them."""
-    std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
-    deviation = [] if std is None else [f"± {std:.4f}"]
-    return deviation if low is None or high is None else [*deviation, f"{low:.4f}–{high:.4f}"]
 
 
 def signed(value: float | None) -> str:

@@ -6,7 +6,7 @@
 
 `--study` and `--statistics` may be repeated. A study's directory holds `table.csv`, `pairs.csv`, `curves.png` and
 `<variant>/seed<k>/` for the variants and seeds in the table. `metrics.json` and `history.csv` are for `dvc metrics` and
-`dvc plots`. The page has no script; its pictures are inlined, those of the first seed for each variant.
+`dvc plots`. The page has no script. Its images are inlined; predictions are those of the first seed of each variant.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from seg.report.formatting import digits, duration, size
+from seg.report.formatting import count, digits, duration, size
 from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
-from seg.report.view import View, environments, read_study, statistics_view, study_view
+from seg.report.view import View, environments, read_study, statistics_view
 from seg.results import HistoryRow
 from seg.system.console import run_stage
 from seg.system.files import written_whole
@@ -29,7 +29,7 @@ _PUBLISHED_DATA = "paper"  # the preset in which each study has the dataset of i
 
 
 def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequence[View]) -> str:
-    """The page as HTML; everything that comes from data is escaped."""
+    """The page as HTML; all values are escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -38,12 +38,12 @@ def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequ
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"digits": digits, "duration": duration, "size": size}
+    environment.filters |= {"count": count, "digits": digits, "duration": duration, "size": size}
     return environment.get_template("index.html.j2").render(
         title=title,
         preset=preset,
         published_data=preset == _PUBLISHED_DATA,
-        studies=[study_view(study, statistics) for study in studies],
+        studies=studies,
         statistics=statistics,
         environments=environments(studies),
     )

@@ -3,8 +3,8 @@
 A row is the difference in mIoU of `variant` minus `other`, each the mean over its seeds. `low` and `high` are the ends
 of the 95% interval of this pair alone; `joint_low` and `joint_high` are wide enough for all pairs of the study to hold
 at once. A pair is `distinguishable` if its joint interval excludes 0. Variants are paired by image and by seed;
-a seed gives them the same order of training images. If that makes nothing alike, pairing loses precision but is still
-valid. Variants with different input sizes are paired by image too, each scored at its own size.
+a seed gives them the same order of training images. Pairing gains no precision if this does not correlate their scores,
+but it is valid. Variants with different input sizes are paired by image too, each scored at its own size.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,13 +76,13 @@ def read_pairs(path: Path, variants: Sequence[str]) -> list[PairDifference]:
 
 def pairs_view(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> dict[str, Any] | None:
     """One line per variant from the best to the last but one, one cell per worse variant; `None` without pairs."""
+    if not pairs:
+        return None
     ranked = [row["variant"] for row in sorted(rows, key=lambda row: -(number(row["miou"]) or 0))]
     cells = {frozenset((pair.variant, pair.other)): pair for pair in pairs}
     lines = [
         {"variant": better, "cells": [cells[frozenset((better, worse))] for worse in ranked[i:]]}
         for i, better in enumerate(ranked[:-1], start=1)
     ]
-    if not pairs:
-        return None
     distinguishable = sum(pair.distinguishable for pair in pairs)
     return {"columns": ranked[1:], "lines": lines, "all": len(pairs), "distinguishable": distinguishable}

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,6 @@ TABLE_VERSION = 1  # of table.csv, comparison.csv, pairs.csv and the preset's hi
 REMAKE_TABLE = "make the study's table again"
 ABSENT = "absent"
 BEST, BEHIND, INDISTINCT = "best", "behind", "indistinct"
-BESIDE = ("std", "low", "high", "published")
 METRIC_TITLES = {
     "pixel_accuracy": "Pixel accuracy",
     "miou": "mIoU",
@@ -118,7 +118,8 @@ def read_rows(path: Path) -> list[Row]:
         frame[_COUNTS].map(float)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {REMAKE_TABLE}") from None
-    return [dict(zip(frame.columns, cells, strict=True)) for cells in frame.itertuples(index=False, name=None)]
+    rows: list[Any] = frame.to_dict("records")
+    return rows
 
 
 def common_rows(tables: Sequence[Sequence[Row]]) -> pd.DataFrame:

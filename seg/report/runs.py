@@ -1,22 +1,13 @@
 """Files that the report reads, and arguments that name them.
 
-A missing or damaged file gives one line that names the file and how to make it again.
+A missing or damaged file gives one line with its path and how to make it again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from seg.results import (
-    EvaluationRun,
-    HistoryRow,
-    Metrics,
-    Statistics,
-    TrainingRun,
-    read_bytes,
-    read_history,
-    read_result,
-)
+from seg.results import EvaluationRun, HistoryRow, Metrics, Statistics, TrainingRun, read_history, read_result
 
 EVALUATE_AGAIN = "evaluate this seed again"
 Item = TypeVar("Item")
@@ -35,7 +26,7 @@ class Run(NamedTuple):
 
 
 def read_all(read: Callable[[Item], Content], items: Iterable[Item]) -> list[Content]:
-    """`read(item)` for each item. Raises a single ValueError with the errors of all items, one line each."""
+    """`read(item)` for each item. Raises one ValueError with the errors of all items, one line each."""
     contents: list[Content] = []
     errors: list[str] = []
     for item in items:
@@ -82,11 +73,3 @@ def read_runs(variants: Mapping[str, Path], seeds: Sequence[int | str]) -> dict[
 def read_statistics(path: Path) -> Statistics:
     """`statistics.json` of a training pack."""
     return read_result(Statistics, path, "count the classes again")
-
-
-def read_png(path: Path, fix: str) -> bytes:
-    """Content of a PNG file; only its signature is checked."""
-    content = read_bytes(path, fix)
-    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
-        raise ValueError(f"{path}: not a PNG file; {fix}")
-    return content

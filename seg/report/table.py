@@ -24,7 +24,7 @@ from seg.report.markdown import markdown_text
 from seg.report.pairs import against_best, compare_variants, pairs_text
 from seg.report.published import Published, read_published
 from seg.report.resamples import resample_variant
-from seg.report.rows import ABSENT, BESIDE, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, table_text
+from seg.report.rows import ABSENT, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, table_text
 from seg.report.runs import Run, named_paths, read_all, read_runs
 from seg.results import Bounds
 from seg.system.console import run_stage
@@ -48,18 +48,15 @@ def read_variants(directories: Mapping[str, Path], seeds: Sequence[int], split: 
         for run in runs
         if (run.metrics.split, run.metrics.images, run.metrics.classes) != expected
     ]
-    errors = errors or [error for run in runs if (error := _other_images(run, runs[0]))]
+    errors = errors or [
+        f"{run.directory / 'metrics.json'}: not the images of {runs[0].directory / 'metrics.json'}: {odd[0]}"
+        f"{f' and {len(odd) - 1} more' if odd[1:] else ''} in only one; evaluate it again"
+        for run in runs
+        if (odd := sorted(set(run.metrics.names) ^ set(first.names)))
+    ]
     if errors:
         raise ValueError("\n".join(errors))
     return variants
-
-
-def _other_images(run: Run, first: Run) -> str | None:
-    """Error of a run that was scored on images with other names, which cannot be paired."""
-    path, expected = run.directory / "metrics.json", first.directory / "metrics.json"
-    odd = sorted(set(run.metrics.names) ^ set(first.metrics.names))
-    more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
-    return f"{path}: not the images of {expected}: {odd[0]}{more} in only one; evaluate it again" if odd else None
 
 
 def build_row(
@@ -70,7 +67,7 @@ def build_row(
     published: Mapping[tuple[str, str], Published],
     notes: Sequence[str],
 ) -> Row:
-    """Row of a variant, without the columns of the study."""
+    """Row of a variant, without the columns of the study: times are means over the seeds, memory is the highest."""
     metrics = [run.metrics for run in runs]
     first = metrics[0]
     scores: dict[str, Any] = {}
@@ -84,6 +81,7 @@ def build_row(
         scores[f"{column}_published"] = ABSENT if figure.value is None else figure.value
     # An absent class has no note: its cell says the same.
     remarks = [f"{name}: {each.note}" for name, each in figures.items() if each.note and each.value is not None]
+    training, evaluation = [run.training for run in runs], [run.evaluation for run in runs]
     row = {
         "variant": variant,
         "seeds": " ".join(str(run.seed) for run in runs),
@@ -94,18 +92,6 @@ def build_row(
         "commonest_class": first.commonest.name,
         "commonest_pixel_accuracy": first.commonest.pixel_accuracy,
         "commonest_miou": first.commonest.miou,
-        **_resources(runs),
-        "published_notes": NOTE_SEPARATOR.join(remarks),
-        "variant_notes": NOTE_SEPARATOR.join(notes),
-    }
-    return {column: "" if value is None else str(value) for column, value in row.items()}
-
-
-def _resources(runs: Sequence[Run]) -> dict[str, float]:
-    """Parameters of the network; mean times (seconds, images/s) and highest memory (bytes) over the seeds."""
-    training = [run.training for run in runs]
-    evaluation = [run.evaluation for run in runs]
-    return {
         "parameters": training[0].parameters,
         "trainable_parameters": training[0].trainable_parameters,
         "training_seconds": fmean(each.seconds for each in training),
@@ -113,15 +99,23 @@ def _resources(runs: Sequence[Run]) -> dict[str, float]:
         "training_peak_memory_bytes": max(each.peak_memory_bytes for each in training),
         "evaluation_images_per_second": fmean(each.images_per_second for each in evaluation),
         "evaluation_peak_memory_bytes": max(each.peak_memory_bytes for each in evaluation),
+        "published_notes": NOTE_SEPARATOR.join(remarks),
+        "variant_notes": NOTE_SEPARATOR.join(notes),
     }
+    return {column: "" if value is None else str(value) for column, value in row.items()}
 
 
 def _scores(column: str, values: Sequence[float | None], interval: Bounds | None) -> dict[str, Any]:
     """Mean, deviation and interval of a score over the seeds in which it is not absent; the published cell is empty."""
     present = [value for value in values if value is not None]
-    std = stdev(present) if len(present) > 1 else None
-    beside = zip(BESIDE, (std, *(interval or (None, None)), None), strict=True)
-    return {column: mean_score(values)} | {f"{column}_{part}": value for part, value in beside}
+    low, high = interval or (None, None)
+    return {
+        column: mean_score(values),
+        f"{column}_std": stdev(present) if len(present) > 1 else None,
+        f"{column}_low": low,
+        f"{column}_high": high,
+        f"{column}_published": None,
+    }
 
 
 def parse_notes(text: str, names: Sequence[str]) -> dict[str, list[str]]:

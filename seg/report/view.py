@@ -1,16 +1,17 @@
-"""Content of the page as plain values, which the template lays out."""
+"""Content of the page as plain values for the template."""
 
 import json
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seg.config.base import leaves
 from seg.report.formatting import (
     Footnotes,
     count,
     digits,
-    duration,
     footnotes,
     introduction,
     near_best_caption,
@@ -29,56 +30,45 @@ from seg.report.rows import (
     read_rows,
     split_notes,
 )
-from seg.report.runs import Run, read_all, read_png, read_runs, read_statistics
-from seg.results import Statistics
+from seg.report.runs import Run, read_all, read_runs, read_statistics
+from seg.results import Colour, read_bytes
 
 View = dict[str, Any]
-_AGAINST_PUBLISHED = ("pixel_accuracy", "miou")
 _COMMONEST = ("class", "pixel_accuracy", "miou")
 
 
 def read_study(name: str, directory: Path) -> View:
-    """Table, runs and pictures of a study. Raises ValueError for what is missing, one line per file."""
+    """Content of the page for a study. Raises ValueError if files are missing or damaged, one line per file."""
     rows = read_rows(directory / "table.csv")
     variants = {row["variant"]: directory / row["variant"] for row in rows}
     runs = read_runs(variants, rows[0]["seeds"].split())
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
-    pictures = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
-    curves, *samples = read_all(_data_uri, pictures)
+    images = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
+    curves, *samples = read_all(_data_uri, images)
+    first = next(iter(runs.values()))[0]
+    notes = footnotes(rows)
     return {
         "name": name,
         "title": rows[0]["title"],
         "introduction": introduction(rows),
         "study_notes": split_notes(rows[0]["study_notes"]),
+        "notes": notes.notes,
         "rows": rows,
-        "pairs": read_pairs(directory / "pairs.csv", list(runs)),
         "runs": runs,
+        "overview": _overview(rows, notes),
+        "overall": _overall_lines(rows, notes),
+        "near_best_caption": near_best_caption(rows),
+        "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
+        "pairs": pairs_view(rows, read_pairs(directory / "pairs.csv", list(runs))),
+        "own_classes": {name: _cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
+        "classes": _class_lines(runs, first.metrics.classes),
+        "colours": _colours(first.training.classes, first.training.palette),
         "curves": curves,
         "samples": [
             {"variant": variant, "seed": each[0].seed, "uri": uri}
             for (variant, each), uri in zip(runs.items(), samples, strict=True)
         ],
-    }
-
-
-def study_view(study: View, statistics: Sequence[View]) -> View:
-    """Everything that the page shows of a study."""
-    rows: list[Row] = study["rows"]
-    runs: dict[str, list[Run]] = study["runs"]
-    notes = footnotes(rows)
-    classes = next(iter(runs.values()))[0].metrics.classes
-    colours: dict[str, str] = next((each["colours"] for each in statistics if tuple(each["colours"]) == classes), {})
-    return study | {
-        "notes": notes.notes,
-        "overview": _overview(rows, notes),
-        "overall": _overall_lines(rows, notes),
-        "near_best_caption": near_best_caption(rows),
-        "pairs": pairs_view(rows, study["pairs"]),
-        "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
-        "own_classes": _own_class_lines(rows, notes),
-        "classes": _class_lines(runs, classes),
-        "colours": colours,
         "recipes": _recipes(runs),
     }
 
@@ -87,13 +77,14 @@ def statistics_view(name: str, path: Path) -> View:
     """Class statistics of a training pack and their figure, `classes.png` in the same directory."""
     statistics = read_statistics(path)
     train_ids = {i: train_id for train_id, i in enumerate(statistics.scored)}
+    colours = _colours(statistics.classes, statistics.palette)
     labelled = sum(statistics.id_pixels) or 1
     by_id = zip(statistics.ids, statistics.id_pixels, statistics.id_images, strict=True)
     lines = [
         {
             "id": i,
             "name": id_name,
-            "colour": _colour(statistics, train_ids[i]) if i in train_ids else None,
+            "colour": colours[statistics.classes[train_ids[i]]] if i in train_ids else None,
             "share": f"{100 * pixels / labelled:.3f}",
             "images": count(images),
             "weight": f"{statistics.weights[train_ids[i]]:.3f}" if i in train_ids else None,
@@ -107,14 +98,13 @@ def statistics_view(name: str, path: Path) -> View:
         "mean": ", ".join(f"{value:.4f}" for value in statistics.mean),
         "std": ", ".join(f"{value:.4f}" for value in statistics.std),
         "lines": lines,
-        "colours": {each: _colour(statistics, i) for i, each in enumerate(statistics.classes)},
         "figure": _data_uri(path.with_name("classes.png")),
     }
 
 
 def environments(studies: Sequence[View]) -> list[View]:
     """Each combination of machine, versions and commit, with its runs."""
-    found: dict[str, View] = {}
+    found: defaultdict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
     for study in studies:
         for variant, runs in study["runs"].items():
             for run in runs:
@@ -126,17 +116,21 @@ def environments(studies: Sequence[View]) -> list[View]:
                     "Commit": training.commit or "none: not a git repository",
                     "Versions": ", ".join(f"{name} {version}" for name, version in sorted(training.versions.items())),
                 }
-                environment = found.setdefault(json.dumps(facts), {"facts": facts, "runs": []})
-                environment["runs"].append(f"{study['name']}/{variant} seed {run.seed}")
-    return list(found.values())
+                found[tuple(facts.items())].append(f"{study['name']}/{variant} seed {run.seed}")
+    return [{"facts": dict(facts), "runs": runs} for facts, runs in found.items()]
+
+
+def _colours(classes: Sequence[str], palette: Sequence[Colour]) -> dict[str, str]:
+    return {name: f"rgb{colour}" for name, colour in zip(classes, palette, strict=False)}
 
 
 def _data_uri(path: Path) -> str:
-    return "data:image/png;base64," + b64encode(read_png(path, "run the stage that makes it again")).decode()
-
-
-def _colour(statistics: Statistics, train_id: int) -> str:
-    return "rgb({}, {}, {})".format(*statistics.palette[train_id])
+    """A PNG file, of which only the signature is checked, as a URI."""
+    fix = "run the stage that makes it again"
+    content = read_bytes(path, fix)
+    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError(f"{path}: not a PNG file; {fix}")
+    return f"data:image/png;base64,{b64encode(content).decode()}"
 
 
 def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
@@ -154,34 +148,24 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
 
 
 def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """One line per variant."""
-    highest = {column: best(row[column] for row in rows) for column in METRIC_TITLES}
-    measured_only = [column for column in METRIC_TITLES if column not in _AGAINST_PUBLISHED]
+    """One line per variant, with a cell per metric."""
+    columns = (_cells(rows, column, notes) for column in METRIC_TITLES)
     return [
         {
             "variant": row["variant"],
             "marks": notes.of(row, "variant"),
-            "compared": [_cell(row, column, highest[column], notes) for column in _AGAINST_PUBLISHED],
-            "measured_only": [_cell(row, column, highest[column], notes) for column in measured_only],
-            "parameters": count(row["parameters"]),
-            "training": duration(row["training_seconds"]),
+            "cells": cells,
+            "parameters": row["parameters"],
+            "seconds": row["training_seconds"],
         }
-        for row in rows
+        for row, cells in zip(rows, zip(*columns, strict=True), strict=True)
     ]
 
 
-def _own_class_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """One line per class and one cell per variant: a study may have 41 classes, but at most a dozen variants."""
-    lines = []
-    for column, name in class_columns(rows[0]).items():
-        highest = best(row[column] for row in rows)
-        lines.append({"name": name, "cells": [_cell(row, column, highest, notes) for row in rows]})
-    return lines
-
-
-def _cell(row: Row, column: str, highest: float, notes: Footnotes) -> View:
-    """A score beside the published figure, and whether it is the highest of its column."""
-    return {**score_cell(row, column, notes)._asdict(), "best": number(row[column]) == highest}
+def _cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[View]:
+    """Scores of the variants beside the published figures, and whether each is the highest."""
+    highest = best(row[column] for row in rows)
+    return [{**score_cell(row, column, notes)._asdict(), "best": number(row[column]) == highest} for row in rows]
 
 
 def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[View]:
@@ -195,30 +179,15 @@ def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> l
     return lines
 
 
-def _recipes(runs: Mapping[str, Sequence[Run]]) -> list[View]:
-    """Recipe of each variant with dotted keys; values that differ from the first variant's are marked."""
-    settings = {variant: _dotted(each[0].training.recipe) for variant, each in runs.items()}
-    first = next(iter(settings.values()))
-    return [
-        {
-            "variant": variant,
-            "parameters": count(each[0].training.parameters),
-            "trainable": count(each[0].training.trainable_parameters),
-            "settings": [
-                (key, value, first.get(key) != value) for key, value in settings[variant].items() if key != "seed"
-            ],
-            "runs": [(run.seed, run.training.started, run.training.commit, run.training.code) for run in each],
-        }
-        for variant, each in runs.items()
-    ]
-
-
-def _dotted(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as one level: `schedule.name` -> `step`."""
-    settings: dict[str, str] = {}
-    for key, value in content.items():
-        if isinstance(value, dict) and value:
-            settings |= _dotted(value, f"{prefix}{key}.")
-        else:
-            settings[prefix + key] = value if isinstance(value, str) else json.dumps(value)
-    return settings
+def _recipes(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[tuple[str, str, bool]]]:
+    """Recipe of each variant: dotted keys, values, and whether these differ from the first variant's."""
+    recipes = {variant: dict(leaves(each[0].training.recipe)) for variant, each in runs.items()}
+    first = next(iter(recipes.values()))
+    return {
+        variant: [
+            (key, value if isinstance(value, str) else json.dumps(value), key not in first or first[key] != value)
+            for key, value in recipe.items()
+            if key != "seed"
+        ]
+        for variant, recipe in recipes.items()
+    }

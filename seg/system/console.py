@@ -1,4 +1,4 @@
-"""How a stage starts and ends: one line per error, and exit code 2."""
+"""Console output of a stage: one line per error, and exit code 2."""
 
 import os
 import sys
@@ -28,8 +28,8 @@ def nearest_of_all(name: str, known: Iterable[str]) -> str:
 def run_stage(main: Callable[[], None]) -> None:
     """Run the `main` of a stage.
 
-    `ValueError` and `OSError`, which the user can fix, end in one line per error and exit code 2. Any other exception
-    is a bug and keeps its traceback. `SEG_DEBUG=1` shows every traceback.
+    `ValueError` and `OSError` are errors of the user: one line per error and exit code 2. Any other exception
+    is a bug and keeps its traceback. `SEG_DEBUG=1` prints every traceback.
     """
     try:
         main()

@@ -1,4 +1,4 @@
-"""Download of files from mirrors: retried, resumed after a break, and verified before they get their names."""
+"""Download of files from mirrors: retried, resumed, and verified before they get their final names."""
 
 import hashlib
 import logging
@@ -27,7 +27,7 @@ DEFAULT_RETRY = Retry(
     respect_retry_after_header=False,  # a server could ask for hours
 )
 TIMEOUT = (20.0, 60.0)  # seconds to connect, and seconds without data
-_CHUNK = 1 << 16  # bytes; at most this much is lost when a connection breaks
+_CHUNK = 1 << 16  # bytes written at a time; a broken connection loses at most these
 _Get = Callable[..., requests.Response]
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings about retries contain URLs with their secrets
@@ -39,10 +39,9 @@ class Archive:
 
     Attributes:
         name: file name in the directory of archives.
-        sha256: 64 hexadecimal digits; `None` if the host repacks the same content with other bytes, or if no trusted
-            source states it.
+        sha256: 64 hexadecimal digits; `None` if it is not known, or if the host's packing of the same content varies.
         urls: mirrors, in the order in which they are tried; empty if the user must provide the file.
-        md5: 32 hexadecimal digits, if the owners state it; verified in addition to `sha256`.
+        md5: 32 hexadecimal digits; `None` if it is not known. Both digests are verified.
     """
 
     name: str
@@ -68,7 +67,7 @@ class Archive:
 
 
 def retrying_session(retry: Retry) -> requests.Session:
-    """A session that makes these retries until a response begins."""
+    """Session that retries requests until a response begins."""
     session = requests.Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
@@ -81,10 +80,6 @@ class DownloadError(OSError):
 
 class _MirrorError(Exception):
     """A mirror does not have the requested file."""
-
-
-class _RangeError(Exception):
-    """A mirror cannot resume `part`, which is deleted."""
 
 
 def fetch_archive(
@@ -101,10 +96,10 @@ def fetch_archive(
     Args:
         archive: file to download.
         folder: directory to write to.
-        retry: attempts per mirror, counted anew whenever data arrives.
-        session: logged in at the host of the archive's URLs. With a session no redirects are followed, as they could
-            send its cookies to another host.
-        timeout: seconds to connect, and seconds without data after which a connection counts as broken.
+        retry: attempts per mirror; the count restarts when data arrives.
+        session: session that is logged in at the host of the archive's URLs. Redirects are then not followed, as they
+            could send its cookies to another host.
+        timeout: seconds to connect, and seconds without data after which the connection is closed.
 
     Raises:
         DownloadError: no mirror has the file; the message gives the reason of each.
@@ -135,14 +130,12 @@ def fetch_archive(
 def _fetch_from(url: str, archive: Archive, part: Path, retry: Retry, get: _Get) -> None:
     """Request the rest of the archive from one mirror until `part` is complete.
 
-    The session retries until a response begins; a body that breaks off is resumed here, which no adapter does.
+    `requests` retries only until a response begins; an interrupted body is resumed here.
     """
     left, most = retry, _size(part)
     while True:
         try:
             resumed = _request(url, archive, part, get)
-        except _RangeError:
-            continue
         except HTTPError as error:
             left = retry if _size(part) > most else left.increment("GET", error=error)
             most = max(most, _size(part))
@@ -156,7 +149,7 @@ def _fetch_from(url: str, archive: Archive, part: Path, retry: Retry, get: _Get)
 
 
 def _request(url: str, archive: Archive, part: Path, get: _Get) -> bool:
-    """Request what is missing of `part` once. Returns whether it was resumed."""
+    """Request the rest of `part`, or the whole file if the mirror cannot resume it. Returns whether it was resumed."""
     start, headers = _size(part), {"Accept-Encoding": "identity"}
     source = read_json(_source(part)) if _source(part).exists() else {}
     validator = source.get("validator") if source.get("url") == without_credentials(url) else None
@@ -167,14 +160,15 @@ def _request(url: str, archive: Archive, part: Path, get: _Get) -> bool:
     with get(url, headers=headers) as response:
         status, span = response.status_code, response.headers.get("Content-Range", "")
         if status == 416 and span == f"bytes */{start}":
-            return True  # complete: a run was killed before the rename
+            return True  # complete; an earlier run was killed before the rename
         usable = status == 200 or (status == 206 and span.startswith(f"bytes {start}-"))
         if status in (206, 416) and start and not usable:
             _discard(part)
-            raise _RangeError
+            return _request(url, archive, part, get)
         if not usable:
             raise _MirrorError(f"HTTP {status}")
-        if _is_page(response):
+        kind, name = (response.headers.get(key, "") for key in ("Content-Type", "Content-Disposition"))
+        if kind.startswith("text/html") and not name.startswith("attachment"):  # scripts send files as HTML attachments
             raise _MirrorError("got a web page, possibly a login form, instead of the file")
         if status == 200:
             _discard(part)  # before the new validator is written, so that a crash cannot pair old bytes with it
@@ -185,14 +179,8 @@ def _request(url: str, archive: Archive, part: Path, get: _Get) -> bool:
     return status == 206
 
 
-def _is_page(response: requests.Response) -> bool:
-    """Whether a response is a web page; scripts that send files as HTML declare them as attachments."""
-    kind, name = (response.headers.get(key, "") for key in ("Content-Type", "Content-Disposition"))
-    return kind.startswith("text/html") and not name.startswith("attachment")
-
-
 def _append(response: requests.Response, part: Path, start: int) -> None:
-    """Write the undecoded body of a response to `part`, from byte `start` on."""
+    """Write the undecoded body of a response to `part`, starting at byte `start`."""
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     with (
@@ -219,13 +207,13 @@ def _size(path: Path) -> int:
 
 
 def without_credentials(url: str) -> str:
-    """A URL without the parts that may be secret: user, password, query and fragment."""
+    """URL without user, password, query and fragment, which may be secret."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def describe_error(error: Exception) -> str:
-    """Short description of an error of `requests` or `urllib3`, whose own messages contain the URL with its secrets."""
+    """Short description of an error of `requests` or `urllib3`, whose messages contain the URL with its secrets."""
     if isinstance(error, _MirrorError):
         return str(error)
     cause = error.args[0] if isinstance(error, requests.RequestException) and error.args else error
@@ -234,6 +222,6 @@ def describe_error(error: Exception) -> str:
         ReadTimeoutError: "no response in time",
         SSLError: "the certificate is not trusted",
         ProxyError: "the proxy refused the connection",
-        HTTPError: "no connection, or it broke off",
+        HTTPError: "no connection, or it was interrupted",
     }
     return next((text for kind, text in texts.items() if isinstance(cause, kind)), type(error).__name__)

@@ -33,8 +33,8 @@ def full_disk_named(directory: Path) -> Iterator[None]:
 def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """Yield temporary paths beside `paths`; rename them if the block succeeds, delete them otherwise.
 
-    All are flushed to the disk before the first rename, so neither an exception, a full disk nor a power cut leaves a
-    partial file under a final name. The temporary names are fixed, so the next run overwrites those of a killed one.
+    All are flushed to the disk before the first rename, so neither an exception, a full disk nor a power failure leaves
+    a partial file under a final name. Temporary names are fixed, so the next run overwrites the files of a killed one.
 
     Raises:
         OSError: a file cannot be written; for a full disk, the message names the directory.
@@ -57,13 +57,13 @@ def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
 
 @contextmanager
 def lock_directory(directory: Path) -> Iterator[None]:
-    """Hold a directory, created if missing, for this process alone.
+    """Lock a directory, created if missing, for this process alone.
 
-    The lock is the file `.lock` in the directory, so it also excludes other hosts on a network file system with locks.
-    It is deleted at the end; a killed process leaves the file, which `.dvcignore` excludes, but gives the lock back.
+    The lock is on the file `.lock` in the directory, so it also excludes other hosts if the file system supports locks.
+    The file is deleted at the end. A killed process leaves it, without the lock; `.dvcignore` excludes it.
 
     Raises:
-        ValueError: another process holds the directory.
+        ValueError: another process has locked the directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / ".lock"
@@ -75,7 +75,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # while it is held: filelock refuses a deleted file
+        path.unlink(missing_ok=True)  # before the release: filelock acquires no lock on a deleted file
         lock.release()
 
 

@@ -1,6 +1,6 @@
-"""GPUs for one process alone: Snakemake limits how many stages run at once, locks decide which GPUs each of them uses.
+"""Assignment of GPUs: Snakemake limits how many stages run at once, locks decide which GPUs each of them uses.
 
-A lock is a file per GPU in the system's temporary directory, and is held until the process ends, however it ends.
+There is one lock file per GPU in the system's temporary directory. The system releases a lock when its process ends.
 """
 
 import os
@@ -19,15 +19,12 @@ _HELD: dict[int, FileLock] = {}  # by index of the GPU
 
 
 def visible() -> list[str]:
-    """UUIDs of the GPUs that this process may use, in torch's order.
-
-    CUDA_VISIBLE_DEVICES renumbers GPUs but does not change their UUIDs.
-    """
+    """UUIDs of the GPUs that this process may use, in torch's order; CUDA_VISIBLE_DEVICES does not change them."""
     return [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
 
 
 def take(count: int = 1) -> list[int]:
-    """Wait for GPUs that no other seg process holds, and hold them until this process ends.
+    """Wait for GPUs that no other seg process has locked, and lock them until this process ends.
 
     Returns:
         Their indices, in torch's order.
@@ -44,17 +41,17 @@ def take(count: int = 1) -> list[int]:
             if index not in _HELD and len(_HELD) < count and (lock := _lock(name)):
                 _HELD[index] = lock
         if len(_HELD) < count:
-            for index in list(_HELD):  # all or none: two processes that hold a part of their GPUs would wait forever
+            for index in list(_HELD):  # all or none, else two processes could wait for each other
                 _HELD.pop(index).release()
             if not waiting:
-                say(f"waiting for {count} of {len(names)} GPUs: other trainings use them")
+                say(f"waiting for {count} of {len(names)} GPUs: other processes use them")
             waiting = True
             time.sleep(_POLL_INTERVAL)
     return sorted(_HELD)[:count]
 
 
 def _lock(name: str) -> FileLock | None:
-    """The acquired lock of a GPU; None if another process holds it."""
+    """Acquired lock of a GPU; `None` if another process has it."""
     before = os.umask(0)  # every user may lock, from the moment that directory and file exist
     try:
         lock = FileLock(_lock_directory() / f"{name}.lock", mode=0o666)
@@ -73,7 +70,7 @@ def _lock_directory() -> Path:
     (`fs.protected_regular`, proc_sys_fs(5)).
 
     Raises:
-        ValueError: something else has its name.
+        ValueError: a file, or a directory with other permissions, has its name.
     """
     directory = Path(tempfile.gettempdir(), "seg-gpu-locks")
     directory.mkdir(exist_ok=True)

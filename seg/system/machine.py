@@ -30,11 +30,7 @@ def kind_of(name: str) -> str:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Device with this name (see `kind_of`); `cuda` waits for a GPU and holds it for this process alone.
-
-    Raises:
-        ValueError: the device is not available.
-    """
+    """Device with this name, see `kind_of`; `cuda` waits for a GPU and locks it, see `seg.system.gpus.take`."""
     kind = kind_of(name)
     return gpu(take()[0]) if kind == "cuda" else torch.device(kind)
 
@@ -69,7 +65,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def commit() -> str | None:
-    """Commit of the working directory, with `-dirty` if tracked files differ; None outside a repository."""
+    """Commit of the working directory, with `-dirty` if tracked files differ; `None` outside a repository."""
     try:
         command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None  # noqa: S603

@@ -13,8 +13,8 @@ class Progress:
 
     Args:
         epochs: number of epochs of the whole training.
-        images: number of images still to process, over all epochs.
-        enabled: whether lines are printed; only one process of a training prints.
+        images: number of images to process, over all remaining epochs.
+        enabled: whether this process prints; one process of a training does.
     """
 
     def __init__(self, epochs: int, images: int, *, enabled: bool = True) -> None:
@@ -37,7 +37,7 @@ class Progress:
 
     def _print(self, line: str) -> None:
         self.printed = time.monotonic()
-        if self.seen:  # 0 if a resumed training begins with a validation
+        if self.seen:  # 0 if a resumed training starts with a validation
             elapsed = self.printed - self.start
             left = elapsed * (self.images / self.seen - 1)
             line += f" {self.seen / elapsed:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left"

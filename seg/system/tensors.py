@@ -22,11 +22,11 @@ _KEY = "seg"  # the only metadata key, because safetensors does not keep the ord
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write tensors and metadata; the same content gives the same bytes.
 
-    Holds one contiguous copy of all tensors in memory.
+    Requires memory for one copy of all tensors.
 
     Args:
         path: file to write; use `seg.system.files.written_whole` to write it whole or not at all.
-        tensors: by name; any shape, memory format and device. Tensors may share memory.
+        tensors: tensors by name, with any shape, memory format and device. They may share memory.
         about: metadata, JSON values.
 
     Raises:
@@ -38,9 +38,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     }
     metadata = {_KEY: canonical_json({"about": about, "crc32": _checksum(copies.items())})}
     path.touch()
-    mode = path.stat().st_mode  # as the umask has it; save_file creates files with mode 0600
-    # save_file writes to a random name beside its target and leaves it there when killed. In a directory with a fixed
-    # name, the next run deletes it.
+    mode = path.stat().st_mode  # from the umask; save_file creates files with mode 0600
+    # save_file writes to a random name beside its target and leaves this file if killed. The directory has a fixed
+    # name, so the next run deletes it.
     scratch = path.with_name(f"{path.name}.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
@@ -60,7 +60,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors, on the CPU, and metadata of a file.
 
     Raises:
-        ValueError: the file is damaged or was not written by `write_tensors`. The message does not name the file.
+        ValueError: the file is damaged or was not written by `write_tensors`; the message does not name the file.
         OSError: the file is missing or not readable.
     """
     path.open("rb").close()  # safe_open reports a file without permission as missing

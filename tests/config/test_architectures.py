@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from seg.config.architectures import OPTIONS, make_model
-from seg.config.params import json_schema
+from seg.config.params import Params
 
 MODELS = Path(__file__).parents[2] / "seg" / "models"
 
@@ -43,12 +43,12 @@ def test_defaults_are_filled_in() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "line"),
     [
-        ("unett", {}, "model 'unett' is unknown; did you mean unet?"),
-        ("fcn", {"dept": 6}, "option 'dept' is unknown to model 'fcn'; did you mean depth?"),
-        ("erfnet", {"stem": "resnet34"}, "option 'stem' is unknown to model 'erfnet'; known are none"),
-        ("fcn", {"depth": 7}, "option 'depth' of model 'fcn': got 7; input should be 5 or 6"),
-        ("fcn", {"dropout": 0.1}, "option 'dropout' of model 'fcn': got 0.1; input should be a valid boolean"),
-        ("smp", {"encoder": 34}, "option 'encoder' of model 'smp': got 34; input should be a valid string"),
+        ("unett", {}, "model.name: 'unett' is unknown; did you mean unet?"),
+        ("fcn", {"dept": 6}, "model.options.dept: unknown; did you mean depth?"),
+        ("erfnet", {"stem": "resnet34"}, "model.options.stem: unknown; known are none"),
+        ("fcn", {"depth": 7}, "model.options.depth: got 7; input should be 5 or 6"),
+        ("fcn", {"dropout": 0.1}, "model.options.dropout: got 0.1; input should be a valid boolean"),
+        ("smp", {"encoder": 34}, "model.options.encoder: got 34; input should be a valid string"),
     ],
 )
 def test_an_invalid_model_is_one_line(name: str, options: dict[str, Any], line: str) -> None:
@@ -57,7 +57,7 @@ def test_an_invalid_model_is_one_line(name: str, options: dict[str, Any], line: 
 
 
 def test_every_option_is_in_the_schema() -> None:
-    definitions = json_schema()["$defs"]
+    definitions = Params.model_json_schema()["$defs"]
     models = {row["properties"]["name"]["const"]: row for row in definitions.values() if "name" in row["properties"]
               and "const" in row["properties"]["name"]}  # fmt: skip
     assert set(models) == set(OPTIONS)

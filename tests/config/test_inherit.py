@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from seg.config.inherit import apply_inheritance
-from seg.config.params import Params, json_schema, load_params
+from seg.config.params import Params, load_params
 
 SETTINGS = {
     "weights": None, "frozen": False, "optimizer": "adam", "weight_decay": 0.0, "momentum": 0.9,
@@ -67,7 +67,7 @@ def test_mappings_are_merged_key_by_key_along_a_chain() -> None:
 
 def test_the_schema_accepts_a_mapping_in_part() -> None:
     rows = {"a": {"augmentation": {"crop": CROP}}, "b": {"like": "a", "augmentation": {"crop": {"p": 0.9}}}}
-    validator = jsonschema.Draft202012Validator(json_schema())
+    validator = jsonschema.Draft202012Validator(Params.model_json_schema())
     validator.validate(content(**rows))
     rows["b"]["augmentation"]["crop"] = {"q": 0.9}
     assert not validator.is_valid(content(**rows))
@@ -124,10 +124,10 @@ def test_lists_are_replaced_and_all_keys_but_enabled_are_inherited() -> None:
         c={"like": "a", "notes": [], "not_in_source": ["batch", "lr"]},
     )
     assert params.variants("s") == ["b", "c"]
-    assert (params.notes("s", "b"), params.not_in_source("s", "b")) == (["one", "two"], ["lr"])
-    assert (params.notes("s", "c"), params.not_in_source("s", "c")) == ([], ["batch", "lr"])
-    assert params.row_of("s", "b", "notes") == "studies.s.variants.a"
-    assert params.row_of("s", "c", "notes") == "studies.s.variants.c"
+    assert (params.studies["s"].variants["b"].notes, params.not_in_source("s", "b")) == (["one", "two"], ["lr"])
+    assert (params.studies["s"].variants["c"].notes, params.not_in_source("s", "c")) == ([], ["batch", "lr"])
+    assert params.row_of("studies.s.variants.b", "notes") == "studies.s.variants.a"
+    assert params.row_of("studies.s.variants.c", "notes") == "studies.s.variants.c"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_an_error_in_an_inherited_value_is_reported_once_where_it_was_written() 
     path = "studies.s.variants.a"
     wrong = {"lr": "fast", "epoch": 3, "augmentation": {"rotation": {"p": 0.5}}, "model": {"name": "fcnn"}}
     assert problems(a=wrong, **heirs) == [
-        f"{path}.model: model 'fcnn' is unknown; did you mean fcn?",
+        f"{path}.model.name: 'fcnn' is unknown; did you mean fcn?",
         f"{path}.lr: got 'fast'; input should be a valid number",
         f"{path}.augmentation.rotation.degrees: missing; add it",
         f"{path}.epoch: unknown; did you mean epochs?",

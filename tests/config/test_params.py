@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from seg.config.architectures import make_model
-from seg.config.params import PackSpec, json_schema, load_params, read_params
+from seg.config.params import PackSpec, Params, load_params, read_params
 from seg.config.recipe import Augmentation, Recipe, Rotation, Schedule, recipe_from_json
 from seg.models.weights_table import WEIGHTS
 
@@ -63,22 +63,22 @@ WRONG = [
     (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or remove the line"),
     (f"{UNET}.schedule", None, f"{UNET}.schedule: got null; give a value or remove the line"),
     (f"{UNET}.train_size", None, f"{UNET}.train_size: got null; give a value or remove the line"),
-    (f"{UNET}.model", {"name": "unett"}, f"{UNET}.model: model 'unett' is unknown; did you mean unet?"),
-    (f"{UNET}.model", {"name": "../fcn"}, f"{UNET}.model: model '../fcn' is unknown; did you mean fcn?"),
+    (f"{UNET}.model", {"name": "unett"}, f"{UNET}.model.name: 'unett' is unknown; did you mean unet?"),
+    (f"{UNET}.model", {"name": "../fcn"}, f"{UNET}.model.name: '../fcn' is unknown; did you mean fcn?"),
     (
         f"{UNET}.model",
         {"name": "fcn", "options": {"dept": 6}},
-        f"{UNET}.model: option 'dept' is unknown to model 'fcn'; did you mean depth?",
+        f"{UNET}.model.options.dept: unknown; did you mean depth?",
     ),
     (
         f"{UNET}.model",
         {"name": "fcn", "options": {"depth": 7}},
-        f"{UNET}.model: option 'depth' of model 'fcn': got 7; input should be 5 or 6",
+        f"{UNET}.model.options.depth: got 7; input should be 5 or 6",
     ),
     (
         f"{UNET}.model",
         {"name": "unet", "options": {"depth": 5}},
-        f"{UNET}.model: option 'depth' is unknown to model 'unet'; known are widths",
+        f"{UNET}.model.options.depth: unknown; known are widths",
     ),
     (
         f"{UNET}.loss",
@@ -174,7 +174,7 @@ def test_all_errors_are_reported_at_once(content: dict[str, Any]) -> None:
     assert sorted(errors_of(content)) == [
         "preset: 'dmo' is unknown; did you mean demo?",
         f"studies.{STUDY}.dataset: 'cityscape' is unknown; did you mean cityscapes?",
-        f"studies.{STUDY}.variants.adapted.model: model 'fnc' is unknown; did you mean fcn?",
+        f"studies.{STUDY}.variants.adapted.model.name: 'fnc' is unknown; did you mean fcn?",
         f"studies.{STUDY}.variants.baseline.lr: got 'fast'; input should be a valid number",
         f"studies.{STUDY}.variants.dice.epochs: got 0; input should be greater than or equal to 1",
         f"{UNET}.epoch: unknown; did you mean epochs?",
@@ -283,7 +283,7 @@ def test_the_command_on_a_missing_file_is_one_line(tmp_path: Path) -> None:
 def test_the_stored_schema_is_current() -> None:
     stored = json.loads(SCHEMA.read_text(encoding="utf-8"))
     fix = f"run: python -m seg.config.params --schema > {SCHEMA.relative_to(ROOT)}"
-    assert stored == json_schema(), fix
+    assert stored == Params.model_json_schema(), fix
 
 
 def test_the_schema_accepts_the_file_and_refuses_invalid_ones(content: dict[str, Any]) -> None:
@@ -489,7 +489,7 @@ def test_recipes_are_frozen_and_checked() -> None:
         RECIPES[0].lr = 1.0  # type: ignore[misc]
     with pytest.raises(ValueError, match=r"^--recipe: not JSON .*; copy the line that Snakemake prints$"):
         recipe_from_json("{'lr': 1}")
-    with pytest.raises(ValueError, match="model 'fnc' is unknown; did you mean fcn"):
+    with pytest.raises(ValueError, match=r"model\.name: 'fnc' is unknown; did you mean fcn"):
         recipe_from_json(RECIPES[0].json_line().replace('"fcn"', '"fnc"'))
 
 

@@ -53,12 +53,12 @@ def edited(folder: Path, text: str, *overrides: str) -> dict[str, Any]:
 
 
 def outcome(params: Params, study: str, variant: str) -> dict[str, Any]:
-    """What a variant's row decides, under `paper`, which replaces none of its values."""
+    """Values that a variant's row determines, under `paper`, which replaces none of them."""
     packs = [params.pack("paper", study, variant, use) for use in get_args(Literal["train", "val", "eval"])]
     return {
         "training": (params.recipe("paper", study, variant, 0).json_line(), packs),
         "enabled": variant in params.variants(study),
-        "notes": params.notes(study, variant),
+        "notes": params.studies[study].variants[variant].notes,
         "not_in_source": params.not_in_source(study, variant),
     }
 
@@ -75,7 +75,7 @@ def heirs(study: str, variant: str, leaf: str) -> set[str]:
             found |= more
         return found
     if leaf in ASIDE:
-        return {name for name in rows if PARAMS.row_of(study, name, leaf) == row}
+        return {name for name in rows if PARAMS.row_of(f"studies.{study}.variants.{name}", leaf) == row}
     return {name for name in rows if PARAMS.settings(study, name).get(leaf, (None, ""))[1] == row}
 
 

@@ -100,7 +100,7 @@ def test_an_affine_step_by_hand() -> None:
     point = np.array([3, 2, 1])
     for affine, expected in (
         ((0, 1, -1, 1, 0), (2, 3)),  # shifted to the right and up
-        ((90, 0, 0, 1, 0), (2, 3)),  # counter-clockwise: right of the centre lies what was below it
+        ((90, 0, 0, 1, 0), (2, 3)),  # counter-clockwise: the pixel below the centre moves to its right
         ((0, 0, 0, 0.5, 0), (4, 2)),  # at half the size, twice as far out
         ((0, 0, 0, 1, 45), (3, 2)),  # sheared along x: the centre's row stays
         ((90, 0, 0, 1, 45), (3, 3)),  # sheared first, (3, 3) -> (2, 3), then turned
@@ -186,7 +186,7 @@ def test_bilinear_sampling_is_exact_to_the_rounding() -> None:
 
 
 def test_image_and_labels_are_sampled_at_the_same_points() -> None:
-    # Ramps in x and y as image and as labels: what nearest sampling reads lies within half a pixel of the point.
+    # Ramps in x and y as image and as labels: nearest sampling reads a value within half a pixel of the point.
     y, x = np.mgrid[:64, :96].astype(np.uint8)
     matrices = draw(MORE, range(16))
     points = np.stack([sampling_points(matrix, 64, 96) for matrix in matrices])
@@ -218,7 +218,7 @@ def test_a_draw_depends_on_seed_epoch_and_sample_alone() -> None:
     assert not np.allclose(batch, draw(MORE, [3, 100_000, 7], seed=2))
 
 
-def test_draws_of_the_first_version_stand() -> None:
+def test_random_numbers_of_the_first_version_are_unchanged() -> None:
     # Drawn before there were a vertical flip, an affine step and snow: seed 1, epoch 2, sample 2, of 64x96.
     expected = [
         [-0.5560476317870001, -0.15863665227449267, 66.05332436998857],
@@ -230,7 +230,7 @@ def test_draws_of_the_first_version_stand() -> None:
     assert np.allclose(draw(more, range(50)), draw(EVERYTHING, range(50)), rtol=0, atol=1e-9)
 
 
-def test_switching_a_step_off_leaves_the_others() -> None:
+def test_disabling_a_step_does_not_change_the_others() -> None:
     full = draw(EVERYTHING, range(50))
     without = draw(EVERYTHING.model_copy(update={"rotation": None}), range(50))
     assert np.array_equal(np.linalg.det(full[:, :, :2]) < 0, np.linalg.det(without[:, :, :2]) < 0)
@@ -287,7 +287,7 @@ def test_new_draws_follow_the_recipe() -> None:
     assert abs(snowy.mean() - 0.55) < 0.01
 
 
-def test_steps_are_drawn_apart() -> None:
+def test_steps_are_drawn_independently() -> None:
     samples, half = range(3000), {"p": 0.5}
     steps = [
         {"flip": 0.5},
@@ -316,7 +316,7 @@ def test_steps_are_drawn_apart() -> None:
         (Augmentation(snow=SNOW.model_copy(update={"p": 0.0})), False, False),
     ],
 )
-def test_what_can_change_a_sample(augmentation: Augmentation, moved: bool, changed: bool) -> None:
+def test_steps_that_can_change_a_sample(augmentation: Augmentation, moved: bool, changed: bool) -> None:
     assert (has_warp(augmentation), has_effect(augmentation)) == (moved, changed)
 
 
@@ -335,14 +335,14 @@ def test_impossible_recipes_are_refused(values: dict[str, object], message: str)
         Augmentation.model_validate(values)
 
 
-def test_recipes_of_the_first_version_mean_what_they_did() -> None:
+def test_recipes_of_the_first_version_keep_their_meaning() -> None:
     first = {"flip": 0.2, "rotation": {"p": 0.2, "degrees": 10.0}, "crop": None}
     assert Augmentation.model_validate(first) == Augmentation(flip=0.2, rotation=Rotation(p=0.2, degrees=10.0))
     assert Augmentation.model_validate_json(MORE.model_dump_json()) == MORE
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.integers(1, 300), st.floats(0.01, 1), st.floats(0.1, 10))
-def test_crops_lie_inside_the_image(seed: int, height: int, width: int, area: float, aspect: float) -> None:
+def test_crops_are_inside_the_image(seed: int, height: int, width: int, area: float, aspect: float) -> None:
     crop = Crop(p=1.0, area=Interval(low=area, high=1.0), aspect=Interval(low=aspect, high=aspect * 1.1))
     corners = np.array([[-0.5, -0.5, 1], [width - 0.5, height - 0.5, 1]]).T
     (matrix,) = draw(Augmentation(crop=crop), [0], height, width, seed=seed)
@@ -371,7 +371,7 @@ def test_does_not_depend_on_threads(threads: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 96), (63, 97)])
-def test_tensors_are_warped_alike(size: tuple[int, int]) -> None:
+def test_warp_tensors_equals_warp(size: tuple[int, int]) -> None:
     images, labels = scenes(16, 64, 104)
     images, labels = (np.ascontiguousarray(part[:, : size[0], : size[1]]) for part in (images, labels))
     matrices = draw(MORE, range(16), *size)

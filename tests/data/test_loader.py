@@ -52,7 +52,7 @@ def test_an_order_is_a_permutation_of_the_seed_and_the_epoch_alone() -> None:
     assert tuple(epoch_order(50, 1, 3)) == orders[1, 3]
 
 
-def test_seed_and_epoch_do_not_run_into_each_other() -> None:
+def test_seed_and_epoch_are_not_interchangeable() -> None:
     assert (epoch_order(50, 1, 2) != epoch_order(50, 2, 1)).any()
 
 
@@ -112,7 +112,7 @@ def test_a_samples_change_is_drawn_from_seed_epoch_and_sample_alone(train: Pack)
 
 
 @pytest.mark.parametrize("resident", [False, True])
-def test_snow_falls_on_images_and_leaves_labels(train: Pack, resident: bool) -> None:
+def test_snow_changes_images_and_not_labels(train: Pack, resident: bool) -> None:
     loader = Loader(train, CPU)
     if resident:
         loader._resident = loader._upload()

@@ -39,10 +39,10 @@ def stage(root: Path, out: Path, *more: str, split: str = "train") -> subprocess
 
 def write_pairs(root: Path, images: list[np.ndarray], labels: list[np.ndarray]) -> Path:
     """Write a CamVid dataset of these images. Returns its manifest."""
-    for folder, pictures in (("train", images), ("trainannot", labels)):
+    for folder, arrays in (("train", images), ("trainannot", labels)):
         (root / folder).mkdir(parents=True)
-        for k, picture in enumerate(pictures):
-            Image.fromarray(picture).save(root / folder / f"{k}.png")
+        for k, pixels in enumerate(arrays):
+            Image.fromarray(pixels).save(root / folder / f"{k}.png")
     write_manifest(root / "manifest.json", {"name": "by hand"})
     return root / "manifest.json"
 

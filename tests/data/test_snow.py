@@ -62,7 +62,7 @@ def test_snow_only_brightens_and_keeps_the_order_of_the_channels(
     assert abs((max(snowy) + min(snowy)) / 2 - expected) <= 0.5 * brightness + 1
 
 
-def test_snow_falls_on_the_chosen_samples_only_and_on_copies() -> None:
+def test_snow_changes_copies_of_the_drawn_samples_only() -> None:
     images = noise(3)
     before = images.copy()
     snowy = add_snow(images, snow_tables(np.array([0.0, 0.8, 0.0]), 2.5))
@@ -78,7 +78,7 @@ def test_more_snow_with_a_higher_threshold() -> None:
 
 
 @pytest.mark.parametrize("brightness", [1.0, 1.7, 2.5])
-def test_tensors_snow_alike(brightness: float) -> None:
+def test_snow_on_tensors_equals_snow_on_arrays(brightness: float) -> None:
     images = noise(5, 33, 65)
     tables = snow_tables(np.array([0.0, 0.3, 0.5, 0.8, 1.0]), brightness)
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)

@@ -21,16 +21,15 @@ from PIL import Image
 from servers import BODY, HASTE, Page, Server
 
 from seg.data.pack import pack_split
-from seg.datasets.catalogue import DATASETS
+from seg.datasets.catalogue import DATASETS, Dataset, Source
 from seg.datasets.classes import bit_colour
 from seg.datasets.download import download_dataset
 from seg.datasets.layouts import class_table
 from seg.datasets.login import Login
-from seg.datasets.sources import Dataset, Source
 from seg.system.files import read_json
 
 ROOT = Path(__file__).parents[2]
-SURPLUS = BODY[:200_000]  # a file that nobody wants, so that an archive comes in several pieces
+SURPLUS = BODY[:200_000]  # an unused file, so that an archive is sent in several chunks
 SIZE = (24, 40)  # of the packs, height and width
 SECRET = "pässword & 1%"
 USER = "ada@example.org"
@@ -39,18 +38,18 @@ LOGIN_PAGE = Page(body=FORM, headers={"Content-Type": "text/html", "Set-Cookie":
 
 
 class Portal(Server):
-    """Plays the web site of Cityscapes: its files are for those with the cookie that a right login gives."""
+    """Web site like that of Cityscapes: its files require the cookie of a successful login."""
 
     answer_to_login = Page(status=302, headers={"Location": "/", "Set-Cookie": "sid=granted; Path=/"})
-    answer_to_strangers = LOGIN_PAGE
+    answer_without_login = LOGIN_PAGE
 
     def send(self, request: BaseHTTPRequestHandler, page: Page) -> None:
         if request.path == "/login":
             form = parse_qs(request.form)  # type: ignore[attr-defined]
             right = form == {"username": [USER], "password": [SECRET], "submit": ["Login"]}
-            page = self.answer_to_login if request.command == "POST" and right else self.answer_to_strangers
+            page = self.answer_to_login if request.command == "POST" and right else self.answer_without_login
         elif "sid=granted" not in request.headers.get("Cookie", ""):
-            page = self.answer_to_strangers
+            page = self.answer_without_login
         super().send(request, page)
 
 
@@ -81,7 +80,7 @@ Labels = dict[str, np.ndarray]
 
 
 class Release(NamedTuple):
-    """What the owners hand out: files by archive; labels (H, W) uint8 by name, of each list or folder of theirs."""
+    """An official release: files by archive; labels (H, W) uint8 by name, of each official list or directory."""
 
     archives: dict[str, Files]
     labels: dict[str, Labels]
@@ -99,8 +98,8 @@ def drawn(seed: int, ids: int, void: int | None = None) -> np.ndarray:
     return label
 
 
-def encoded(picture: np.ndarray, kind: str, palette: bool = False) -> bytes:
-    image = Image.fromarray(picture)
+def encoded(pixels: np.ndarray, kind: str, palette: bool = False) -> bytes:
+    image = Image.fromarray(pixels)
     if palette:
         image.putpalette([value for i in range(256) for value in bit_colour(i)])
     file = io.BytesIO()
@@ -210,7 +209,7 @@ def small(name: str, url: str = "") -> Dataset:
 
 
 def offer(server: Server, row: Dataset, mirror: int = 0, drops: tuple[int, ...] = ()) -> None:
-    """Put the row's archives on a server, where the table says that they lie on one of its mirrors."""
+    """Serve the archives of a row at the paths of one of its mirrors."""
     for archive in row.sources[0].archives:
         path = archive.urls[mirror].removeprefix(server.url)
         server.pages[path] = Page(body=BODIES[archive.name], drops=list(drops))
@@ -224,7 +223,7 @@ def listing(folder: Path) -> list[str]:
 
 
 def acquired(name: str, folder: Path, stack: ExitStack) -> Path:
-    """The manifest of a dataset that came over a broken line, or from an archive that the user laid there."""
+    """Manifest of a dataset, downloaded over interrupted connections or extracted from an archive of the user."""
     out, archives = folder / "raw" / name / "manifest.json", folder / "archives"
     if name.startswith("bdd100k"):
         row = small(name)
@@ -311,7 +310,7 @@ def test_a_real_layout_goes_from_its_archives_to_statistics(name: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["voc2007", "voc2012"])
-def test_the_palette_and_the_border_survive_to_the_disk(name: str, tmp_path: Path) -> None:
+def test_palette_and_border_are_extracted_unchanged(name: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         raw = acquired(name, tmp_path, stack).parent
     sizes = set()
@@ -344,8 +343,8 @@ def run(row: Dataset, folder: Path, **environment: str) -> subprocess.CompletedP
 import sys
 from seg.system.console import run_stage
 from seg.datasets import catalogue, download
+from seg.datasets.catalogue import Dataset, Source
 from seg.datasets.login import Login
-from seg.datasets.sources import Dataset, Source
 from seg.system.fetch import Archive
 catalogue.DATASETS[{row.name!r}] = {row!r}
 sys.argv = ["download", "--dataset", {row.name!r}, "--archives", {str(folder / "archives")!r}]
@@ -381,8 +380,8 @@ def test_a_correct_password_is_accepted_and_stored_nowhere(portal: Portal, tmp_p
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("cityscapes: 32 files from leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip")
     assert SECRET not in done.stderr
-    told = [seen for seen in portal.seen if "password=" in seen.text]
-    assert [(seen.path, seen.status) for seen in told] == [("/login", 302)]
+    logins = [seen for seen in portal.seen if "password=" in seen.text]
+    assert [(seen.path, seen.status) for seen in logins] == [("/login", 302)]
     assert not any("Authorization" in seen.text for seen in portal.seen)
     for file in filter(Path.is_file, tmp_path.rglob("*")):
         assert SECRET.encode() not in file.read_bytes()
@@ -413,7 +412,7 @@ REFUSALS = {
 def test_a_wrong_password_is_one_line_without_it(portal: Portal, tmp_path: Path, refusal: Page) -> None:
     row = small("cityscapes", portal.url)
     offer(portal, row)
-    portal.answer_to_strangers = refusal
+    portal.answer_without_login = refusal
     done = run(row, tmp_path, CITYSCAPES_PASSWORD="wr0ng one")
     assert_one_line(done, tmp_path, f"{portal.url}/login: user or password not accepted; set CITYS")
     assert "wr0ng" not in done.stderr
@@ -476,13 +475,13 @@ def test_a_busy_form_is_tried_again(portal: Portal, tmp_path: Path) -> None:
     (tmp_path / "archives" / "gtFine_trainvaltest.zip").unlink()
     with pytest.raises(OSError, match=r"/login: cannot log in \(HTTP 503\); run again later"):
         download_dataset(row, tmp_path / "archives", tmp_path / "raw" / "manifest.json", HASTE)
-    with pytest.raises(OSError, match=r"/login: cannot log in \(no connection, or it broke off\)"):
+    with pytest.raises(OSError, match=r"/login: cannot log in \(no connection, or it was interrupted\)"):
         download_dataset(
             small("cityscapes", "http://127.0.0.1:1"), tmp_path / "archives", tmp_path / "m" / "m.json", HASTE
         )
 
 
-def test_a_file_that_moved_everywhere_is_one_line_with_all_that_a_person_needs(server: Server, tmp_path: Path) -> None:
+def test_a_file_missing_from_all_mirrors_is_one_line_with_homepage_and_licence(server: Server, tmp_path: Path) -> None:
     row = small("voc2012", server.url)
     parts = [f"{url}: HTTP 404" for url in row.sources[0].archives[0].urls]
     done = run(row, tmp_path)

@@ -87,8 +87,8 @@ def test_directories_dots_and_a_global_header_are_accepted(tmp_path: Path) -> No
 
 
 HOSTILE = {
-    "../evil": "climbs out",
-    "a/../../evil": "climbs out",
+    "../evil": "contains '..'",
+    "a/../../evil": "contains '..'",
     "/evil": "absolute",
     "C:/evil": "absolute",
     "c:evil": "absolute",
@@ -176,7 +176,7 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
 def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"mine")
     with pytest.raises(OSError, match="File exists"):
-        unpack(pack(tmp_path / "x.tar", {"a": b"theirs"}), tmp_path, everything)
+        unpack(pack(tmp_path / "x.tar", {"a": b"new"}), tmp_path, everything)
     assert (tmp_path / "a").read_bytes() == b"mine"
 
 
@@ -205,7 +205,7 @@ def test_a_truncated_archive_is_reported_in_one_line(tmp_path: Path, kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.bz2", "tar.xz", "zip"])
-def test_a_changed_byte_never_changes_a_file_unnoticed(tmp_path_factory: pytest.TempPathFactory, kind: str) -> None:
+def test_a_changed_byte_is_detected_or_changes_no_file(tmp_path_factory: pytest.TempPathFactory, kind: str) -> None:
     """Formats with checksums: the extracted files are unchanged, or one line is reported."""
     whole = pack(tmp_path_factory.mktemp("whole") / f"x.{kind}", CONTENT).read_bytes()
 

@@ -35,7 +35,7 @@ def splits(root: Path, layout: str = "bdd100k") -> dict[str, set[str]]:
     return {split: {pair.name for pair in match_pairs(layout, root, split)[0]} for split in SPLITS}
 
 
-def test_the_41_ids_are_the_owners_in_order() -> None:
+def test_the_41_ids_are_the_official_ones_in_order() -> None:
     table = class_table("bdd100k")
     assert table.scored == tuple(range(41))
     first = "unlabeled,dynamic,ego vehicle,ground,static,parking,rail track,road,sidewalk,bridge"
@@ -46,11 +46,11 @@ def test_the_41_ids_are_the_owners_in_order() -> None:
 
 def test_classes_of_cityscapes_have_its_colours() -> None:
     table = class_table("bdd100k")
-    theirs = {label.name: label.color for label in official.labels}
-    ours = {"ego vehicle", "static", "polegroup"}  # black, black and the pole's with the owners
-    shared = set(table.ids) & set(theirs) - ours
+    cityscapes = {label.name: label.color for label in official.labels}
+    changed = {"ego vehicle", "static", "polegroup"}  # officially black, black and the colour of pole
+    shared = set(table.ids) & set(cityscapes) - changed
     assert len(shared) == 29
-    assert all(table.palette[table.ids.index(name)] == theirs[name] for name in shared)
+    assert all(table.palette[table.ids.index(name)] == cityscapes[name] for name in shared)
 
 
 def test_the_19_train_ids_are_cityscapes() -> None:

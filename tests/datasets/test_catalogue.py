@@ -6,9 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from seg.datasets.catalogue import DATASETS, find_dataset, missing
+from seg.datasets.catalogue import DATASETS, Dataset, Source, find_dataset, missing
 from seg.datasets.login import Login
-from seg.datasets.sources import Dataset, Source
 from seg.system.fetch import Archive
 
 LOGIN = Login("https://example.org/login", "TOY_USER", "TOY_PASSWORD")
@@ -16,7 +15,7 @@ LOGIN = Login("https://example.org/login", "TOY_USER", "TOY_PASSWORD")
 
 @pytest.fixture(autouse=True)
 def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No credentials, whoever runs the tests."""
+    """No credentials in the environment or the home directory."""
     for name in ("CITYSCAPES_USER", "CITYSCAPES_PASSWORD", LOGIN.user, LOGIN.password):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no.netrc"))
@@ -74,21 +73,21 @@ def test_the_counts_are_those_of_the_owners() -> None:
 
 def test_an_unknown_name_is_reported_with_the_nearest() -> None:
     assert find_dataset("camvid").name == "camvid"
-    with pytest.raises(ValueError, match=r"'CamVit' is unknown; did you mean 'camvid'\? known are camvid, cityscapes"):
+    with pytest.raises(ValueError, match=r"'CamVit' is unknown; did you mean 'camvid'\? known are bdd100k, bdd"):
         find_dataset("CamVit")
-    with pytest.raises(ValueError, match="'zzz' is unknown; known are camvid"):
+    with pytest.raises(ValueError, match="'zzz' is unknown; known are bdd100k, bdd100k_19, camvid"):
         find_dataset("zzz")
 
 
 @pytest.mark.parametrize(
-    ("lying", "chosen"),
+    ("existing", "chosen"),
     [([], 2), (["a"], 2), (["a", "b"], 0), (["c"], 1), (["a", "b", "c"], 0), (["d"], 2), (["c", "d"], 1)],
 )
-def test_existing_archives_are_preferred_to_downloads(tmp_path: Path, lying: list[str], chosen: int) -> None:
+def test_existing_archives_are_preferred_to_downloads(tmp_path: Path, existing: list[str], chosen: int) -> None:
     by_hand = Source((Archive("a", None), Archive("b", None)))
     also_by_hand = Source((Archive("c", None),))
     by_network = Source((Archive("d", None, ("https://example.org/d",)),))
-    for name in lying:
+    for name in existing:
         (tmp_path / name).touch()
     row = _row(by_hand, also_by_hand, by_network)
     assert row.choose(tmp_path) is row.sources[chosen]
@@ -126,7 +125,7 @@ def test_archives_that_require_a_login_are_available_with_one(tmp_path: Path, mo
     assert _unavailable(row, tmp_path) is None
     monkeypatch.delenv("TOY_USER")
     (tmp_path / "a").touch()
-    assert _unavailable(row, tmp_path) is None  # nobody asks for what lies there
+    assert _unavailable(row, tmp_path) is None  # existing archives require no login
 
 
 def test_one_line_per_dataset_that_is_not_available(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def table_of(root: Path, text: str):  # type: ignore[no-untyped-def]
     return class_table("folder", root)
 
 
-def complaints(root: Path, text: str) -> list[str]:
+def errors_of(root: Path, text: str) -> list[str]:
     with pytest.raises(ValueError, match=r"classes\.yaml") as caught:
         table_of(root, text)
     return [line.removeprefix(f"{root}/classes.yaml: ") for line in str(caught.value).splitlines()]
@@ -65,7 +65,7 @@ def test_an_ignored_id_of_the_list_is_not_scored(tmp_path: Path) -> None:
         ("[crack]", "classes: got 1, expected 2 to 255"),
         ("[a, no]", "class 1: got name False, expected text; put numbers and words such as no in quotes"),
         ("[a, 7]", "class 1: got name 7, expected text; put numbers and words such as no in quotes"),
-        ("[a, b, a]", "class 2: name 'a' is that of class 0; rename one"),
+        ("[a, b, a]", "class 2: name 'a' is already used by class 0; rename one"),
         ("[a, {name: b, color: [1, 2, 3]}]", "class 1: unknown key 'color'; known are name, colour"),
         (
             "[a, {name: b, colour: [1, 2, 256]}]",
@@ -73,24 +73,24 @@ def test_an_ignored_id_of_the_list_is_not_scored(tmp_path: Path) -> None:
         ),
         (
             "[{name: a, colour: [1, 2, 3]}, {name: b, colour: [1, 2, 3]}]",
-            "class 1: colour [1, 2, 3] is that of class 0; choose another",
+            "class 1: colour [1, 2, 3] is already used by class 0; choose another",
         ),
         ("classes: [a, b]\nignore: 256", "ignore: got 256, expected an id from 0 to 255"),
         ("classes: [a, b]\nignored: 255", "unknown key 'ignored'; known are classes, ignore"),
     ],
 )
 def test_errors_in_classes_yaml_are_reported(tmp_path: Path, text: str, line: str) -> None:
-    assert complaints(tmp_path, text) == [line]
+    assert errors_of(tmp_path, text) == [line]
 
 
 def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
-    assert len(complaints(tmp_path, "classes: [a, 3, a, {name: b, colour: red}]\nignore: -1\nsize: 3")) == 5
+    assert len(errors_of(tmp_path, "classes: [a, 3, a, {name: b, colour: red}]\nignore: -1\nsize: 3")) == 5
 
 
 def test_a_missing_or_broken_classes_yaml(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"classes\.yaml: missing; create it with the names of the classes"):
         class_table("folder", tmp_path)
-    assert complaints(tmp_path, "[a, b")[0].startswith("invalid YAML: ")
+    assert errors_of(tmp_path, "[a, b")[0].startswith("invalid YAML: ")
 
 
 # Files and splits
@@ -180,9 +180,9 @@ def test_an_empty_split_is_reported_with_what_to_do(tmp_path: Path) -> None:
 def test_a_pack_knows_the_folders_own_classes(tmp_path: Path) -> None:
     table_of(tmp_path, "classes: [background, crack]\nignore: 9\n")
     label = np.array([[0, 1], [9, 1]], np.uint8)
-    for kind, picture in (("images", label), ("labels", label)):
+    for kind, pixels in (("images", label), ("labels", label)):
         (tmp_path / kind).mkdir()
-        Image.fromarray(picture).save(tmp_path / kind / "a.png")
+        Image.fromarray(pixels).save(tmp_path / kind / "a.png")
     (tmp_path / "train.txt").write_text("a")
     write_manifest(tmp_path / "manifest.json", {"name": "mine"})
     pack_split(tmp_path / "manifest.json", "folder", "train", 2, 2, tmp_path / "packs/train")

@@ -22,18 +22,18 @@ def tags(orientation: int) -> Image.Exif:
 @pytest.mark.parametrize("orientation", QUARTERS)
 def test_a_photograph_is_read_upright(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "a.jpg"
-    lies = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
-    Image.fromarray(lies).save(path, exif=tags(orientation))
+    stored = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
+    Image.fromarray(stored).save(path, exif=tags(orientation))
     with Image.open(path) as file:
-        lies = np.asarray(file)
-    assert np.array_equal(read_image(path), np.rot90(lies, QUARTERS[orientation]))
+        stored = np.asarray(file)
+    assert np.array_equal(read_image(path), np.rot90(stored, QUARTERS[orientation]))
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
 def test_the_corner_of_a_rotated_photograph_by_hand(tmp_path: Path, ending: str) -> None:
-    lies = Image.new("RGB", (32, 16))
-    lies.paste((255, 255, 255), (0, 0, 8, 8))
-    lies.save(tmp_path / f"a.{ending}", exif=tags(6))  # the first row is the right side, the first column the top
+    stored = Image.new("RGB", (32, 16))
+    stored.paste((255, 255, 255), (0, 0, 8, 8))
+    stored.save(tmp_path / f"a.{ending}", exif=tags(6))  # the first row is the right side, the first column the top
     image = read_image(tmp_path / f"a.{ending}")
     assert image.size == (16, 32)
     assert min(image.getpixel((12, 4))) > 250  # type: ignore[arg-type,type-var]

@@ -165,7 +165,7 @@ def test_a_manifest_lists_every_file_but_itself(camvid_root: Path) -> None:
 
 
 def test_a_manifest_lists_no_hidden_files(tmp_path: Path) -> None:
-    root = tmp_path / ".hidden" / "mine"  # what lies above the dataset does not count
+    root = tmp_path / ".hidden" / "mine"  # directories above the dataset do not matter
     for name in ("images/a.png", "a.b", ".DS_Store", "images/._a.png", ".git/config", "images/.cache/a.png"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()

@@ -27,7 +27,9 @@ def test_the_environment_precedes_the_netrc_file(netrc: Path, monkeypatch: pytes
     assert LOGIN.credentials() == ("ada", "pass word&1")
 
 
-def test_without_the_variable_it_is_the_file_in_the_home_folder(netrc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_variable_the_netrc_of_the_home_directory_is_read(
+    netrc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("NETRC")
     monkeypatch.setenv("HOME", str(netrc.parent))
     (netrc.parent / ".netrc").write_text("machine www.example.org login eve password s3cret\n")

@@ -1,4 +1,4 @@
-"""VOC: lists, halves of the validation list, and palettes and borders that survive a pack."""
+"""VOC: lists, halves of the validation list, and palettes and borders in packs."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_classes_colours_and_border_are_vocs() -> None:
     assert table.train_ids().tolist() == [*range(21), *[IGNORE] * 235]
 
 
-def test_public_lists_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_public_lists_are_used_unchanged(tmp_path: Path) -> None:
     lists = {split: identifiers(2007, 100 * k, 5 + k) for k, split in enumerate(("train", "val", "test"))}
     folder = write_voc(tmp_path, 2007, lists, ("train", "val", "test"))
     for split, listed in lists.items():
@@ -77,13 +77,13 @@ def test_without_public_test_labels_val_is_halved(tmp_path: Path, with_list: boo
 
 def test_all_listed_files_that_are_missing_are_reported(tmp_path: Path) -> None:
     folder = write_voc(tmp_path, 2007, {"train": identifiers(2007, 0, 4), "test": ["a"]}, ("train", "test"))
-    gone = [folder / name for name in ("JPEGImages/2007_000001.jpg", "SegmentationClass/2007_000003.png")]
-    for path in gone:
+    missing = [folder / name for name in ("JPEGImages/2007_000001.jpg", "SegmentationClass/2007_000003.png")]
+    for path in missing:
         path.unlink()
     with pytest.raises(ValueError, match="missing") as caught:
         find_pairs("voc", tmp_path, "train")
     assert str(caught.value).splitlines() == [
-        f"{path}: missing from split 'train'; add the file or remove its name from the split's list" for path in gone
+        f"{path}: missing from split 'train'; add the file or remove its name from the split's list" for path in missing
     ]
 
 
@@ -94,7 +94,7 @@ def test_two_years_are_refused(tmp_path: Path) -> None:
         find_pairs("voc", tmp_path, "train")
 
 
-def test_palette_border_and_sizes_survive_a_pack_exactly(tmp_path: Path) -> None:
+def test_palette_border_and_sizes_are_packed_exactly(tmp_path: Path) -> None:
     """Labels of two sizes, twice as large as the pack: every second pixel is picked, and no id is made up."""
     sizes = [(32, 48), (64, 16)]
     folder = write_voc(tmp_path, 2007, {"train": ["a", "b"], "test": ["c"]}, ("train", "test"))
@@ -102,10 +102,10 @@ def test_palette_border_and_sizes_survive_a_pack_exactly(tmp_path: Path) -> None
     for name, (height, width) in zip("ab", sizes, strict=True):
         blocks = np.random.default_rng(height).choice([*range(21), 255], (16, 8)).astype(np.uint8)
         label = blocks.repeat(height // 16, 0).repeat(width // 8, 1)
-        picture = Image.fromarray(label)
-        picture.putpalette([value for i in range(256) for value in bit_colour(i)])
-        assert picture.mode == "P"
-        picture.save(folder / "SegmentationClass" / f"{name}.png")
+        image = Image.fromarray(label)
+        image.putpalette([value for i in range(256) for value in bit_colour(i)])
+        assert image.mode == "P"
+        image.save(folder / "SegmentationClass" / f"{name}.png")
         Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(folder / "JPEGImages" / f"{name}.jpg")
         labels.append(blocks)
     write_manifest(tmp_path / "manifest.json", {"name": "voc"})

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: the degenerate cases, the seed, and a plain restatement image by image."""
+"""Bootstrap intervals: degenerate cases, the seed, and a reference implementation image by image."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
 
 
-def test_images_that_are_alike_leave_no_doubt() -> None:
+def test_identical_images_give_intervals_of_zero_width() -> None:
     one = matrices(1)[0]
     intervals = bootstrap_intervals(np.stack([one] * 30), ALL)
     for name, metric in ALL.items():
@@ -31,7 +31,7 @@ def test_images_that_are_alike_leave_no_doubt() -> None:
         assert low == pytest.approx(metric(one), rel=1e-12)
 
 
-def test_one_image_leaves_no_doubt() -> None:
+def test_one_image_gives_intervals_of_zero_width() -> None:
     one = matrices(1)
     assert bootstrap_intervals(one, METRICS)["miou"].tolist() == [float(mean_iou(one[0]))] * 2
 
@@ -46,20 +46,20 @@ def test_shapes_and_order() -> None:
         assert (metric(confusion.sum(0)) < high).all()
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_determines_the_draws() -> None:
     confusion = matrices(25)
     assert same(bootstrap_intervals(confusion, ALL), bootstrap_intervals(confusion, ALL))
     assert same(bootstrap_intervals(confusion, ALL, seed=1), bootstrap_intervals(confusion, ALL, seed=1))
     assert not same(bootstrap_intervals(confusion, ALL), bootstrap_intervals(confusion, ALL, seed=1))
 
 
-def test_a_metric_does_not_depend_on_those_beside_it() -> None:
+def test_a_metric_does_not_depend_on_the_other_metrics() -> None:
     confusion = matrices(25)
     assert same(bootstrap_intervals(confusion, {"miou": mean_iou}), bootstrap_intervals(confusion, ALL))
 
 
 @pytest.mark.parametrize("level", [0.95, 0.5])
-def test_is_the_plain_bootstrap(level: float) -> None:
+def test_intervals_agree_with_a_reference_bootstrap(level: float) -> None:
     """Images drawn one by one, percentiles of 4,000 resamples; the ends agree to a tenth of the interval."""
     confusion = matrices(40)
     generator = np.random.default_rng(9)
@@ -67,11 +67,11 @@ def test_is_the_plain_bootstrap(level: float) -> None:
     tails = [(1 - level) / 2, (1 + level) / 2]
     for metric in (pixel_accuracy, mean_iou):
         expected = np.quantile([metric(confusion[draw].sum(0)) for draw in draws], tails)
-        ours = bootstrap_intervals(confusion, {"metric": metric}, level=level)["metric"]
-        assert ours == pytest.approx(expected, abs=0.1 * (expected[1] - expected[0]))
+        found = bootstrap_intervals(confusion, {"metric": metric}, level=level)["metric"]
+        assert found == pytest.approx(expected, abs=0.1 * (expected[1] - expected[0]))
 
 
-def test_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_the_interval_of_a_mean_is_the_known_one() -> None:
     """The accuracy of images of equal size is a mean, whose 95% interval is known: 1.96 standard errors."""
     generator = np.random.default_rng(2)
     right = generator.binomial(1000, generator.uniform(0.5, 0.9, 100))
@@ -82,7 +82,7 @@ def test_covers_the_truth_about_as_often_as_it_says() -> None:
     assert (high + low) / 2 == pytest.approx((right / 1000).mean(), abs=0.002)
 
 
-def test_an_absent_class_has_none_and_a_rare_one_counts_where_it_is_drawn() -> None:
+def test_an_absent_class_has_no_interval_and_a_rare_one_uses_the_resamples_that_contain_it() -> None:
     confusion = np.zeros((10, 3, 3), np.int64)
     confusion[:, 0, 0] = 50
     confusion[0, 1, 1] = 7  # class 1 is in one image only, always found; class 2 in none
@@ -92,7 +92,7 @@ def test_an_absent_class_has_none_and_a_rare_one_counts_where_it_is_drawn() -> N
 
 
 def test_counts_are_exact_beyond_float32() -> None:
-    """2,975 images of Cityscapes hold 6e9 pixels: one in them still shows."""
+    """The 2,975 images of Cityscapes have 6e9 pixels: a single pixel still changes the result."""
     confusion = np.tile(np.array([[2**31, 1], [0, 0]]), (3000, 1, 1))
     low, high = bootstrap_intervals(confusion, {"pixel_accuracy": pixel_accuracy})["pixel_accuracy"]
     assert low == high == 2**31 / (2**31 + 1) < 1
@@ -109,7 +109,7 @@ def test_every_resample_is_taken() -> None:
     assert sum(seen) == RESAMPLES
 
 
-def test_seeds_and_images_are_what_a_loop_draws() -> None:
+def test_draws_of_seeds_and_images_equal_a_loop() -> None:
     """The same draws, resample by resample, image by image and seed by seed, to the last bit."""
     confusions = [matrices(12, seed=k) for k in range(3)]
     images = np.random.Generator(np.random.Philox(5)).multinomial(12, [1 / 12] * 12, RESAMPLES)
@@ -134,7 +134,7 @@ def test_seeds_by_hand() -> None:
     assert interval(values).tolist() == [0.5, 1]
 
 
-def test_seeds_that_are_alike_add_no_doubt() -> None:
+def test_identical_seeds_do_not_widen_the_interval() -> None:
     confusion = matrices(25)
     expected = bootstrap_intervals(confusion, ALL)
     drawn = resample([confusion] * 3, ALL)
@@ -142,7 +142,7 @@ def test_seeds_that_are_alike_add_no_doubt() -> None:
         assert interval(drawn[name]) == pytest.approx(expected[name], rel=1e-12)
 
 
-def test_seeds_that_differ_widen_the_interval() -> None:
+def test_different_seeds_widen_the_interval() -> None:
     """The mean of three seeds has the bootstrap variance of (0, 1, 2) / 10 about 1/10, (2 / 3) / 3 / 100."""
     right = np.array([[500, 600, 700]]).T
     confusions = [np.tile([[each, 1000 - each], [0, 0]], (20, 1, 1)) for each in right.ravel()]
@@ -152,7 +152,7 @@ def test_seeds_that_differ_widen_the_interval() -> None:
 
 
 def test_a_class_absent_from_a_resample_enters_no_mean() -> None:
-    """One image has class 0 alone, all right; the other class 1 alone, half of it taken for class 0."""
+    """One image has class 0 alone, all right; the other class 1 alone, half of it predicted as class 0."""
     confusion = np.array([[[50, 0], [0, 0]], [[0, 0], [5, 5]]])
     values = resample([confusion], {"miou": mean_iou})["miou"]
     first, both, second = 1, (50 / 55 + 5 / 10) / 2, (0 + 5 / 10) / 2

@@ -1,4 +1,4 @@
-"""Differences between variants: exact where they can be, paired for real, and joint over all pairs."""
+"""Differences between variants: exact cases, pairing, and joint intervals."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from seg.metrics.scores import mean_iou
 
 
 def image_by_image(right: np.ndarray) -> np.ndarray:
-    """Matrices (N, 2, 2) of images with 1,000 pixels of each class, `right` (N,) of them found."""
+    """Matrices (N, 2, 2) of images with 1,000 pixels of each class, `right` (N,) of them predicted correctly."""
     matrices = np.zeros((len(right), 2, 2), np.int64)
     for k in (0, 1):
         matrices[:, k, k], matrices[:, k, 1 - k] = right, 1000 - right
@@ -35,14 +35,14 @@ def holds(ends: np.ndarray, value: float = 0) -> bool:
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_a_variant_differs_from_itself_by_nothing(seeds: int) -> None:
+def test_a_variant_does_not_differ_from_itself(seeds: int) -> None:
     variant = [images(seed=k)[0] for k in range(seeds)]
     found = compared(variant, [confusion.copy() for confusion in variant])
     assert found.value.tolist() == [0]
     assert found.alone.tolist() == found.joint.tolist() == [[0], [0]]
 
 
-def test_pairs_tell_apart_what_separate_intervals_do_not() -> None:
+def test_paired_intervals_separate_variants_whose_own_intervals_overlap() -> None:
     first, second = images()
     ends = [interval(resample([each], {"miou": mean_iou})["miou"]) for each in (first, second)]
     assert ends[0][1] > ends[1][0]  # they overlap
@@ -51,8 +51,8 @@ def test_pairs_tell_apart_what_separate_intervals_do_not() -> None:
     assert found.joint[1, 0] < 0
 
 
-def test_it_is_the_images_that_are_paired() -> None:
-    """The second variant's matrices in another order: the same totals, but what is hard for both no longer cancels."""
+def test_variants_are_paired_by_image() -> None:
+    """In another order the second variant has the same totals, but the difficulty of images no longer cancels."""
     first, second = images()
     shuffled = compared([first], [second[np.random.default_rng(0).permutation(len(second))]])
     assert shuffled.value == compared([first], [second]).value
@@ -60,8 +60,8 @@ def test_it_is_the_images_that_are_paired() -> None:
     assert holds(shuffled.joint[:, 0])
 
 
-def test_seeds_are_paired_too() -> None:
-    """Seeds that lift both variants alike leave no doubt about a difference that is the same in each."""
+def test_variants_are_paired_by_seed() -> None:
+    """The difference is the same in each seed, so its interval has zero width although the scores vary."""
     ones = [image_by_image(np.full(30, 500 + 40 * k)) for k in range(3)]
     others = [image_by_image(np.full(30, 510 + 40 * k)) for k in range(3)]
     found = compared(ones, others)
@@ -71,7 +71,7 @@ def test_seeds_are_paired_too() -> None:
     assert not holds(found.joint[:, 0])
 
 
-def test_every_pair_once_in_order_and_turned_about() -> None:
+def test_every_pair_is_listed_once_in_order_and_reversing_negates() -> None:
     variants = [[image_by_image(np.array([300, 500, 700]) + 10 * k)] for k in (0, 3, 1)]
     found, turned = compared(*variants), compared(*variants[::-1])
     assert found.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
@@ -82,8 +82,8 @@ def test_every_pair_once_in_order_and_turned_about() -> None:
     assert turned.joint == pytest.approx(-found.joint[::-1, ::-1])
 
 
-def test_a_pair_alone_is_what_a_loop_finds() -> None:
-    """Images drawn anew for both variants at once; percentiles of the difference, to the last bit."""
+def test_the_interval_of_a_pair_equals_a_loop() -> None:
+    """The same images are drawn for both variants; percentiles of the difference, to the last bit."""
     first, second = images(15)
     draws = np.random.Generator(np.random.Philox(0)).multinomial(15, [1 / 15] * 15, RESAMPLES)
     gaps = [
@@ -95,15 +95,15 @@ def test_a_pair_alone_is_what_a_loop_finds() -> None:
 
 @pytest.mark.parametrize(("variants", "reach"), [(2, 2.772), (3, 3.314), (12, 4.622)])
 def test_joint_intervals_of_independent_scores_are_tukeys(variants: int, reach: float) -> None:
-    """Of independent normal scores of variance 1 they reach as far as the 95% point of the studentised range, whose
-    table has these values at infinite degrees of freedom; a pair alone reaches 1.96 times the root of 2."""
+    """For independent normal scores of variance 1, the half-width is the 95% point of the studentised range with
+    infinite degrees of freedom; that of a single pair is 1.96 times the root of 2."""
     drawn = np.random.default_rng(1).normal(size=(20_000, variants))
     found = differences(np.zeros(variants), drawn)
     assert (found.joint[1] - found.joint[0]) / 2 == pytest.approx(reach, rel=0.03)
     assert (found.alone[1] - found.alone[0]) / 2 == pytest.approx(1.96 * 2**0.5, rel=0.03)
 
 
-def test_a_pair_without_doubt_and_one_variant_upset_nothing() -> None:
+def test_pairs_of_zero_width_and_a_single_variant_are_valid() -> None:
     first, second = images()
     pair, with_twin = compared([first], [second]), compared([first], [second], [first])
     assert with_twin.joint[:, :1] == pytest.approx(pair.joint)
@@ -113,7 +113,7 @@ def test_a_pair_without_doubt_and_one_variant_upset_nothing() -> None:
 
 
 def test_resamples_without_a_labelled_pixel_are_left_out() -> None:
-    """Of three images one has labels: where it is not drawn there is no score."""
+    """One of three images has labels: resamples without it have no score."""
     variants = [np.concatenate([np.zeros((2, 2, 2), np.int64), image_by_image(np.array([k]))]) for k in (500, 600)]
     found = compared(*([each] for each in variants))
     assert found.alone[:, 0] == pytest.approx(found.value.repeat(2))

@@ -1,4 +1,4 @@
-"""Evaluation as a process: each score against a plain computation from predictions, the picture, refused input."""
+"""Evaluation as a process: scores against a direct computation from predictions, samples, refused input."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from seg.data.loader import scaled
 from seg.data.pack import pack_split
 from seg.data.pack_format import Pack
 from seg.evaluation.evaluate import evaluate
-from seg.evaluation.pictures import picture
+from seg.evaluation.samples import draw_samples
 from seg.models.checkpoint import load_checkpoint
 from seg.results import EvaluationRun, read_result
 from seg.training.train import Outputs, train
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 class Files(NamedTuple):
-    """What an evaluation writes."""
+    """Outputs of an evaluation."""
 
     metrics: Path
     confusion: Path
@@ -47,7 +47,7 @@ def command(model: Path, data: Path, out: Files, *more: str) -> subprocess.Compl
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of a command that was refused."""
+    """The error of a command that fails with one line and exit code 2."""
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     return done.stderr
@@ -74,7 +74,7 @@ def model(tiny_recipe: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def out(model: Path, packs: Any, tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """What a process wrote of the 12 images of the train split."""
+    """Outputs of a process that evaluated the 12 images of the train split."""
     written = files(tmp_path_factory.mktemp("evaluated"))
     done = command(model, packs.train, written)
     assert done.returncode == 0, done.stderr
@@ -102,7 +102,7 @@ def plain_confusion(labels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def test_a_confusion_matrix_an_image(out: Files, judged: tuple[np.ndarray, ...]) -> None:
+def test_one_confusion_matrix_per_image(out: Files, judged: tuple[np.ndarray, ...]) -> None:
     _, labels, prediction = judged
     matrices = np.load(out.confusion, allow_pickle=False)
     assert matrices.dtype == np.int64
@@ -132,7 +132,7 @@ def test_metrics_are_those_of_the_predictions(out: Files, judged: tuple[np.ndarr
     assert metrics["frequency_weighted_iou"] == pytest.approx(np.sum(share), rel=1e-12)
 
 
-def test_the_commonest_class_is_what_there_is_to_beat(out: Files, judged: tuple[np.ndarray, ...], packs: Any) -> None:
+def test_scores_of_predicting_the_most_frequent_class(out: Files, judged: tuple[np.ndarray, ...], packs: Any) -> None:
     labels = judged[1]
     pixels = np.bincount(labels[labels != 255], minlength=11)
     commonest = json.loads(out.metrics.read_text())["commonest"]
@@ -141,7 +141,7 @@ def test_the_commonest_class_is_what_there_is_to_beat(out: Files, judged: tuple[
     assert commonest["miou"] == pytest.approx(pixels.max() / pixels.sum() / (pixels > 0).sum(), rel=1e-12)
 
 
-def test_intervals_hold_the_values(out: Files) -> None:
+def test_intervals_contain_the_values(out: Files) -> None:
     metrics = json.loads(out.metrics.read_text())
     for name, (low, high) in metrics["intervals"].items():
         assert low < metrics[name] < high
@@ -168,10 +168,8 @@ def test_twice_gives_the_same_bits(out: Files, model: Path, packs: Any, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in again}
 
 
-def test_the_picture_shows_image_truth_prediction_and_error(
-    out: Files, judged: tuple[np.ndarray, ...], packs: Any
-) -> None:
-    """Four samples spread over the split, a row each of four panels of 320x240: the pack's 64x48 five times larger."""
+def test_samples_show_image_truth_prediction_and_error(out: Files, judged: tuple[np.ndarray, ...], packs: Any) -> None:
+    """Four samples of the split, one row of four panels of 320x240 each: the pack's 64x48 five times larger."""
     palette = np.zeros((256, 3), np.uint8)
     palette[:11] = Pack(packs.train).about["palette"]
     with Image.open(out.samples) as file:
@@ -181,7 +179,7 @@ def test_the_picture_shows_image_truth_prediction_and_error(
         image, labels, prediction = (part[sample] for part in judged)
         top = row * 244
         shown = [whole[top : top + 240, left : left + 320] for left in range(0, 4 * 324, 324)]
-        middles = shown[0][2::5, 2::5]  # where bilinear sampling lies on a pixel of the image
+        middles = shown[0][2::5, 2::5]  # where bilinear sampling hits a pixel of the image
         assert np.abs(middles.astype(int) - image).max() <= 1
         wrong, right = np.array([213, 62, 79]), np.array([235, 235, 235])
         error = np.where((labels == prediction)[..., None], right, wrong)
@@ -191,11 +189,11 @@ def test_the_picture_shows_image_truth_prediction_and_error(
             assert np.array_equal(panel, expected.repeat(5, 0).repeat(5, 1))
 
 
-def test_a_picture_by_hand() -> None:
+def test_samples_by_hand() -> None:
     palette = np.zeros((256, 3), np.uint8)
     palette[:2] = [[10, 20, 30], [40, 50, 60]]
     image = np.full((1, 2, 3), 99, np.uint8)
-    drawn = picture([(image, np.array([[0, 255]], np.uint8), np.array([[1, 1]], np.uint8))], palette)
+    drawn = draw_samples([(image, np.array([[0, 255]], np.uint8), np.array([[1, 1]], np.uint8))], palette)
     assert drawn.size == (4 * 320 + 3 * 4, 160)
     places = {"image": 50, "truth": 324 + 50, "ignored": 324 + 200, "predicted": 648 + 50, "wrong": 972 + 50}
     assert {name: drawn.getpixel((x, 80)) for name, x in places.items()} == {
@@ -209,8 +207,8 @@ def test_a_picture_by_hand() -> None:
     assert drawn.getpixel((322, 80)) == (255, 255, 255)
 
 
-def test_a_split_of_less_than_four_images_and_an_absent_class(model: Path, packs: Any, tmp_path: Path) -> None:
-    """One image of one class: nothing else is in the truth, and what is in neither has no IoU."""
+def test_a_split_of_fewer_than_four_images_and_an_absent_class(model: Path, packs: Any, tmp_path: Path) -> None:
+    """One image of one class: a class in neither the truth nor the prediction has no IoU."""
     about = Pack(packs.val).about | {"images": 1, "names": ["one"]}
     np.save(tmp_path / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
     np.save(tmp_path / "one.labels.npy", np.zeros((1, 48, 64), np.uint8))
@@ -243,13 +241,13 @@ def test_a_pack_of_other_classes_is_refused(model: Path, cityscapes_root: Path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_device_that_is_not_there_is_refused(model: Path, packs: Any, tmp_path: Path) -> None:
+def test_an_unavailable_device_is_refused(model: Path, packs: Any, tmp_path: Path) -> None:
     done = command(model, packs.val, files(tmp_path / "out"), "--device", "tpu")
     assert refusal(done).startswith("error: --device tpu: not available; available are auto, ")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_leaves_no_half_file(model: Path, packs: Any, small_disk: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(model: Path, packs: Any, small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(1000 << 10))
     with pytest.raises(OSError, match="No space left on device"):
         evaluate(model, packs.val, *files(small_disk / "run"), CPU)

@@ -36,8 +36,8 @@ def test_equals_torchmetrics(classes: int, shape: tuple[int, ...]) -> None:
     reference = multiclass_confusion_matrix(
         torch.from_numpy(prediction).long(), torch.from_numpy(labels).long(), max(classes, 2), ignore_index=255
     )
-    ours = confusion_matrix(labels, prediction, classes)
-    assert np.array_equal(ours, reference.numpy()[:classes, :classes])
+    matrix = confusion_matrix(labels, prediction, classes)
+    assert np.array_equal(matrix, reference.numpy()[:classes, :classes])
 
 
 def test_equals_cityscapes_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,8 +29,8 @@ def test_equals_interpolate_and_argmax(layout: str, dtype: str, ties: bool, size
     differs = labels != scores.argmax(1)
     assert ties or not differs.any()
     # Where resized logits tie, rounding decides, as it does between PyTorch's own kernels.
-    ours = scores.gather(1, labels[:, None].long())[:, 0]
-    assert (scores.amax(1) - ours)[differs].le(2**-21 * max(size) * logits.float().abs().max()).all()
+    chosen = scores.gather(1, labels[:, None].long())[:, 0]
+    assert (scores.amax(1) - chosen)[differs].le(2**-21 * max(size) * logits.float().abs().max()).all()
     assert differs.float().mean() < 0.01
 
 

@@ -50,7 +50,7 @@ def test_by_hand() -> None:
     assert frequency_weighted_iou(HAND) == pytest.approx(0.5 * 0.5 + 0.3 * 0.6 + 0.2 * 0.5, rel=1e-15)
 
 
-def test_a_class_in_neither_enters_no_mean() -> None:
+def test_an_absent_class_is_in_no_mean() -> None:
     matrix = np.zeros((4, 4), np.int64)
     matrix[np.ix_([0, 1, 3], [0, 1, 3])] = HAND
     assert np.isnan(class_iou(matrix)).tolist() == [False, False, True, False]
@@ -74,7 +74,7 @@ def test_a_class_that_is_never_found_counts() -> None:
     assert frequency_weighted_iou(matrix) == 0.25
 
 
-def test_without_a_labelled_pixel_nothing_is_known() -> None:
+def test_without_labelled_pixels_scores_are_nan() -> None:
     assert all(np.isnan(metric(np.zeros((3, 3), np.int64))) for metric in METRICS.values())
     assert np.isnan(class_iou(np.zeros((3, 3), np.int64))).all()
 
@@ -101,14 +101,14 @@ def test_bounds(drawn: tuple[int, int]) -> None:
 
 @given(CASES)
 def test_iou_is_torchmetrics(drawn: tuple[int, int]) -> None:
-    """Its quotients are float32 of exact counts, so ours must round to the very same numbers."""
+    """torchmetrics divides exact counts in float32, so float64 results round to the same numbers."""
     labels, prediction = random_case(*drawn)
     classes = drawn[1]
     matrix = confusion_matrix(labels, prediction, classes)
     tensors = torch.from_numpy(prediction).long(), torch.from_numpy(labels).long()
     each = MulticlassJaccardIndex(classes, average=None, ignore_index=255)(*tensors).numpy()
-    ours = class_iou(matrix)
-    assert np.array_equal(np.nan_to_num(ours).astype(np.float32), each)  # it gives 0 for absent classes
+    iou = class_iou(matrix)
+    assert np.array_equal(np.nan_to_num(iou).astype(np.float32), each)  # it gives 0 for absent classes
     macro = MulticlassJaccardIndex(classes, average="macro", ignore_index=255)(*tensors)
     assert float(mean_iou(matrix)) == pytest.approx(float(macro), abs=1e-6)
     weighted = MulticlassJaccardIndex(classes, average="weighted", ignore_index=255)(*tensors)
@@ -130,7 +130,7 @@ def test_accuracy_is_torchmetrics(drawn: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_iou_is_that_of_cityscapes_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """The whole of its path, from files of all 34 ids; what lies on ids that are not scored counts nowhere."""
+    """From label files with all 34 ids; pixels of ids that are not scored are in no score."""
     monkeypatch.setattr(cityscapes, "CSUPPORT", False)
     for name, value in {"evalInstLevelScore": False, "evalPixelAccuracy": False, "evalLabels": list(range(34))}.items():
         monkeypatch.setattr(cityscapes.args, name, value)
@@ -145,11 +145,11 @@ def test_iou_is_that_of_cityscapes_scripts(tmp_path: Path, monkeypatch: pytest.M
     files = {"prediction": np.array(table.scored, np.uint8)[prediction], "labels": ids}
     for name, values in files.items():
         Image.fromarray(values).save(tmp_path / f"{name}.png")
-    theirs = np.zeros((34, 34), np.ulonglong)
-    cityscapes.evaluatePair(*(str(tmp_path / f"{name}.png") for name in files), theirs, {}, {}, cityscapes.args)
+    official = np.zeros((34, 34), np.ulonglong)
+    cityscapes.evaluatePair(*(str(tmp_path / f"{name}.png") for name in files), official, {}, {}, cityscapes.args)
 
-    ours = confusion_matrix(train_ids, prediction, len(table.scored))
-    scores = {label: cityscapes.getIouScoreForLabel(label, theirs, cityscapes.args) for label in table.scored}
-    assert np.array_equal(class_iou(ours), list(scores.values()), equal_nan=True)
-    assert float(mean_iou(ours)) == pytest.approx(cityscapes.getScoreAverage(scores, cityscapes.args), rel=1e-15)
-    assert json.dumps(float(mean_iou(ours)))  # a plain number
+    confusion = confusion_matrix(train_ids, prediction, len(table.scored))
+    scores = {label: cityscapes.getIouScoreForLabel(label, official, cityscapes.args) for label in table.scored}
+    assert np.array_equal(class_iou(confusion), list(scores.values()), equal_nan=True)
+    assert float(mean_iou(confusion)) == pytest.approx(cityscapes.getScoreAverage(scores, cityscapes.args), rel=1e-15)
+    assert json.dumps(float(mean_iou(confusion)))  # a plain number

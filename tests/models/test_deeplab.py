@@ -114,5 +114,5 @@ def test_new_convolutions_are_xavier_and_biases_zero() -> None:
 
 @pytest.mark.parametrize("options", [{"backbone": "resnet156"}, {"output_stride": 32}], ids=str)
 def test_other_options_are_refused(options: dict) -> None:
-    with pytest.raises(ValueError, match=f"option '{next(iter(options))}'"):
+    with pytest.raises(ValueError, match=f"model.options.{next(iter(options))}"):
         build_model("deeplab", 19, options)

@@ -118,5 +118,5 @@ def test_dropout_changes_neither_the_drawn_weights_nor_evaluation() -> None:
 )
 def test_other_options_are_refused(options: dict) -> None:
     name = next(iter(options))
-    with pytest.raises(ValueError, match=f"option '{name}'"):
+    with pytest.raises(ValueError, match=f"model.options.{name}"):
         build_model("fcn", 19, options)

@@ -141,7 +141,7 @@ def test_decoder_is_xavier_and_the_backbone_unchanged() -> None:
 
 
 def test_unknown_backbone_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"option 'backbone' of model 'resnet_fcn'.*'resnet152'"):
+    with pytest.raises(ValueError, match=r"model.options.backbone: got.*'resnet152'"):
         build_model("resnet_fcn", 21, {"backbone": "resnet156"})
 
 

@@ -53,7 +53,7 @@ def test_each_value_is_shown_beside_its_earlier_value(tmp_path: Path) -> None:
         ("s,a,val,20,0.5,,0.4,0.6", "s,a,val,20,0.7,,0.6,0.8", "intervals overlap"),
     ],
 )
-def test_nothing_is_claimed_beyond_the_data(tmp_path: Path, before: str, now: str, verdict: str) -> None:
+def test_the_verdict_follows_from_the_intervals(tmp_path: Path, before: str, now: str, verdict: str) -> None:
     assert lines(tmp_path, [before], [now])[1].endswith(verdict)
 
 

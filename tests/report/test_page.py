@@ -77,7 +77,7 @@ def row_of(text: str, section: str, head: str) -> str:
     return next(row for row in rows if plain(row).startswith(head))
 
 
-def test_the_page_needs_nothing_but_itself(ready, monkeypatch):
+def test_the_page_is_self_contained(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
     outline = Outline(text)
     assert not outline.open
@@ -99,7 +99,7 @@ def test_every_link_of_the_page_has_its_target_and_ids_are_unique(ready, monkeyp
     assert {"#overview", "#study-1-table", "#study-1-classes", "#statistics", "#environment"} <= set(links)
 
 
-def test_whatever_comes_from_data_is_escaped(ready, monkeypatch):
+def test_all_values_are_escaped(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
     assert HOSTILE not in text
     assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3  # own classes, every class, statistics
@@ -218,7 +218,7 @@ def test_history_has_one_row_per_epoch_of_all_runs(ready, monkeypatch):
     assert [*frame["variant"].unique(), *frame["seed"].unique()] == ["baseline", "unet", "dice", 0, 1]
 
 
-def test_metrics_are_what_dvc_compares(ready, monkeypatch):
+def test_metrics_for_dvc(ready, monkeypatch):
     make_page(ready, monkeypatch)
     metrics = json.loads((ready / "metrics.json").read_text())
     assert list(metrics) == ["streets"]

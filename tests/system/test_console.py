@@ -35,7 +35,7 @@ def test_an_interruption_has_no_traceback(capsys: pytest.CaptureFixture[str]) ->
 
 def test_bugs_keep_their_traceback() -> None:
     def main() -> None:
-        raise KeyError("ours")
+        raise KeyError("bug")
 
     with pytest.raises(KeyError):
         run_stage(main)

@@ -48,7 +48,7 @@ def test_a_file_is_downloaded_and_no_other_file_is_left(server: Server, tmp_path
 
 @pytest.mark.parametrize("headers", [{"ETag": '"v1"'}, {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}, {}])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_broken_transfer_asks_only_for_the_rest(
+def test_an_interrupted_transfer_requests_only_the_rest(
     server: Server, tmp_path: Path, headers: dict[str, str], chunked: bool
 ) -> None:
     fetch_archive(offer(server, Page(headers=headers, drops=[250_000], chunked=chunked)), tmp_path, HASTE)
@@ -244,14 +244,14 @@ def test_a_moved_file_is_followed_but_not_with_a_session(server: Server, tmp_pat
     assert (tmp_path / "x.tar").read_bytes() == BODY
 
 
-def test_a_silent_server_is_given_up(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_stops_sending_times_out(server: Server, tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(OSError, match="in time"):
-        fetch_archive(offer(server, Page(seconds_a_chunk=2)), tmp_path, HASTE.new(total=0), timeout=(5, 0.2))
+        fetch_archive(offer(server, Page(seconds_per_chunk=2)), tmp_path, HASTE.new(total=0), timeout=(5, 0.2))
     assert time.monotonic() - start < 2
 
 
-def test_a_server_that_accepts_and_never_responds_is_given_up(tmp_path: Path) -> None:
+def test_a_server_that_accepts_and_never_responds_times_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         archive = Archive("x.tar", None, (f"http://127.0.0.1:{listening.getsockname()[1]}/x.tar",))
         with pytest.raises(DownloadError, match=r"/x\.tar: no response in time"):
@@ -259,7 +259,7 @@ def test_a_server_that_accepts_and_never_responds_is_given_up(tmp_path: Path) ->
 
 
 def test_a_killed_process_leaves_a_part_that_the_next_run_completes(server: Server, tmp_path: Path) -> None:
-    archive = offer(server, Page(seconds_a_chunk=0.02))
+    archive = offer(server, Page(seconds_per_chunk=0.02))
     code = (
         f"from pathlib import Path; from seg.system.fetch import *; fetch_archive({archive!r}, Path({str(tmp_path)!r}))"
     )
@@ -268,8 +268,8 @@ def test_a_killed_process_leaves_a_part_that_the_next_run_completes(server: Serv
     while not (part.exists() and part.stat().st_size > 100_000) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    _, said = process.communicate(timeout=30)
-    assert said == b""  # no progress bar without a terminal
+    _, stderr = process.communicate(timeout=30)
+    assert stderr == b""  # no progress bar without a terminal
     assert not (tmp_path / "x.tar").exists()
     size = part.stat().st_size
     assert 0 < size < len(BODY)

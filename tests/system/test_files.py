@@ -52,7 +52,7 @@ def test_a_file_that_the_block_did_not_write_is_an_error(tmp_path: Path) -> None
     assert listing(tmp_path) == {"a": "old"}
 
 
-def test_what_a_killed_run_left_is_overwritten(tmp_path: Path) -> None:
+def test_files_of_a_killed_run_are_overwritten(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from seg.system.files import written_whole\n"
         "with written_whole(Path(sys.argv[1])) as (part,):\n"
@@ -101,7 +101,7 @@ print(entered, clashes)
 """
 
 
-def test_a_directory_is_held_by_one_process_and_given_back_when_it_is_killed(tmp_path: Path) -> None:
+def test_a_directory_is_locked_by_one_process_and_released_when_it_is_killed(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "run"
     command = [sys.executable, "-c", LOCK, directory]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:

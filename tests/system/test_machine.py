@@ -58,7 +58,7 @@ def test_peak_memory_is_of_this_process_not_of_its_parent() -> None:
     assert after >= 0.99 * during  # the kernel counts pages in batches
 
 
-def test_what_is_recorded_is_json() -> None:
+def test_recorded_information_is_json() -> None:
     record = machine.machine_info(torch.device("cpu"))
     assert json.loads(json.dumps(record)) == record
     assert record["cpu"]

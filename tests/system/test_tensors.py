@@ -90,7 +90,7 @@ def test_the_mode_follows_the_umask(tmp_path: Path, umask: int) -> None:
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_what_a_killed_run_left_is_deleted_by_the_next(tmp_path: Path) -> None:
+def test_files_of_a_killed_run_are_deleted_by_the_next(tmp_path: Path) -> None:
     (tmp_path / "a.tmp").mkdir()
     (tmp_path / "a.tmp" / ".tmpXyz").write_text("half")
     write_tensors(tmp_path / "a", {"a": torch.zeros(1)}, {})

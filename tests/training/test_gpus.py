@@ -80,7 +80,7 @@ def test_four_trainings_hold_four_gpus_and_a_killed_one_frees_its_gpu(machine: M
     for number in four:
         machine.wait_for(number, r"(epoch 1/10000) loss")
     fifth = machine.start()
-    machine.wait_for(fifth, r"(waiting for 1 of 4 GPUs: other trainings use them)")
+    machine.wait_for(fifth, r"(waiting for 1 of 4 GPUs: other processes use them)")
     os.kill(machine.processes[2], signal.SIGKILL)
     assert machine.wait_for(fifth, r"on GPU (\d)") == held[2]
 
@@ -157,7 +157,7 @@ def test_two_users_share_the_gpus() -> None:
             taken = {first.stdout.readline().strip(), second.stdout.readline().strip()}
             assert taken == {"a", "b"}
             with user(2, directory, "a", "b") as third:
-                assert third.stderr.readline() == "waiting for 1 of 2 GPUs: other trainings use them\n"
+                assert third.stderr.readline() == "waiting for 1 of 2 GPUs: other processes use them\n"
                 first.kill()
                 assert third.stdout.readline().strip() in taken
         assert {path.stat().st_uid for path in (directory / "seg-gpu-locks").iterdir()} <= {1, 65534}

@@ -81,7 +81,7 @@ def out(stepwise: Recipe, packs: Any, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_history_has_one_row_per_epoch(out: Outputs) -> None:
     rows = history(out)
-    assert tuple(rows[0]) == HistoryRow._fields
+    assert tuple(rows[0]) == (*HistoryRow._fields, "schema_version")
     assert [row.epoch for row in read_history(out.history)] == [1, 2, 3, 4, 5]
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
     assert [float(row["lr"]) for row in rows] == [0.004, 0.004, 0.002, 0.002, 0.001]
@@ -183,7 +183,7 @@ def test_an_invalid_recipe_is_refused_in_one_line(packs: Any, tmp_path: Path, ti
     done = command(tmp_path / "run", tiny_recipe, packs, "--recipe", "{")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("error: --recipe is no JSON (")
+    assert done.stderr.startswith("error: --recipe: not JSON (")
     assert not (tmp_path / "run").exists()
 
 

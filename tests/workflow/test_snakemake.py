@@ -156,7 +156,7 @@ def test_editing_params_changes_no_training_that_runs(clone: Clone) -> None:
         (
             "studies.cityscapes_fcn.variants.unet.model",
             {"name": "unett"},
-            "studies.cityscapes_fcn.variants.unet.model: model 'unett' is unknown; did you mean unet?",
+            "studies.cityscapes_fcn.variants.unet.model.name: 'unett' is unknown; did you mean unet?",
         ),
     ],
 )

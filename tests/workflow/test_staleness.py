@@ -37,7 +37,12 @@ EDITS = {
     "a loss": ("seg/training/losses.py", "1 - ratio", "2 - ratio", rerun(*VARIANTS)),
     "the message of a training's error": ("seg/training/train.py", "have other classes", "have different classes", []),
     "the checkpoint's format": ("seg/models/checkpoint.py", "train again", "train it again", []),
-    "the loss curves": ("seg/report/figures.py", "_COLUMNS = 3", "_COLUMNS = 4", FOLLOWING),
+    "the loss curves": (
+        "seg/report/figures.py",
+        "_PANEL_COLUMNS = 3",
+        "_PANEL_COLUMNS = 4",
+        [*FOLLOWING, "Plot the classes of streets at 32x64"],
+    ),
     "the page": ("seg/report/index.html.j2", "<main", "<main class='wide'", ["Report preset demo"]),
     "a comment": ("seg/training/losses.py", "", "\n# A comment.\n", []),
 }

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from clones import Clone
 
-from seg.results import SCHEMA_VERSION
-from workflow.state import schema_version
+from workflow.state import RUN_VERSION, schema_version
 
 pytestmark = pytest.mark.workflow
 
@@ -31,11 +30,11 @@ FIX = "move or delete results/demo/, or check out the commit that made it"
 def test_results_of_another_schema_are_refused_in_one_line(clone: Clone) -> None:
     run = clone.result("dice/seed0/run.json")
     content = json.loads(run.read_text())
-    run.write_text(json.dumps(content | {"schema_version": SCHEMA_VERSION + 1}))
+    run.write_text(json.dumps(content | {"schema_version": RUN_VERSION + 1}))
     for arguments in ([], ["-n"]):
         assert refused(clone, *arguments) == (
-            f"error: results/demo/cityscapes_fcn/dice/seed0/run.json: schema version {SCHEMA_VERSION + 1},"
-            f" expected {SCHEMA_VERSION}; {FIX}"
+            f"error: results/demo/cityscapes_fcn/dice/seed0/run.json: schema version {RUN_VERSION + 1},"
+            f" expected {RUN_VERSION}; {FIX}"
         )
     del content["schema_version"]
     run.write_text(json.dumps(content))
@@ -47,7 +46,7 @@ def test_results_from_before_the_schema_are_refused_until_they_are_moved(clone: 
         (variant / "run.json").rename(variant / "training.json")
     assert refused(clone) == (
         "error: results/demo/cityscapes_fcn/baseline/seed0/training.json: schema version none,"
-        f" expected {SCHEMA_VERSION}; {FIX}"
+        f" expected {RUN_VERSION}; {FIX}"
     )
     (clone.path / "results/demo").rename(clone.path / "results/old")
     assert "Train cityscapes_fcn/dice with seed 0" in clone.scheduled()
@@ -102,11 +101,11 @@ def test_wrong_names_and_values_of_config_are_refused_in_one_line(new_clone: Clo
 
 
 def test_a_thousand_results_are_checked_in_a_tenth_of_a_second(tmp_path: Path) -> None:
-    content = json.dumps({"schema_version": SCHEMA_VERSION, "recipe": {str(k): "x" * 40 for k in range(40)}})
+    content = json.dumps({"schema_version": RUN_VERSION, "recipe": {str(k): "x" * 40 for k in range(40)}})
     paths = [tmp_path / f"variant{k}/seed0/run.json" for k in range(1000)]
     for path in paths:
         path.parent.mkdir(parents=True)
         path.write_text(content)
     start = time.process_time()
-    assert {schema_version(path) for path in paths} == {SCHEMA_VERSION}
+    assert {schema_version(path) for path in paths} == {RUN_VERSION}
     assert time.process_time() - start < 0.1

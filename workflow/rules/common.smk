@@ -7,7 +7,7 @@ sys.path.insert(0, str(workflow.basedir))  # `seg` and `workflow.state` beside t
 
 from seg import plan
 from seg.config.params import load_params
-from seg.datasets.catalogue import missing
+from seg.datasets.catalogue import DATASETS, missing
 from seg.datasets.manifest import covered
 from seg.digest import code_digest
 from seg.system.files import sha256
@@ -42,7 +42,7 @@ pretext = lambda w: PARAMS.weights[w.weights].pretext
 gpu_job = lambda w: PLAN.gpu_job(w.get("study"), w.get("variant"))
 data_job = lambda w: PARAMS.cluster.data
 repository_path = lambda file: state.repository_path(workflow, file)
-# Digest of a file of the repository. As an input alone, an edit with an old time stamp would go unseen.
+# Digest of a file of the repository: as an input alone, an edit that keeps the time stamp would rerun nothing.
 content = lambda file: sha256(Path(workflow.basedir, file))
 
 
@@ -52,7 +52,7 @@ def pack_json(use):
 
 
 def pack_pixels(use):
-    """Input function: pixels of the same pack. They have to exist; their content is compared through the `.json`."""
+    """Input function: pixels of the same pack. They must exist; the `.json` stands for their content."""
     return lambda w: [ancient(file) for file in PLAN.pack_pixels(w.preset, w.study, w.variant, use)]
 
 
@@ -82,14 +82,14 @@ def cluster_resources(job):
 
 
 def missing_results(*rules):
-    """Outputs that are missing. Snakemake does not notice a missing file among several outputs of a job."""
+    """Outputs that are missing. Snakemake does not notice that one of several outputs of a job is missing."""
     return [file for file in PLAN.files(state.output_templates(rules)) if not Path(file).exists()]
 
 
 def refuse_missing_data():
-    """Stop before the first job if it needs data that only a person can provide."""
-    folders = [Path("data/raw", name) for name in state.datasets_to_make(workflow, "register_folder")]
+    """Stop before the first job if the run needs data that only the user can provide."""
+    own = [Path("data/raw", name) for name in state.datasets_to_make(workflow, "register_folder")]
     lines = missing(state.datasets_to_make(workflow, "download_dataset"), Path("data/archives"), Path("data/raw"))
-    lines += [f"{path}: missing; put images/, labels/ and classes.yaml there" for path in folders if not path.is_dir()]
+    lines += [f"{path}: missing; put images/, labels/ and classes.yaml there" for path in own if not path.is_dir()]
     if lines:
         state.stop(lines)

@@ -10,13 +10,14 @@ rule download_dataset:
         "logs/data/{dataset}.download.tsv"
     wildcard_constraints:
         dataset=plan.alternatives(PLAN.datasets("downloaded")),
-    retries: 0  # whatever the profile says: the stage retries by itself
+    retries: 0  # in every profile, because the stage itself retries
     conda:
         "../envs/seg.yaml"
     threads: 1
     resources:
         **cluster_resources(data_job),
     params:
+        description=lambda w: repr(DATASETS.get(w.dataset)),
         code=code_digest("seg.datasets.download"),
     message:
         "Download {wildcards.dataset}, or extract it from data/archives"

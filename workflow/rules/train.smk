@@ -10,7 +10,7 @@ rule fetch_weights:
         "logs/weights/{weights}.fetch.tsv"
     wildcard_constraints:
         weights=plan.alternatives(PLAN.weights_names(pretrained_here=False)),
-    retries: 0  # whatever the profile says: the stage retries by itself
+    retries: 0  # in every profile, because the stage itself retries
     conda:
         "../envs/seg.yaml"
     threads: 1
