@@ -6,11 +6,11 @@ names) in place of everything before non-bottleneck 6. With 21 classes 2,064,321
 `stem="resnet34"`.
 
 Deviations and readings:
-- Table 1 prints stride 1 and padding 0 for the initial block; ours halves and pads as ERFNet's, otherwise the
+- Table 1 prints stride 1 and padding 0 for the initial block; it halves and pads as ERFNet's, otherwise the
   output would not have the size of the image.
 - The order within blocks, the residual connection, epsilon of batch norm and the dilations (2, 4, 8, 16, twice, from
   non-bottleneck 6 on) are ERFNet's; the tables do not give them.
-- The dropout is ours, because the tables do not give it. As in ERFNet, the decoder has none.
+- The tables do not give the dropout rates; these are chosen. As in ERFNet, the decoder has no dropout.
 """
 
 from collections import OrderedDict
@@ -43,7 +43,6 @@ class DarrenNet(nn.Module):
             initialize(part, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         return self.decoder(self.context(self.backbone(images)), images.shape[-2], images.shape[-1])
 
 

@@ -10,7 +10,7 @@ Deviations and readings:
 - The last stage of the ResNet has rate 2, as in the study, without multi-grid; its first 3x3 convolution has rate 1, as
   in torchvision.
 - Convolutions are plain, not depthwise separable.
-- The study mentions dropout without its value; ours is 0.1 after the pyramid, as in the paper's own code.
+- The study mentions dropout without its value; it is 0.1 after the pyramid, as in the paper's own code.
 - The batch norm of the image pooling sees one value per channel and image. A batch of one image has no variance, so its
   running statistics are used.
 """
@@ -45,7 +45,6 @@ class DeepLab(nn.Module):
             initialize(part)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         _, stride4, *_, deepest = self.backbone(images)
         low_level = self.low_level(stride4)
         x = F.interpolate(self.pyramid(deepest), low_level.shape[-2:], mode="bilinear")

@@ -38,7 +38,6 @@ class ERFNet(nn.Module):
         initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         return self.decoder(self.backbone(images), images.shape[-2], images.shape[-1])
 
 

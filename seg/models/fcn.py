@@ -9,7 +9,7 @@ Deviations and readings:
 - cityscapes_fcn prints no stride; 2 is that of the other two studies.
 - Table 2 of voc2012_fcn swaps the headings of stride and padding.
 - A convolution directly followed by batch norm has no bias, because batch norm cancels it.
-- The width of the adapted model's sixth convolution is not printed; ours is that of the fifth, 512.
+- The width of the adapted model's sixth convolution is not printed; 512, that of the fifth, is used.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,6 @@ class FCN(nn.Module):
         initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         sizes, x = [], images
         for block in self.encoder:
             sizes.append(x.shape[-2:])
@@ -108,7 +107,7 @@ def build(
     """Build the FCN.
 
     Args:
-        classes: number of classes.
+        classes: channels of the logits.
         depth: number of convolutions of the encoder; 6 is the adapted model of cityscapes_fcn, section 3.4.
         activation: `prelu` is that of the adapted model.
         order: of batch norm and activation: `bn_relu` in cityscapes_fcn, `relu_bn` in the VOC studies.

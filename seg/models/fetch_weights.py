@@ -1,4 +1,4 @@
-"""Download published weights and convert them to safetensors, with the parameter names of our backbones.
+"""Download published weights and convert them to safetensors, with the parameter names of the backbones.
 
 A file that is already in the directory of archives is used instead of the network. The published files are pickles:
 only tensors and plain containers are read from them, and nothing in them is executed.
@@ -56,7 +56,7 @@ def convert_weights(row: PublishedWeights, archives: Path, out: Path, retry: Ret
 
 
 def backbone_state(row: PublishedWeights, path: Path) -> dict[str, Tensor]:
-    """Tensors of the backbone in a published file, by our names.
+    """Tensors of the backbone in a published file, by name in `seg.models`.
 
     Raises:
         ValueError: the file is damaged, contains other objects than tensors and plain containers, or does not match

@@ -8,7 +8,7 @@ ResNet-50 (23,508,032).
 Deviations and readings:
 - Table 5 of voc2007_erfnet prints its first row, 512 -> 256, twice. Five rows from 512 to 32 need one that keeps the
   width; as in the table of voc2012_fcn, it is the first.
-- The last row of that table, 3x3 of stride 2 with softmax, is our 1x1 classifier, as in the other models.
+- The last row of that table, 3x3 of stride 2 with softmax, is the 1x1 classifier here, as in the other models.
 - A convolution directly followed by batch norm has no bias, because batch norm cancels it.
 """
 
@@ -36,7 +36,6 @@ class ResNetFCN(nn.Module):
         initialize(self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         *features, x = self.backbone(images)
         return self.classifier(self.decoder(x, [y.shape[-2:] for y in (images, *features)]))
 

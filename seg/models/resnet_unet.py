@@ -7,7 +7,7 @@ surplus row or column of the transposed convolution is cropped. 24,349,781 param
 
 Deviation: the study only says that the U-Net starts from a pretrained encoder. Rows deconv2 to conv18 of its Table 6
 fit ResNet-34 unchanged (deepest features of 512 channels, skips of 256, 128 and 64). The widths of the two finest
-levels, 32 and 16, are ours and continue the halving.
+levels, 32 and 16, are not in the study; they continue the halving.
 """
 
 from itertools import pairwise
@@ -41,7 +41,6 @@ class ResNetUNet(nn.Module):
             initialize(part)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         *skips, x = self.backbone(images)
         for up, level, skip in zip(self.up, self.decoder, (*reversed(skips), images), strict=True):
             height, width = skip.shape[-2:]

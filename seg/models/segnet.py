@@ -9,10 +9,9 @@ Pooling rounds up, and unpooling restores the size before pooling.
 Deviations:
 - Convolutions before batch norm have no bias (VGG-16's have one), because batch norm cancels it.
 - The input has no local contrast normalisation.
-- The study says that the larger decoder has no non-linearity either; the authors' published network has ReLU there, and
-  so has ours.
-- Where the study names two outer layers, ours has the authors' single classifier: the counterpart of VGG-16's first
-  convolution in SegNet, a 1x1 convolution in SegNet-Basic.
+- The study says that the larger decoder has no non-linearity either. It has ReLU, as in the authors' published network.
+- The study names two outer layers. There is one classifier, as in the authors' network: the counterpart of VGG-16's
+  first convolution in SegNet, a 1x1 convolution in SegNet-Basic.
 """
 
 from typing import Literal, NamedTuple
@@ -61,7 +60,6 @@ class SegNet(nn.Module):
         initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         pooled, x = [], images
         for encoder in self.encoders:
             x = encoder(x)

@@ -33,7 +33,6 @@ class Padded(nn.Module):
         return cast(nn.Module, self.network.encoder)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         height, width = images.shape[-2:]
         margins = (0, -width % self.multiple, 0, -height % self.multiple)
         if any(margins):

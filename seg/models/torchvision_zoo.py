@@ -28,7 +28,6 @@ class MainOutput(nn.Module):
         return cast(nn.Module, self.network.backbone)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W)."""
         return self.network(images)["out"]
 
 

@@ -10,7 +10,7 @@ The study prints no table or figure of U-Lite, only three steps each way, max po
 (and swaps the words encoder and decoder). Readings and deviations:
 - The study calls it a simplified U-Net, so two convolutions per level, skips and the kind of upsampling are those of
   its section II.C on U-Net.
-- The widths are ours.
+- The study gives no widths; these are chosen.
 - Convolutions are padded; otherwise the output would be smaller than the image.
 - Convolutions before batch norm have no bias, because batch norm cancels it.
 """

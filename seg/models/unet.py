@@ -10,9 +10,9 @@ voc2012_fcn and voc2007_erfnet have the same widths; voc2007_erfnet has a ReLU a
 
 Deviations:
 - The 3x3 convolutions have no bias, because the batch norm after them cancels it.
-- voc2007_erfnet prints no batch norm; ours has it, as the networks that it is compared with.
-- conv17 of voc2007_erfnet prints 64 input channels, those of the transposed convolution alone; ours concatenates here,
-  as on every other level.
+- voc2007_erfnet prints no batch norm; it is added, as in the networks that the study compares.
+- conv17 of voc2007_erfnet prints 64 input channels, those of the transposed convolution alone; the skip is concatenated
+  here, as on every other level.
 - The ReLU on the logits of voc2007_erfnet is omitted: with it, no logit could be negative.
 """
 
@@ -64,11 +64,7 @@ class UNet(nn.Module):
         initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of images (N, 3, H, W).
-
-        Raises:
-            ValueError: a side is too small to be halved on every level.
-        """
+        """Logits of images. Raises ValueError if a side is too small to be halved on every level."""
         size, smallest = tuple(images.shape[-2:]), 2 ** len(self.decoder)
         if min(size) < smallest:
             raise ValueError(

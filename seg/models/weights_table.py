@@ -8,27 +8,16 @@ from seg.system.fetch import Archive
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A row of the table.
+    """A row of the table."""
 
-    Attributes:
-        name: name of the weights in `params.yaml`.
-        archive: the published file.
-        licence: licence of the weights.
-        citation: publication to cite.
-        accuracy: accuracy that the owners state, if any.
-        within: key of the file's dictionary that holds the state dict; `None` if the file is the state dict.
-        prefix: prefix of the backbone's keys, which is removed; keys without it are ignored.
-        cut: prefixes of other keys to ignore.
-    """
-
-    name: str
-    archive: Archive
-    licence: str
-    citation: str
-    accuracy: str | None
-    within: str | None = None
-    prefix: str = ""
-    cut: tuple[str, ...] = ()
+    name: str  # in `params.yaml`
+    archive: Archive  # the published file
+    licence: str  # of the weights
+    citation: str  # publication to cite
+    accuracy: str | None  # as the owners state it
+    within: str | None = None  # key of the state dict in the file; `None` if the file is the state dict
+    prefix: str = ""  # of the backbone's keys, removed; keys without it are ignored
+    cut: tuple[str, ...] = ()  # prefixes of other keys to ignore
 
 
 def _torchvision(depth: int, sha256: str, top1: float) -> PublishedWeights:

@@ -3,8 +3,8 @@
 If all pixels are ignored, loss and gradient are 0. Pixels are handled as rows (N*H*W, C), a view of channels-last
 logits: several times faster on a CPU than a softmax over the second axis, and deterministic on a GPU.
 
-`reduce` sums a tensor over the processes of a training, each of which holds a share of the batch, so that the loss is
-that of the whole batch. The default is for a single process.
+`reduce` sums a tensor over the processes of a training, each with a share of the batch, so that the loss is that of the
+whole batch. The default is for a single process.
 """
 
 from collections.abc import Callable

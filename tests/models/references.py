@@ -17,12 +17,12 @@ def perturbed(model: nn.Module) -> nn.Module:
     return model
 
 
-def copy(ours: nn.Module, table: nn.Module) -> None:
+def copy(actual: nn.Module, table: nn.Module) -> None:
     """Give both models the same random weights, batch norms and biases included; their layers have the same order."""
-    for tensor in ours.state_dict().values():
+    for tensor in actual.state_dict().values():
         if tensor.ndim == 1:
             tensor.uniform_(0.5, 1.5)
-    table.load_state_dict(dict(zip(table.state_dict(), ours.state_dict().values(), strict=True)))
+    table.load_state_dict(dict(zip(table.state_dict(), actual.state_dict().values(), strict=True)))
 
 
 def concatenated(skip: Tensor, deconv: nn.ConvTranspose2d, below: Tensor) -> Tensor:

@@ -57,11 +57,11 @@ def test_parameters_are_those_of_the_tables() -> None:
 
 def test_is_erfnet_with_weights_of_erfnet() -> None:
     """In evaluation mode, where dropout has no effect: the tables are ERFNet's."""
-    ours, theirs = build("erfnet").eval(), erfnet.build(CLASSES).eval()
-    ours.backbone.load_state_dict(theirs.backbone.state_dict())
-    ours.decoder.load_state_dict(theirs.decoder.state_dict())
+    actual, reference = build("erfnet").eval(), erfnet.build(CLASSES).eval()
+    actual.backbone.load_state_dict(reference.backbone.state_dict())
+    actual.decoder.load_state_dict(reference.decoder.state_dict())
     with torch.inference_mode():
-        assert torch.equal(ours(images(33, 65)), theirs(images(33, 65)))
+        assert torch.equal(actual(images(33, 65)), reference(images(33, 65)))
 
 
 def test_backbone_is_resnet34_up_to_its_second_stage() -> None:

@@ -30,14 +30,14 @@ def perturb(model: nn.Module) -> None:
 @pytest.mark.parametrize("training", [False, True])
 def test_pyramid_is_that_of_torchvision(rates: tuple[int, ...], training: bool) -> None:
     torch.manual_seed(0)
-    ours, theirs = Pyramid(64, rates), ASPP(64, rates)
-    perturb(ours)
-    theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True)))
-    ours.project[-1].p = theirs.project[-1].p = 0.0
+    actual, reference = Pyramid(64, rates), ASPP(64, rates)
+    perturb(actual)
+    reference.load_state_dict(dict(zip(reference.state_dict(), actual.state_dict().values(), strict=True)))
+    actual.project[-1].p = reference.project[-1].p = 0.0
     x = torch.randn(2, 64, 20, 31)
     with torch.no_grad():
-        torch.testing.assert_close(ours.train(training)(x), theirs.train(training)(x))
-    for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        torch.testing.assert_close(actual.train(training)(x), reference.train(training)(x))
+    for mine, other in zip(actual.buffers(), reference.buffers(), strict=True):
         torch.testing.assert_close(mine, other)
 
 
@@ -81,13 +81,13 @@ def test_every_parameter_gets_a_gradient(count: int) -> None:
 
 def test_norm_of_the_image_pooling_is_batch_norm_except_for_a_single_image() -> None:
     torch.manual_seed(0)
-    ours, plain = PooledNorm(4), nn.BatchNorm2d(4)
+    actual, plain = PooledNorm(4), nn.BatchNorm2d(4)
     x = torch.randn(3, 4, 1, 1)
-    assert torch.equal(ours(x), plain(x))
-    before = ours.running_var.clone()
+    assert torch.equal(actual(x), plain(x))
+    before = actual.running_var.clone()
     assert torch.equal(before, plain.running_var)
-    assert torch.equal(ours(x[:1]), plain.eval()(x[:1]))
-    assert torch.equal(ours.running_var, before)
+    assert torch.equal(actual(x[:1]), plain.eval()(x[:1]))
+    assert torch.equal(actual.running_var, before)
 
 
 def test_runs_in_bfloat16_and_channels_last() -> None:

@@ -57,11 +57,11 @@ def images(height: int, width: int) -> Tensor:
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
 @pytest.mark.parametrize("training", [False, True])
 def test_is_the_table_layer_by_layer(options: dict, training: bool) -> None:
-    ours = perturbed(build(19, **options)).train(training)
-    plain = with_weights_of(reference(**options), ours).train(training)
+    actual = perturbed(build(19, **options)).train(training)
+    plain = with_weights_of(reference(**options), actual).train(training)
     x = images(64, 128)
     torch.manual_seed(3)
-    logits = ours(x)
+    logits = actual(x)
     torch.manual_seed(3)
     torch.testing.assert_close(logits, plain(x))
 
@@ -69,8 +69,8 @@ def test_is_the_table_layer_by_layer(options: dict, training: bool) -> None:
 @pytest.mark.parametrize("size", [(33, 65), (50, 39), (1, 1), (97, 128), (2, 31)], ids=str)
 def test_odd_sides_are_restored_by_output_padding(size: tuple[int, int]) -> None:
     """The same sequence, with output padding 1 for even and 0 for odd sides."""
-    ours = perturbed(build(19)).eval()
-    plain = with_weights_of(reference(), ours).eval()
+    actual = perturbed(build(19)).eval()
+    plain = with_weights_of(reference(), actual).eval()
     x = y = images(*size)
     sizes: list[tuple[int, int]] = []
     for layer in plain:
@@ -82,8 +82,8 @@ def test_odd_sides_are_restored_by_output_padding(size: tuple[int, int]) -> None
         if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2):
             sizes.append((y.shape[2], y.shape[3]))
         y = layer(y)
-    assert ours(x).shape == (2, 19, *size)
-    torch.testing.assert_close(ours(x), y)
+    assert actual(x).shape == (2, 19, *size)
+    torch.testing.assert_close(actual(x), y)
 
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)

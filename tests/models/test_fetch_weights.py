@@ -33,7 +33,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def lay(row: PublishedWeights, folder: Path, content: Any, **options: Any) -> PublishedWeights:
+def save_published(row: PublishedWeights, folder: Path, content: Any, **options: Any) -> PublishedWeights:
     """Save `content` as the row's file in `folder`; the row with that file's digest."""
     folder.mkdir(exist_ok=True)
     path = folder / row.archive.name
@@ -75,8 +75,8 @@ def erfnet_state() -> OrderedDict[str, Tensor]:
 
 
 def test_the_table_agrees_with_torchvision() -> None:
-    for depth, theirs in TORCHVISION.items():
-        row, weights = WEIGHTS[f"resnet{depth}_imagenet"], theirs.IMAGENET1K_V1
+    for depth, reference in TORCHVISION.items():
+        row, weights = WEIGHTS[f"resnet{depth}_imagenet"], reference.IMAGENET1K_V1
         assert row.archive.urls == (weights.url,)
         assert row.archive.name == Path(weights.url).name
         assert f"{weights.meta['_metrics']['ImageNet-1K']['acc@1']}%" in str(row.accuracy)
@@ -98,16 +98,16 @@ def test_an_unknown_name_is_refused_with_the_most_similar_one() -> None:
 
 def test_torchvisions_weights_are_converted_bit_by_bit(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    theirs = resnet34().state_dict()
+    reference = resnet34().state_dict()
     out = tmp_path / "out" / "resnet34.safetensors"
-    row = lay(WEIGHTS["resnet34_imagenet"], tmp_path / "archives", theirs)
+    row = save_published(WEIGHTS["resnet34_imagenet"], tmp_path / "archives", reference)
     convert_weights(row, tmp_path / "archives", out, HASTE)
     model = build_model("resnet_fcn", 5, {"backbone": "resnet34"})
     about = load_backbone(model, out)
-    ours = model.get_submodule("backbone").state_dict()
-    assert set(theirs) - set(ours) == {"fc.weight", "fc.bias"}
-    for name, tensor in ours.items():
-        torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=0)
+    actual = model.get_submodule("backbone").state_dict()
+    assert set(reference) - set(actual) == {"fc.weight", "fc.bias"}
+    for name, tensor in actual.items():
+        torch.testing.assert_close(tensor, reference[name], rtol=0, atol=0)
     assert about["sha256"] == row.archive.sha256
     assert about["source"] == row.archive.urls[0]
     assert [path.name for path in out.parent.iterdir()] == [out.name]
@@ -127,18 +127,18 @@ def test_erfnets_published_format_fits_our_encoder(tmp_path: Path) -> None:
         "optimizer": {"state": momenta, "param_groups": [{"lr": 0.1, "nesterov": False, "params": [140]}]},
     }
     row = WEIGHTS["erfnet_imagenet"]
-    row = lay(row, tmp_path, checkpoint, _use_new_zipfile_serialization=False)
+    row = save_published(row, tmp_path, checkpoint, _use_new_zipfile_serialization=False)
     convert_weights(row, tmp_path, tmp_path / "e.safetensors", HASTE)
     model = build_model("erfnet", 20, {})
     load_backbone(model, tmp_path / "e.safetensors")
-    ours = model.get_submodule("backbone").state_dict()
-    assert {name for name in ours if not name.endswith("num_batches_tracked")} == set(given)
+    actual = model.get_submodule("backbone").state_dict()
+    assert {name for name in actual if not name.endswith("num_batches_tracked")} == set(given)
     for name, tensor in given.items():
-        torch.testing.assert_close(ours[name], tensor, rtol=0, atol=0)
+        torch.testing.assert_close(actual[name], tensor, rtol=0, atol=0)
 
 
 def test_a_missing_file_is_downloaded_with_interruptions_and_then_reused(server: Server, tmp_path: Path) -> None:
-    row = lay(WEIGHTS["resnet50_imagenet"], tmp_path / "there", small())
+    row = save_published(WEIGHTS["resnet50_imagenet"], tmp_path / "there", small())
     body = (tmp_path / "there" / row.archive.name).read_bytes()
     server.pages["/good"] = Page(body=body, drops=[len(body) // 2])
     urls = (f"{server.url}/moved", f"{server.url}/good")
@@ -186,7 +186,7 @@ class Trap:
 def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path, new: bool) -> None:
     sign = tmp_path / "sign"
     content = {**small(), "trap": Trap(sign)}
-    row = lay(WEIGHTS["resnet50_imagenet"], tmp_path, content, _use_new_zipfile_serialization=new)
+    row = save_published(WEIGHTS["resnet50_imagenet"], tmp_path, content, _use_new_zipfile_serialization=new)
     with pytest.raises(ValueError, match=r"resnet50-0676ba61\.pth: contains posix\.system, expected tensors") as caught:
         convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert "\n" not in str(caught.value)
@@ -196,7 +196,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path, new: bool)
 
 @pytest.mark.parametrize("new", [True, False])
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, new: bool) -> None:
-    row = lay(WEIGHTS["resnet50_imagenet"], tmp_path, small(), _use_new_zipfile_serialization=new)
+    row = save_published(WEIGHTS["resnet50_imagenet"], tmp_path, small(), _use_new_zipfile_serialization=new)
     path = tmp_path / row.archive.name
     whole = path.read_bytes()
     row = replace(row, archive=replace(row.archive, sha256=None))
@@ -221,7 +221,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, new: bool) -> Non
     ],
 )
 def test_tensors_of_another_file_are_refused(tmp_path: Path, name: str, content: Any, message: str) -> None:
-    row = lay(WEIGHTS[name], tmp_path, content)
+    row = save_published(WEIGHTS[name], tmp_path, content)
     with pytest.raises(ValueError, match=message):
         convert_weights(row, tmp_path, tmp_path / "w.safetensors", HASTE)
     assert not (tmp_path / "w.safetensors").exists()

@@ -90,12 +90,12 @@ def test_torchvision_gives_the_main_output() -> None:
 def test_backbones_take_the_weights_of_torchvision(model: str) -> None:
     options = {"smp": {"encoder": "resnet50"}, "torchvision_zoo": {"architecture": "fcn_resnet50"}}[model]
     with torch.device("meta"):
-        theirs = get_model("resnet50", weights=None).state_dict()
-    ours = build_model(model, 5, options)
-    keys = ours.get_submodule("backbone").state_dict().keys()
-    assert keys == {key for key in theirs if not key.startswith("fc.")}
+        reference = get_model("resnet50", weights=None).state_dict()
+    actual = build_model(model, 5, options)
+    keys = actual.get_submodule("backbone").state_dict().keys()
+    assert keys == {key for key in reference if not key.startswith("fc.")}
     # The property adds no second name, otherwise a checkpoint would hold each tensor twice.
-    assert all(key.startswith("network.") for key in ours.state_dict())
+    assert all(key.startswith("network.") for key in actual.state_dict())
 
 
 @pytest.mark.parametrize("build", [lambda: smp_network(*SMP[0]), lambda: torchvision_network(TORCHVISION[0])])

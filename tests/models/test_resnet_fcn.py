@@ -33,31 +33,31 @@ def count(model: nn.Module) -> int:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbone_has_the_keys_and_shapes_of_torchvision(name: str) -> None:
     with torch.device("meta"):
-        theirs = get_model(name, weights=None).state_dict()
-    shapes = {key: tensor.shape for key, tensor in theirs.items() if not key.startswith("fc.")}
-    ours = build(21, backbone=name).backbone
-    assert {key: tensor.shape for key, tensor in ours.state_dict().items()} == shapes
-    assert count(ours) == BACKBONES[name]
+        reference = get_model(name, weights=None).state_dict()
+    shapes = {key: tensor.shape for key, tensor in reference.items() if not key.startswith("fc.")}
+    actual = build(21, backbone=name).backbone
+    assert {key: tensor.shape for key, tensor in actual.state_dict().items()} == shapes
+    assert count(actual) == BACKBONES[name]
 
 
 @pytest.mark.parametrize(("name", "stride"), [("resnet34", 32), ("resnet50", 32), ("resnet50", 16), ("resnet50", 8)])
 @pytest.mark.parametrize("training", [False, True])
 def test_features_are_those_of_torchvision(name: str, stride: int, training: bool) -> None:
-    theirs = get_model(name, weights=None, replace_stride_with_dilation=DILATED[stride]).train(training)
-    ours = ResNet(name, stride).train(training)
-    ours.load_state_dict({key: value for key, value in theirs.state_dict().items() if not key.startswith("fc.")})
+    reference = get_model(name, weights=None, replace_stride_with_dilation=DILATED[stride]).train(training)
+    actual = ResNet(name, stride).train(training)
+    actual.load_state_dict({key: value for key, value in reference.state_dict().items() if not key.startswith("fc.")})
     x = images(65, 97)
     with torch.no_grad():
-        features = ours(x)
-        x = theirs.relu(theirs.bn1(theirs.conv1(x)))
+        features = actual(x)
+        x = reference.relu(reference.bn1(reference.conv1(x)))
         assert torch.equal(features[0], x)
-        x = theirs.maxpool(x)
-        layers = (theirs.layer1, theirs.layer2, theirs.layer3, theirs.layer4)
+        x = reference.maxpool(x)
+        layers = (reference.layer1, reference.layer2, reference.layer3, reference.layer4)
         for i, layer in enumerate(layers, start=1):
             x = layer(x)
             assert torch.equal(features[i], x)
             reduction = min(2 ** (i + 1), stride)
-            assert x.shape == (2, ours.channels[i], -(-65 // reduction), -(-97 // reduction))
+            assert x.shape == (2, actual.channels[i], -(-65 // reduction), -(-97 // reduction))
 
 
 def test_a_dilated_stage_has_rate_2_after_its_first_convolution() -> None:
@@ -88,7 +88,7 @@ def test_drawn_weights_are_kaiming_and_come_from_the_generator() -> None:
 def test_decoder_is_the_table(order: str) -> None:
     """voc2012_fcn, Table 4: 512-512-256-128-64-32 and the classifier."""
     torch.manual_seed(0)
-    ours = build(21, order=order).eval()
+    actual = build(21, order=order).eval()
     layers: list[nn.Module] = []
     for a, b in pairwise((512, 512, 256, 128, 64, 32)):
         bias = order == "relu_bn"
@@ -96,14 +96,14 @@ def test_decoder_is_the_table(order: str) -> None:
         behind = [nn.BatchNorm2d(b), nn.ReLU()]
         layers.extend(behind if order == "bn_relu" else reversed(behind))
     table = nn.Sequential(*layers, nn.Conv2d(32, 21, 1)).eval()
-    weights = [value for key, value in ours.state_dict().items() if not key.startswith("backbone.")]
+    weights = [value for key, value in actual.state_dict().items() if not key.startswith("backbone.")]
     for tensor in weights:
         if tensor.ndim == 1:
             tensor.uniform_(0.5, 1.5)
     table.load_state_dict(dict(zip(table.state_dict(), weights, strict=True)))
     x = images(64, 96)
     with torch.no_grad():
-        torch.testing.assert_close(ours(x), table(ours.backbone(x)[-1]))
+        torch.testing.assert_close(actual(x), table(actual.backbone(x)[-1]))
 
 
 @pytest.mark.parametrize(("name", "deepest"), [("resnet34", 512), ("resnet50", 2048)])

@@ -16,16 +16,16 @@ def images(height: int, width: int) -> Tensor:
     return torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
-def folded(ours: nn.Module) -> nn.Module:
+def folded(actual: nn.Module) -> nn.Module:
     """smp's U-Net with our weights, for a decoder whose transposed convolutions have four equal taps, none negative.
 
     On features that are not negative such a convolution and its ReLU are a 1x1 convolution and nearest upsampling.
     smp's upsampling is nearest; the 1x1 convolution goes into the 3x3 convolution that follows.
     """
-    theirs = smp.Unet("resnet34", encoder_weights=None, classes=21)
-    theirs.encoder.load_state_dict(ours.backbone.state_dict())
+    reference = smp.Unet("resnet34", encoder_weights=None, classes=21)
+    reference.encoder.load_state_dict(actual.backbone.state_dict())
     with torch.no_grad():
-        for block, up, level in zip(theirs.decoder.blocks, ours.up, ours.decoder, strict=True):
+        for block, up, level in zip(reference.decoder.blocks, actual.up, actual.decoder, strict=True):
             first, norm1, _, second, norm2, _ = level
             skip, mixed = first.weight.split([first.in_channels - up.out_channels, up.out_channels], dim=1)
             mixing = up.weight[:, :, 0, 0]  # (below, up)
@@ -33,26 +33,26 @@ def folded(ours: nn.Module) -> nn.Module:
             block.conv1[1].load_state_dict(norm1.state_dict())
             block.conv2[0].load_state_dict(second.state_dict())
             block.conv2[1].load_state_dict(norm2.state_dict())
-        head = theirs.segmentation_head[0]
-        head.weight.zero_()[:, :, 1:2, 1:2] = ours.classifier.weight  # theirs is 3x3
-        head.bias.copy_(ours.classifier.bias)
-    return theirs
+        head = reference.segmentation_head[0]
+        head.weight.zero_()[:, :, 1:2, 1:2] = actual.classifier.weight  # reference is 3x3
+        head.bias.copy_(actual.classifier.bias)
+    return reference
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_is_the_unet_of_smp(training: bool) -> None:
     torch.manual_seed(0)
-    ours = build(21)
-    for tensor in [*ours.decoder.state_dict().values(), *ours.classifier.state_dict().values()]:
+    actual = build(21)
+    for tensor in [*actual.decoder.state_dict().values(), *actual.classifier.state_dict().values()]:
         if tensor.ndim == 1 and tensor.is_floating_point():
             tensor.uniform_(0.5, 1.5)
-    for up in ours.up:
+    for up in actual.up:
         up.weight.data = up.weight.data[:, :, :1, :1].abs().repeat(1, 1, 2, 2)
-    theirs = folded(ours)
+    reference = folded(actual)
     x = images(64, 96)
     with torch.no_grad():
-        logits = ours.train(training)(x)
-        torch.testing.assert_close(logits, theirs.train(training)(x), rtol=1e-3, atol=1e-3 * logits.std().item())
+        logits = actual.train(training)(x)
+        torch.testing.assert_close(logits, reference.train(training)(x), rtol=1e-3, atol=1e-3 * logits.std().item())
 
 
 class Level(nn.Module):
@@ -74,20 +74,20 @@ class Level(nn.Module):
 @pytest.mark.parametrize("size", [(64, 96), (33, 65), (50, 39)], ids=str)
 def test_decoder_is_table_6_on_the_features_of_the_encoder(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    ours = build(21).eval()
-    for up in ours.up:
+    actual = build(21).eval()
+    for up in actual.up:
         up.bias.data.uniform_(-0.5, 0.5)
     rows = [(512, 256, 256), (256, 128, 128), (128, 64, 64), (64, 64, 32), (32, 0, 16)]
     x = images(*size)
     with torch.no_grad():
-        features = ours.backbone(x)
+        features = actual.backbone(x)
         y = features.pop()
-        for row, up, level in zip(rows, ours.up, ours.decoder, strict=True):
+        for row, up, level in zip(rows, actual.up, actual.decoder, strict=True):
             table = Level(*row).eval()
             weights = [*up.state_dict().values(), *level.state_dict().values()]
             table.load_state_dict(dict(zip(table.state_dict(), weights, strict=True)))
             y = table(features.pop() if features else x[:, :0], y)
-        torch.testing.assert_close(ours(x), ours.classifier(y))
+        torch.testing.assert_close(actual(x), actual.classifier(y))
 
 
 @pytest.mark.parametrize(

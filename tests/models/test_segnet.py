@@ -90,10 +90,10 @@ def test_unpooling_is_torchs_values_and_gradients(
         y = function(x, indices, size)
         (y * weights).sum().backward()
         results.append((y.detach(), x.grad))
-    (ours, our_gradient), (theirs, their_gradient) = results
-    assert ours.dtype == dtype
-    assert torch.equal(ours, theirs)
-    assert torch.equal(our_gradient, their_gradient)
+    (actual, actual_gradient), (reference, reference_gradient) = results
+    assert actual.dtype == dtype
+    assert torch.equal(actual, reference)
+    assert torch.equal(actual_gradient, reference_gradient)
 
 
 def test_a_tie_goes_to_the_first_maximum() -> None:
@@ -120,12 +120,12 @@ def test_unpooling_gives_channels_last_and_passes_the_deterministic_mode() -> No
 @pytest.mark.parametrize("size", [(48, 32), (33, 65), (50, 39)], ids=str)
 @pytest.mark.parametrize(("depth", "table"), [("basic", basic), ("vgg16", vgg16)])
 def test_is_the_paper_layer_by_layer(depth: str, table: type[Table], size: tuple[int, int], training: bool) -> None:
-    ours = perturbed(build_model("segnet", CLASSES, {"depth": depth})).train(training)
+    actual = perturbed(build_model("segnet", CLASSES, {"depth": depth})).train(training)
     plain = table()
-    plain.load_state_dict(dict(zip(plain.state_dict(), ours.state_dict().values(), strict=True)))
+    plain.load_state_dict(dict(zip(plain.state_dict(), actual.state_dict().values(), strict=True)))
     x = images(*size)
     with torch.no_grad():
-        logits = ours(x)
+        logits = actual(x)
         torch.testing.assert_close(logits, plain.train(training)(x), rtol=1e-4, atol=1e-4)
     assert logits.shape == (2, CLASSES, *size)
 

@@ -43,17 +43,17 @@ def double(inputs: int, width: int) -> nn.Sequential:
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
     """Our network and the layers with the same random weights, and images."""
     torch.manual_seed(0)
-    ours, layers = build(CLASSES), Layers()
-    copy(ours, layers)
-    return ours, layers, torch.randn(2, 3, *size)
+    actual, layers = build(CLASSES), Layers()
+    copy(actual, layers)
+    return actual, layers, torch.randn(2, 3, *size)
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("size", [(32, 48), (8, 8), (33, 65), (47, 31)], ids=str)
 def test_is_its_layers(size: tuple[int, int], training: bool) -> None:
-    ours, layers, images = pair(size)
+    actual, layers, images = pair(size)
     with torch.no_grad():
-        logits = ours.train(training)(images)
+        logits = actual.train(training)(images)
         torch.testing.assert_close(logits, layers.train(training)(images), rtol=1e-4, atol=1e-4)
     assert logits.shape == (2, CLASSES, *size)
 
@@ -71,11 +71,11 @@ def test_parameters_are_those_of_its_layers() -> None:
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 65)], ids=str)
 def test_every_parameter_gets_a_gradient_also_in_bf16(size: tuple[int, int]) -> None:
-    ours, _, images = pair(size)
+    actual, _, images = pair(size)
     with torch.autocast("cpu", torch.bfloat16):
-        logits = ours.train().to(memory_format=torch.channels_last)(images)
+        logits = actual.train().to(memory_format=torch.channels_last)(images)
     logits.float().square().mean().backward()
-    assert not [name for name, parameter in ours.named_parameters() if not parameter.grad.any()]
+    assert not [name for name, parameter in actual.named_parameters() if not parameter.grad.any()]
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:

@@ -84,32 +84,32 @@ def conv(inputs: int, outputs: int) -> nn.Sequential:
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
     """Our network and the table with the same random weights, and images."""
     torch.manual_seed(0)
-    ours, table = build(19), Table3(19)
-    copy(ours, table)
-    return ours, table, torch.randn(2, 3, *size)
+    actual, table = build(19), Table3(19)
+    copy(actual, table)
+    return actual, table, torch.randn(2, 3, *size)
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("size", [(32, 48), (16, 16), (33, 41), (47, 31)], ids=str)
 def test_is_table_3(size: tuple[int, int], training: bool) -> None:
-    ours, table, images = pair(size)
+    actual, table, images = pair(size)
     if training and size == (16, 16):
         images = images.repeat(2, 1, 1, 1)  # batch norm needs more than one value per channel
     with torch.no_grad():
-        torch.testing.assert_close(ours.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(actual.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("widths", "relu"), [("voc2012_fcn", False), ("voc2007_erfnet", True)])
 @pytest.mark.parametrize("training", [False, True])
 def test_is_table_6(widths: str, relu: bool, training: bool) -> None:
     torch.manual_seed(0)
-    ours, table = build(21, widths=widths), Table6(21, relu)
-    copy(ours, table)
+    actual, table = build(21, widths=widths), Table6(21, relu)
+    copy(actual, table)
     with torch.no_grad():
-        for up in (*ours.up, *(getattr(table, f"deconv{i}") for i in range(1, 5))):
+        for up in (*actual.up, *(getattr(table, f"deconv{i}") for i in range(1, 5))):
             up.bias -= 1  # otherwise the activation would change nothing
         images = torch.randn(2, 3, 32, 48)
-        torch.testing.assert_close(ours.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(actual.train(training)(images), table.train(training)(images), rtol=1e-4, atol=1e-4)
 
 
 def test_voc_widths_have_31_million_parameters() -> None:
@@ -125,11 +125,11 @@ def test_voc_widths_have_31_million_parameters() -> None:
 
 def test_skips_carry_the_fine_detail() -> None:
     """A change of one pixel has its largest effect at this pixel, which the deepest level alone could not locate."""
-    ours, _, images = pair((32, 32))
+    actual, _, images = pair((32, 32))
     with torch.inference_mode():
-        before = ours.eval()(images)
+        before = actual.eval()(images)
         images[0, :, 3, 3] += 5
-        difference = (ours(images) - before).abs().sum(1)
+        difference = (actual(images) - before).abs().sum(1)
     assert difference[0].argmax() // 32 in range(1, 6)
     assert difference[0].argmax() % 32 in range(1, 6)
     assert not difference[1].any()

@@ -180,14 +180,14 @@ def test_shards_partition_every_batch() -> None:
 def test_batch_norm_in_one_process_equals_pytorchs() -> None:
     """Two processes are compared above."""
     torch.manual_seed(0)
-    ours, torchs = SharedBatchNorm2d(5), torch.nn.BatchNorm2d(5)
+    actual, reference = SharedBatchNorm2d(5), torch.nn.BatchNorm2d(5)
     for step in range(3):
         features = torch.randn(2, 5, 7, 6) * 3 + step
-        ours_in, torchs_in = features.clone().requires_grad_(), features.clone().requires_grad_()
-        torch.testing.assert_close(ours(ours_in), torchs(torchs_in), rtol=1e-5, atol=1e-5)
-        ours(ours_in).square().sum().backward()
-        torchs(torchs_in).square().sum().backward()
-        torch.testing.assert_close(ours_in.grad, torchs_in.grad, rtol=1e-4, atol=1e-4)
-    for name, value in torchs.state_dict().items():
-        torch.testing.assert_close(ours.state_dict()[name], value)
-    torch.testing.assert_close(ours.eval()(features), torchs.eval()(features))
+        actual_in, reference_in = features.clone().requires_grad_(), features.clone().requires_grad_()
+        torch.testing.assert_close(actual(actual_in), reference(reference_in), rtol=1e-5, atol=1e-5)
+        actual(actual_in).square().sum().backward()
+        reference(reference_in).square().sum().backward()
+        torch.testing.assert_close(actual_in.grad, reference_in.grad, rtol=1e-4, atol=1e-4)
+    for name, value in reference.state_dict().items():
+        torch.testing.assert_close(actual.state_dict()[name], value)
+    torch.testing.assert_close(actual.eval()(features), reference.eval()(features))

@@ -96,11 +96,11 @@ def test_dice_does_not_count_absent_classes() -> None:
 def test_cross_entropy_equals_pytorchs(drawn: tuple[int, int, float]) -> None:
     logits, labels = batch(*drawn)
     labels[0, 0, 0] = 0  # PyTorch returns NaN without a labelled pixel
-    ours, gradient = with_gradient("cross_entropy", logits, labels)
+    actual, gradient = with_gradient("cross_entropy", logits, labels)
     leaf = logits.clone().requires_grad_()
-    theirs = F.cross_entropy(leaf, labels.long(), ignore_index=IGNORED)
-    theirs.backward()
-    torch.testing.assert_close(ours, theirs.detach())
+    reference = F.cross_entropy(leaf, labels.long(), ignore_index=IGNORED)
+    reference.backward()
+    torch.testing.assert_close(actual, reference.detach())
     torch.testing.assert_close(gradient, leaf.grad)
 
 

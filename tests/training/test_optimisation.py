@@ -77,8 +77,8 @@ def torchs_rates(make: Scheduler, count: int) -> list[float]:
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_every_step_is_torchs(schedule: Schedule, make: Scheduler) -> None:
-    ours = [rate(schedule, epoch, step) for epoch in range(30) for step in range(4)]
-    assert ours == pytest.approx(torchs_rates(make, 120), rel=1e-9)
+    actual = [rate(schedule, epoch, step) for epoch in range(30) for step in range(4)]
+    assert actual == pytest.approx(torchs_rates(make, 120), rel=1e-9)
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.sampled_from([CONSTANT, STEP, COSINE, POLYNOMIAL]))
@@ -168,19 +168,19 @@ def test_steps_equal_pytorchs_in_any_memory_format(
     Each step but the first has no gradient for one of the parameters, as with stochastic depth.
     """
     plain = nn.Sequential(nn.Conv2d(3, 5, (2, 3)), nn.Conv2d(4, 1, 1), nn.Conv2d(1, 4, 3))
-    ours = copy.deepcopy(plain).to(memory_format=weights)
+    actual = copy.deepcopy(plain).to(memory_format=weights)
     settings = {"momentum": momentum} if name == "sgd" else {}
-    torchs = TORCHS[name](plain.parameters(), 0.01, weight_decay=0.02, fused=True, **settings)
-    optimizer = Optimizer(name, ours, 0.02, momentum)
+    reference = TORCHS[name](plain.parameters(), 0.01, weight_decay=0.02, fused=True, **settings)
+    optimizer = Optimizer(name, actual, 0.02, momentum)
     for step in range(4):
-        for i, (one, other) in enumerate(zip(plain.parameters(), ours.parameters(), strict=True)):
+        for i, (one, other) in enumerate(zip(plain.parameters(), actual.parameters(), strict=True)):
             one.grad = other.grad = None
             if i != step - 1:
                 one.grad = torch.randn_like(one)
                 other.grad = one.grad.contiguous(memory_format=gradients) if one.dim() == 4 else one.grad.clone()
-        torchs.step()
+        reference.step()
         optimizer.step(0.01)
-    for one, other in zip(plain.parameters(), ours.parameters(), strict=True):
+    for one, other in zip(plain.parameters(), actual.parameters(), strict=True):
         # Vectorised and scalar arithmetic round differently, so the last bits depend on the order in memory.
         tolerance = 0.0 if weights is torch.contiguous_format else 1e-6
         torch.testing.assert_close(other, one, rtol=tolerance, atol=tolerance / 10)
@@ -191,15 +191,15 @@ def test_steps_equal_pytorchs_in_any_memory_format(
 def test_steps_are_close_to_the_unfused_ones(name: str, memory_format: torch.memory_format) -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Conv2d(3, 50, 3), nn.Conv2d(50, 10, 1), nn.Conv2d(10, 4, 3))
-    ours = copy.deepcopy(plain).to(memory_format=memory_format)
-    torchs = TORCHS[name](plain.parameters(), 0.001, weight_decay=0.02)
-    optimizer = Optimizer(name, ours, 0.02)
-    for one, other in zip(plain.parameters(), ours.parameters(), strict=True):
+    actual = copy.deepcopy(plain).to(memory_format=memory_format)
+    reference = TORCHS[name](plain.parameters(), 0.001, weight_decay=0.02)
+    optimizer = Optimizer(name, actual, 0.02)
+    for one, other in zip(plain.parameters(), actual.parameters(), strict=True):
         one.grad = torch.randn_like(one)
         other.grad = one.grad.clone()
-    torchs.step()
+    reference.step()
     optimizer.step(0.001)
-    for one, other in zip(plain.parameters(), ours.parameters(), strict=True):
+    for one, other in zip(plain.parameters(), actual.parameters(), strict=True):
         torch.testing.assert_close(other, one, rtol=0, atol=0.0 if name == "sgd" else 4e-9)
 
 

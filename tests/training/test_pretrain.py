@@ -105,9 +105,9 @@ def test_the_same_seed_gives_the_same_file_and_another_does_not(tmp_path: Path) 
 
 def test_images_are_scaled_like_those_of_the_loader() -> None:
     pixels, _ = draw_shapes(12, 16, seed=2)
-    ours, _ = stage._images(12, 16, 2, torch.device("cpu"))
-    theirs = scaled(torch.from_numpy(pixels).permute(0, 3, 1, 2), "imagenet")
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    actual, _ = stage._images(12, 16, 2, torch.device("cpu"))
+    reference = scaled(torch.from_numpy(pixels).permute(0, 3, 1, 2), "imagenet")
+    torch.testing.assert_close(actual, reference, rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow
