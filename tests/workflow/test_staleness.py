@@ -25,7 +25,7 @@ EDITS = {
     "a metric is added": ("seg/metrics/scores.py", "", METRIC, EVALUATIONS),
     "a message of a lock": ("seg/system/gpus.py", "GPUs", "graphics cards", []),
     "how files are written": ("seg/system/files.py", "fsync", "fdatasync", []),
-    "the text of a validation": ("seg/config/validation.py", "unknown", "not known", []),
+    "the text of a validation": ("seg/config/messages.py", "unknown", "not known", []),
     "the bootstrap": ("seg/evaluation/bootstrap.py", "RESAMPLES = 2000", "RESAMPLES = 2001", EVALUATIONS),
     "the paired comparison": ("seg/evaluation/comparison.py", "np.quantile", "np.percentile", FOLLOWING),
     "the U-Net": (
@@ -35,7 +35,12 @@ EDITS = {
         rerun("unet"),
     ),
     "a loss": ("seg/training/losses.py", "1 - ratio", "2 - ratio", rerun(*VARIANTS)),
-    "the message of a training's error": ("seg/training/train.py", "have other classes", "have different classes", []),
+    "the message of a training's error": (
+        "seg/training/train.py",
+        "lower lr, set clip_norm",
+        "lower lr or set clip_norm",
+        [],
+    ),
     "the checkpoint's format": ("seg/models/checkpoint.py", "train again", "train it again", []),
     "the loss curves": (
         "seg/report/figures.py",
