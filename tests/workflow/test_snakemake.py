@@ -140,7 +140,7 @@ def test_editing_params_changes_no_training_that_runs(clone: Clone) -> None:
     running.communicate()
     assert running.returncode == 0
     with safe_open(clone.result("baseline/seed0/model.safetensors"), framework="np") as file:
-        recipe = json.loads(file.metadata()["seg"])["recipe"]
+        recipe = json.loads(file.metadata()["seg"])["about"]["recipe"]
     assert (recipe["lr"], recipe["epochs"]) == (0.005, 105)
     table = json.loads((clone.path / "results/demo/metrics.json").read_text())
     assert table["cityscapes_fcn"]["baseline"]["miou"] is not None
