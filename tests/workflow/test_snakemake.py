@@ -111,8 +111,8 @@ def test_cluster_resources_rerun_nothing(clone: Clone) -> None:
     ("old", "new", "stale"),
     [
         ("class UNet(", "# A comment.\n\n\nclass UNet(", []),
-        ('"""Two 3x3 convolutions', '"""Other words for two 3x3 convolutions', []),
-        ("nn.Conv2d(channels, width, 3, padding=1", "nn.Conv2d(channels, width, 5, padding=2", ["unet"]),
+        ('"""Encoder, decoder', '"""An encoder, a decoder', []),
+        ("nn.MaxPool2d(2)", "nn.AvgPool2d(2)", ["unet"]),
     ],
 )
 def test_code_of_the_unet_reruns_the_unet_alone(clone: Clone, old: str, new: str, stale: list[str]) -> None:

@@ -30,8 +30,8 @@ EDITS = {
     "the paired comparison": ("seg/evaluation/comparison.py", "np.quantile", "np.percentile", FOLLOWING),
     "the U-Net": (
         "seg/models/unet.py",
-        "nn.Conv2d(width, width, 3, padding=1",
-        "nn.Conv2d(width, width, 5, padding=2",
+        "nn.MaxPool2d(2)",
+        "nn.AvgPool2d(2)",
         rerun("unet"),
     ),
     "a loss": ("seg/training/losses.py", "1 - ratio", "2 - ratio", rerun(*VARIANTS)),
@@ -49,6 +49,7 @@ EDITS = {
         [*FOLLOWING, "Plot the classes of streets at 32x64"],
     ),
     "the page": ("seg/report/index.html.j2", "<main", "<main class='wide'", ["Report preset demo"]),
+    "the entry of another dataset": ("seg/datasets/catalogue/voc2012.yaml", "", "\n# A comment.\n", []),
     "a comment": ("seg/training/losses.py", "", "\n# A comment.\n", []),
 }
 
