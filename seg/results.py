@@ -9,8 +9,7 @@
 | `statistics.json` | `Statistics` | `seg.data.statistics` |
 
 `seg.report.rows` defines the tables made from these files. Each file has the version of its schema: `schema_version` in
-JSON files, the last column in CSV files. The version of a schema increases if its reader would reject or misread older
-files. `metrics.json` contains no times and no machine, so evaluating a model twice gives the same bytes.
+JSON files, the last column in CSV files. The version of a schema increases if its reader would misread older files. `metrics.json` contains no times and no machine, so evaluating a model twice gives the same bytes.
 """
 
 import csv
@@ -33,9 +32,9 @@ Bounds = tuple[float, float]
 
 
 class Strict(BaseModel):
-    """Immutable, without silent conversions and NaN."""
+    """Immutable, without silent conversions, NaN and unknown keys."""
 
-    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
 class ResultFile(Strict):
