@@ -35,7 +35,8 @@ def write_statistics(pack: Path, out: Path) -> None:
     info = read_pack_info(pack)
     mean, deviation = channel_moments(memory_map(pack, "images"))
     pixels, images = ([info[key][i] for i in info["scored"]] for key in ("id_pixels", "id_images"))
-    values = {key: info[key] for key in Statistics.model_fields if key in info}
+    copied = Statistics.model_fields.keys() & info.keys() - {"schema_version"}  # of the pack, not of the statistics
+    values = {key: info[key] for key in copied}
     values |= {"pixels": pixels, "class_images": images, "weights": inverse_weights(np.array(pixels)).tolist()}
     values |= {"mean": mean.tolist(), "std": deviation.tolist()}
     write_text(out, Statistics.model_validate(values, strict=False).text())

@@ -11,6 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)  # of flock(2) on file systems without locks, such as some NFS
+
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits."""
@@ -60,18 +62,23 @@ def lock_directory(directory: Path) -> Iterator[None]:
     """Lock a directory, created if missing, for this process alone.
 
     The lock is on the file `.lock` in the directory, so it also excludes other hosts if the file system supports locks.
-    The file is deleted at the end. A killed process leaves it, without the lock; `.dvcignore` excludes it.
+    The file is deleted at the end. A killed process leaves it, without the lock; `.dvcignore` excludes it. On a file
+    system without locks nothing is locked.
 
     Raises:
         ValueError: another process has locked the directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / ".lock"
-    lock = FileLock(path, mode=0o666)
+    # Without the fallback of filelock to a lock that a killed process on another host would leave for ever.
+    lock = FileLock(path, mode=0o666, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
         raise ValueError(f"{directory}: another process writes here; wait for it or stop it, then run again") from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
     try:
         yield
     finally:

@@ -75,6 +75,6 @@ def _lock_directory() -> Path:
     directory = Path(tempfile.gettempdir(), "seg-gpu-locks")
     directory.mkdir(exist_ok=True)
     mode = directory.lstat().st_mode
-    if not stat.S_ISDIR(mode) or stat.S_IMODE(mode) != 0o777:
+    if not stat.S_ISDIR(mode) or mode & 0o1777 != 0o777:  # the set-group-ID bit, which a parent passes on, is harmless
         raise ValueError(f"{directory}: got {stat.filemode(mode)}, expected a directory drwxrwxrwx; delete it")
     return directory

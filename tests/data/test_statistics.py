@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seg.data import pack_format
 from seg.data.class_weights import inverse_weights
 from seg.data.pack_format import memory_map
 from seg.data.statistics import channel_moments, write_statistics
@@ -53,6 +54,18 @@ def test_weights_have_mean_one_and_fall_with_the_count(counts: list[int]) -> Non
     assert weights.mean() == pytest.approx(1)
     assert (weights > 0).all()
     assert (np.diff(weights[np.argsort(counts)]) <= 0).all()
+
+
+def test_the_schema_version_is_that_of_the_statistics_not_that_of_the_pack(
+    packs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_format, "PACK_VERSION", 2)
+    for file in packs[0].parent.glob(f"{packs[0].stem}.*"):
+        shutil.copy(file, tmp_path)
+    pack = tmp_path / packs[0].name
+    pack.write_text(json.dumps(json.loads(pack.read_text()) | {"schema_version": 2}))
+    write_statistics(pack, tmp_path / "statistics.json")
+    assert read_result(Statistics, tmp_path / "statistics.json", "").schema_version == 1
 
 
 def test_the_statistics_of_a_pack(packs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Files are written whole or not at all: after an exception, a full disk or a killed process."""
 
 import errno
+import fcntl
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -113,6 +115,20 @@ def test_a_directory_is_locked_by_one_process_and_released_when_it_is_killed(tmp
     with lock_directory(directory):
         assert [path.name for path in directory.iterdir()] == [".lock"]
     assert not list(directory.iterdir())  # what DVC records
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_used_without_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    (tmp_path / ".lock").touch()  # of a killed process
+    with lock_directory(tmp_path):
+        (tmp_path / "result").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
 def test_a_lock_whose_file_is_deleted_still_excludes_every_other_process(tmp_path: Path) -> None:

@@ -118,6 +118,16 @@ def test_other_users_may_lock_whatever_the_umask(monkeypatch: pytest.MonkeyPatch
     gpus._HELD[0].release()
 
 
+def test_a_group_that_the_temporary_directory_passes_on_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o2777)
+    simulate(monkeypatch, tmp_path, "a")
+    assert gpus.take() == [0]
+    assert stat.S_IMODE((tmp_path / "seg-gpu-locks").stat().st_mode) == 0o2777
+    gpus._HELD[0].release()
+
+
 # Takes one GPU as another user, prints its name, and holds it until it is killed.
 _AS_USER = """
 import os, sys, time
