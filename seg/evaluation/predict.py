@@ -32,7 +32,8 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
     Raises:
         ValueError: the checkpoint or an image is damaged, two images have the same stem, or `out` contains an image.
     """
-    inside = [path for path in images if path.resolve().parent == out.resolve()]
+    # An image may be a link itself, such as one into DVC's cache.
+    inside = [path for path in images if out.resolve() in (path.parent.resolve(), path.resolve().parent)]
     if inside:
         raise ValueError(f"--out {out}: contains {inside[0].name}, which could be overwritten; use another directory")
     if len({path.stem for path in images}) < len(images):
