@@ -119,3 +119,15 @@ def test_predict_into_the_directory_of_its_images_is_refused(model: Path, tmp_pa
     assert done.stderr.count("\n") == 1
     assert "contains street.png, which could be overwritten; use another directory" in done.stderr
     assert street.read_bytes() == before
+
+
+def test_predict_over_images_that_are_links_is_refused(model: Path, tmp_path: Path) -> None:
+    for name in ("cache", "photos"):
+        (tmp_path / name).mkdir()
+    Image.new("RGB", (40, 32), "red").save(tmp_path / "cache/4f", "PNG")
+    street = tmp_path / "photos/street.png"
+    street.symlink_to(tmp_path / "cache/4f")
+    done = seg("predict", model, street, "--out", tmp_path / "photos")
+    assert done.returncode == 2
+    assert "contains street.png, which could be overwritten; use another directory" in done.stderr
+    assert street.is_symlink()

@@ -55,11 +55,11 @@ class Optimizer:
         return {f"{i}.{name}": tensor for i, part in state.items() for name, tensor in part.items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set the state to the result of an earlier `tensors()`."""
+        """Set the state to a copy of the result of an earlier `tensors()`, which may be mapped from a file."""
         state: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             number, _, name = key.partition(".")
-            state.setdefault(int(number), {})[name] = tensor
+            state.setdefault(int(number), {})[name] = tensor.clone()
         self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state})
 
 
