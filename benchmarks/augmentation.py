@@ -1,4 +1,4 @@
-"""Augmented, normalised batches from a pack: flip, rotation and random resized crop of image and labels."""
+"""Augmented, normalized batches from a pack: flip, rotation and random resized crop of image and labels."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,7 +74,7 @@ def _measured(height: int, width: int, batch: int, aim: float) -> list[Row]:
             for images, labels in peer:
                 assert images.shape[2:] == labels.shape[1:]
 
-        what = f"augmented, normalised batches of {batch}, {height}x{width}"
+        what = f"augmented, normalized batches of {batch}, {height}x{width}"
         others = {f"torchvision v2, {WORKERS} workers": (theirs, aim)}
         return compare(what, ours, others, unit="batches/s", amount=BATCHES, rounds=5)
 

@@ -134,10 +134,10 @@ def test_lists_are_replaced_and_all_keys_but_enabled_are_inherited() -> None:
     ("rows", "line"),
     [
         ({"aa": {}, "b": {"like": "aaa"}}, "b.like: 'aaa' is unknown; did you mean aa?"),
-        ({"a": {"like": "a"}}, "a.like: a is like a; remove one of them"),
+        ({"a": {"like": "a"}}, "a.like: got the cycle a -> a; remove one `like`"),
         (
             {"x": {"like": "c"}, "a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "a"}},
-            "a.like: a is like b is like c is like a; remove one of them",
+            "a.like: got the cycle a -> b -> c -> a; remove one `like`",
         ),
         ({"a": {}, "b": {"like": 3}}, "b.like: got 3; input should be a valid string"),
         ({"a": {}, "b": {"lik": "a"}}, "b.lik: unknown; did you mean like?"),

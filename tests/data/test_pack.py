@@ -201,7 +201,7 @@ def test_an_empty_split_or_a_missing_label_in_a_real_process(camvid: Path, tmp_p
     else:
         shutil.rmtree(camvid / "val")
         shutil.rmtree(camvid / "valannot")
-        line = f"error: {camvid}: no image in split 'val'; expected the layout 'camvid' with images in it\n"
+        line = f"error: {camvid}: no image in split 'val'; add images in the layout 'camvid'\n"
     run = stage(camvid, tmp_path / "out" / split, split=split)
     assert (run.returncode, run.stderr) == (2, line)
     assert not (tmp_path / "out").exists()
@@ -221,7 +221,7 @@ def test_a_failed_run_keeps_the_old_pack(camvid: Path, tmp_path: Path) -> None:
 def test_a_full_disk_is_found_before_the_first_image_is_decoded(camvid: Path, small_disk: Path) -> None:
     truncate(camvid / "train" / "scene_0000.png")
     run = stage(camvid, small_disk / "packs" / "train", "--height", "480", "--width", "640")
-    line = f"error: {small_disk}/packs: No space left on device; make room and run again\n"
+    line = f"error: {small_disk}/packs: No space left on device; free some space and run again\n"
     assert (run.returncode, run.stderr) == (2, line)
     assert list((small_disk / "packs").iterdir()) == []
 

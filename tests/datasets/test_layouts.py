@@ -89,7 +89,7 @@ def test_all_files_without_a_partner_are_listed(camvid: Path) -> None:
 
 @pytest.mark.parametrize("layout", FOLDERS)
 def test_an_empty_split(tmp_path: Path, layout: str) -> None:
-    message = f"{tmp_path}: no image in split 'train'; expected the layout '{layout}' with images in it"
+    message = f"{tmp_path}: no image in split 'train'; add images in the layout '{layout}'"
     with pytest.raises(ValueError, match="no image") as caught:
         find_pairs(layout, tmp_path, "train")
     assert str(caught.value) == message

@@ -119,7 +119,7 @@ def test_a_class_absent_in_one_seed_is_the_mean_of_the_others(results, monkeypat
 
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     text = markdown_of(make_table(results, monkeypatch))
-    assert text.startswith("# Streets\n\nScored on 24 images of val.")
+    assert text.startswith("# Streets\n\nScored on 24 images of the val split.")
     assert "resampling images and seeds, which are too narrow with fewer than 10 seeds; published" in text
     assert "\n\n- Its \\<i\\>stride\\</i\\> is our reading.\n\n| Variant |" in text
     assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1

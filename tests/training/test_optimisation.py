@@ -1,4 +1,4 @@
-"""Schedules and optimisers by hand and against PyTorch's."""
+"""Schedules and optimizers by hand and against PyTorch's."""
 
 import copy
 import math
@@ -131,7 +131,7 @@ def test_adams_decay_enters_the_gradient() -> None:
 
 @pytest.mark.parametrize("kind", TORCHS)
 def test_first_gradient_after_the_first_step(kind: str) -> None:
-    """Weights without a gradient stay; their first step is the same as in a new optimiser."""
+    """Weights without a gradient stay; their first step is the same as in a new optimizer."""
     model = nn.Linear(1, 1)
     with torch.no_grad():
         model.weight.fill_(2)
@@ -181,7 +181,7 @@ def test_steps_equal_pytorchs_in_any_memory_format(
         reference.step()
         optimizer.step(0.01)
     for one, other in zip(plain.parameters(), actual.parameters(), strict=True):
-        # Vectorised and scalar arithmetic round differently, so the last bits depend on the order in memory.
+        # Vectorized and scalar arithmetic round differently, so the last bits depend on the order in memory.
         tolerance = 0.0 if weights is torch.contiguous_format else 1e-6
         torch.testing.assert_close(other, one, rtol=tolerance, atol=tolerance / 10)
 
