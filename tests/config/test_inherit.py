@@ -1,4 +1,4 @@
-"""`like`: what a row inherits, from where, and how a wrong one is reported."""
+"""`like`: inherited values, their sources, and errors."""
 
 from typing import Any
 
@@ -89,10 +89,10 @@ def test_null_clears_what_is_inherited() -> None:
     )
     recipes = {name: params.recipe("p", "s", name, 0) for name in params.variants("s")}
     assert recipes["nested"].augmentation.model_dump(exclude_none=True) == {"flip": 0.5, "vertical_flip": 0.0}
-    # A value that cannot be null is then the study's default or the default.
+    # A value that cannot be null is then that of the study's defaults or of `defaults`.
     assert (recipes["whole"].lr, params.settings("s", "whole")["lr"]) == (0.1, (0.1, "studies.s.defaults"))
     assert params.settings("s", "whole")["augmentation"] == ({}, "defaults")
-    # One that can is null, whatever the study's default.
+    # A value that can be null is null, regardless of the study's default.
     assert (recipes["nullable"].early_stopping, recipes["nullable"].clip_norm) == (None, None)
     assert recipes["heir"].augmentation.model_dump(exclude_none=True) == {"flip": 0.0, "vertical_flip": 0.1}
 

@@ -1,4 +1,4 @@
-"""The doctor summarizes a valid dataset and reports all errors of others at once."""
+"""The doctor summarizes a valid dataset and reports all errors of invalid ones at once."""
 
 import shutil
 import subprocess
@@ -44,7 +44,7 @@ def test_all_errors_are_reported_at_once_by_a_real_process(camvid: Path) -> None
     (images / "scene_0002.png").unlink()
     label = np.array(Image.open(labels / "scene_0003.png"))
     label[0, :5], label[1, :1] = 12, 40
-    Image.fromarray(label[:, :-1]).save(labels / "scene_0003.png")  # two things wrong: ids before size
+    Image.fromarray(label[:, :-1]).save(labels / "scene_0003.png")  # two errors: ids are checked before the size
     Image.fromarray(np.zeros((48, 63), np.uint8)).save(labels / "scene_0004.png")
     Image.open(labels / "scene_0005.png").convert("RGB").save(labels / "scene_0005.png")
     Image.fromarray(np.zeros((48, 64), np.uint16)).save(images / "scene_0006.png")

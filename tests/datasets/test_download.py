@@ -83,7 +83,7 @@ def toy(url: str | None = None, digest: str | None = None) -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path) -> tuple[Path, Path]:
-    """Folder of archives and manifest to write."""
+    """Directory of archives, and manifest to write."""
     (tmp_path / "archives").mkdir()
     return tmp_path / "archives", tmp_path / "raw" / "toy" / "manifest.json"
 
@@ -170,7 +170,7 @@ def test_wrong_content_keeps_the_old_directory_and_is_deleted_if_it_was_download
     (archives / "repository.tar.gz").write_bytes(server.pages["/r"].body)
     with pytest.raises(ValueError, match=words):
         download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
-    assert listing(archives) == ["repository.tar.gz"]  # the user's own is left alone
+    assert listing(archives) == ["repository.tar.gz"]  # the user's archive is kept
 
 
 def test_a_downloaded_archive_with_the_right_digest_is_kept(server: Server, place: tuple[Path, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Evaluation as a process: scores against a direct computation from predictions, samples, refused input."""
+"""Evaluation as a process: scores against a direct computation from the predictions, samples, refused input."""
 
 import json
 import subprocess
@@ -55,7 +55,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Training and evaluation set threads and kernels for their process; put them back."""
+    """Training and evaluation set threads and kernels for their process; restore them."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,4 @@
-"""Helpers of several reference tests: random batch norms, equal weights, Xavier bounds, concatenation of odd sides."""
+"""Helpers of the reference tests: random batch norms, equal weights, Xavier bounds, concatenation of odd sides."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what is written is read, the same content has the same bytes, damage is reported in one line."""
+"""Checkpoints: they read back equal, the same content has the same bytes, damage is reported in one line."""
 
 import json
 import os

@@ -77,7 +77,7 @@ with lock_directory(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
-# Counts how often two of several processes are inside at once.
+# Counts how often two processes hold the lock at the same time.
 CROWD = """
 import os, sys, time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An interrupted training continues where it stopped and ends with the bits of an undisturbed one."""
+"""An interrupted training continues where it stopped and ends with the bits of an uninterrupted one."""
 
 import re
 import shutil
@@ -36,7 +36,7 @@ def small(tiny_recipe: Recipe) -> Recipe:
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL within this process: nothing catches it."""
+    """Simulates SIGKILL within this process: nothing catches it."""
 
 
 def stopped(folder: Path, recipe: Recipe, packs: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> Outputs:
@@ -79,7 +79,7 @@ def test_the_bits_are_those_of_the_undisturbed_run(
 def test_it_resumes_at_the_step_where_it_stopped(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    stopped(tmp_path, small, packs, 4, monkeypatch)  # of 3 an epoch
+    stopped(tmp_path, small, packs, 4, monkeypatch)  # of 3 per epoch
     capfd.readouterr()
     run(tmp_path, small, packs)
     printed = capfd.readouterr().err

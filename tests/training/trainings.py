@@ -127,7 +127,7 @@ class TrainingForkServer:
 
 
 def killed_at_random(folder: Path, recipe: Recipe, packs: Any, trainings: int) -> list[Kill]:
-    """Train into directories of their own, each killed at a random moment, every third while it saves; run again."""
+    """Train into separate directories; kill each run at a random moment, every third while it saves; run again."""
     draw = random.Random(5)
     folder.mkdir()
     kills = []

@@ -1,4 +1,4 @@
-"""What is refused before any job starts: old results, unknown profiles; and runs in another directory."""
+"""Old results and unknown profiles are refused before any job starts; runs in another directory."""
 
 import json
 import re

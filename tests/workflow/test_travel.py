@@ -26,7 +26,7 @@ RECORDS = ".snakemake/metadata"
 
 @pytest.fixture(scope="module")
 def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The finished clone, recorded by DVC and pushed to a directory; tests copy or clone it."""
+    """The finished clone, committed by DVC and pushed to a directory; tests copy or clone it."""
     folder = tmp_path_factory.mktemp("travel")
     clone = Clone(Path(shutil.copytree(template.path, folder / "first", symlinks=True)))
     clone.run("git", "config", "user.name", "t")
@@ -40,7 +40,7 @@ def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def arrived(sent: Clone, tmp_path: Path) -> Clone:
-    """A fresh clone of it, before `dvc pull`."""
+    """A fresh clone of `sent`, before `dvc pull`."""
     return git_clone(sent, tmp_path / "second")
 
 
@@ -199,7 +199,7 @@ def test_repro_replaces_links_by_copies_before_snakemake_runs(arrived: Clone, ki
 
 
 def assert_cache_is_sound(clone: Clone) -> None:
-    """Every file of DVC's cache has the content that its name says."""
+    """Check that the content of every file in DVC's cache matches the hash in its name."""
     for path in (clone.path / ".dvc/cache/files/md5").glob("??/*"):
         assert hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name.removesuffix(".dir")
 
