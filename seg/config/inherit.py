@@ -22,7 +22,7 @@ class Inherited(NamedTuple):
     problems: list[str]
 
     def written_at(self, path: str) -> str:
-        """The path at which a value, or the mapping that should hold it, was written."""
+        """The path at which a value, or the mapping that should contain it, was written."""
         keys = path.split(".")
         for end in range(len(keys), 0, -1):
             if source := self.sources.get(".".join(keys[:end])):
@@ -114,5 +114,5 @@ def _renamed(before: RawRow, value: RawRow) -> bool:
 
 
 def mapping(value: Any) -> RawRow:
-    """The value if it is a mapping, else an empty one: raw content may hold anything."""
+    """The value if it is a mapping, else an empty one: raw content may contain anything."""
     return value if isinstance(value, dict) else {}

@@ -33,7 +33,7 @@ epoch,lr,train_loss,val_loss,val_pixel_accuracy,val_miou,schema_version
 4,0.005,1.0,1.4,0.6,0.2,1
 """
 NOTES = {
-    "streets": ["Its <i>stride</i> is our reading."],
+    "streets": ["Its <i>stride</i> is assumed."],
     "unet": ["lr 1e-4 is assumed"],
     "dice": ["lr 0.005 is assumed & <b>bold</b>", "lr 1e-4 is assumed"],
 }

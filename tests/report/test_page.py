@@ -104,7 +104,7 @@ def test_all_values_are_escaped(ready, monkeypatch):
     assert HOSTILE not in text
     assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3  # own classes, every class, statistics
     assert "lr 0.005 is assumed &amp; &lt;b&gt;bold&lt;/b&gt;" in text
-    assert "<li>Its &lt;i&gt;stride&lt;/i&gt; is our reading.</li>" in text
+    assert "<li>Its &lt;i&gt;stride&lt;/i&gt; is assumed.</li>" in text
     assert "<title>Five studies &amp; more</title>" in text
 
 
@@ -139,7 +139,7 @@ def test_scores_that_are_indistinguishable_from_the_best_are_marked(results, mon
     pairs = plain(text[text.index("All pairs of variants") :])
     # From the best down: dice before baseline in the columns, and no row for the last.
     assert re.search(
-        r"mIoU difference to dice baseline unet ≈ 0\.0100 ± 0\.0\d{3} 0\.1900 ± 0\.0\d{3} dice 0\.1800 ±", pairs
+        r"mIoU difference from dice baseline unet ≈ 0\.0100 ± 0\.0\d{3} 0\.1900 ± 0\.0\d{3} dice 0\.1800 ±", pairs
     )
 
 

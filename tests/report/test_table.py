@@ -121,7 +121,7 @@ def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     text = markdown_of(make_table(results, monkeypatch))
     assert text.startswith("# Streets\n\nScored on 24 images of the val split.")
     assert "resampling images and seeds, which are too narrow with fewer than 10 seeds; published" in text
-    assert "\n\n- Its \\<i\\>stride\\</i\\> is our reading.\n\n| Variant |" in text
+    assert "\n\n- Its \\<i\\>stride\\</i\\> is assumed.\n\n| Variant |" in text
     assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1
     text = re.sub(r", 0\.\d{4}–0\.\d{4} \|", " |", text)
     assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text

@@ -28,7 +28,7 @@ class Clone(NamedTuple):
         return output
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a program in a process group of its own; its output is read from `stdout`."""
+        """Start a program in a new process group; its output is read from `stdout`."""
         return subprocess.Popen(
             command,
             cwd=self.path,
