@@ -1,4 +1,4 @@
-# Every target sets up what it needs: the first call creates .venv with the versions of requirements.lock.
+# Every target creates its environment if it is missing: .venv, with the versions of requirements.lock.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -12,7 +12,7 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 .PHONY: install
-install: $(READY) ## Create .venv for running
+install: $(READY) ## Create .venv
 
 $(READY): requirements.lock
 	$(PYTHON) -m venv --clear $(VENV)
@@ -32,7 +32,7 @@ test: $(DEV) ## Run all tests
 	pytest --numprocesses 2 --dist loadfile
 
 .PHONY: fast
-fast: $(DEV) ## Run the tests that need neither the workflow nor minutes
+fast: $(DEV) ## Run the tests that are neither slow nor run the workflow
 	pytest --numprocesses 2 --dist loadfile -m "not slow and not workflow"
 
 .PHONY: lint
@@ -45,7 +45,7 @@ lint: $(DEV) ## Check style, types, rules and params.yaml
 	python -m seg.config.params
 
 .PHONY: bench
-bench: $(DEV) ## Time seg against other libraries
+bench: $(DEV) ## Run the benchmarks against other libraries
 	python -m benchmarks
 
 .PHONY: lock

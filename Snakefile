@@ -9,7 +9,7 @@
 # results/<preset>/<study>/{table.csv,table.md,pairs.csv,...}    tabulate a study
 # results/<preset>/{comparison,history}.csv, index.html          report all studies
 #
-# With --directory DIR, data/, results/, logs/ and .snakemake/ are in DIR; code and params.yaml stay the repository's.
+# With --directory DIR, data/, results/, logs/ and .snakemake/ are in DIR; code and params.yaml are read from the repository.
 from snakemake.utils import min_version
 
 min_version("9.20")

@@ -1,1 +1,1 @@
-"""Times of what decides how long a study takes, each against the usual way, in one run: `python -m benchmarks`."""
+"""Benchmarks of the operations that dominate the run time of a study: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""All measurements in one table."""
+"""Run all benchmarks and print one table."""
 
 from benchmarks import augmentation, confusion, packs, prediction, step
 from benchmarks.timing import report

@@ -1,4 +1,4 @@
-"""Augmented, normalised batches from a pack: flip, rotation and random resized crop of image and labels."""
+"""Augmented, normalized batches from a pack: flip, rotation and random resized crop of image and labels."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +15,8 @@ from seg.config.recipe import Augmentation, Crop, Interval, Rotation
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import Pack
 
-WORKERS = 2  # processes of the usual way; ours has one thread beside the main one
-BATCHES = 12  # an epoch, which is what is timed
+WORKERS = 2  # processes of the DataLoader; the loader of seg uses one thread in addition to the main one
+BATCHES = 12  # per epoch; one epoch is timed
 DEGREES, AREA, ASPECT = 15.0, (0.25, 1.0), (0.75, 4 / 3)
 AUGMENTATION = Augmentation(
     flip=1.0,
@@ -26,7 +26,7 @@ AUGMENTATION = Augmentation(
 
 
 class Streets(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """The same samples the usual way: a memory map, and torchvision's transforms a sample."""
+    """The same samples from a memory map, with torchvision's transforms applied per sample."""
 
     def __init__(self, pack: Path, height: int, width: int) -> None:
         self.images, self.labels = (
@@ -53,30 +53,30 @@ class Streets(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
 
 def measure() -> list[Row]:
-    """Delivered batches a second against torchvision.transforms.v2 in a DataLoader with two workers."""
-    return _measured(512, 1024, batch=4, aim=4) + _measured(224, 224, batch=16, aim=8)
+    """Batches per second, compared with torchvision.transforms.v2 in a DataLoader with two workers."""
+    return _measured(512, 1024, batch=4, target=4) + _measured(224, 224, batch=16, target=8)
 
 
-def _measured(height: int, width: int, batch: int, aim: float) -> list[Row]:
+def _measured(height: int, width: int, batch: int, target: float) -> list[Row]:
     samples, generator = BATCHES * batch, np.random.default_rng(0)
     with TemporaryDirectory() as folder:
         path = street_pack(Path(folder), samples, height, width)
         loader = Loader(Pack(path), torch.device("cpu"), workers=1)
         streets = Streets(path, height, width)
-        peer = DataLoader(streets, batch, shuffle=True, num_workers=WORKERS, persistent_workers=True)
+        data_loader = DataLoader(streets, batch, shuffle=True, num_workers=WORKERS, persistent_workers=True)
 
-        def ours() -> None:
+        def run_seg() -> None:
             order = generator.permutation(samples)
             for images, labels, _ in loader.batches(order, batch, augmentation=AUGMENTATION):
                 assert scaled(images, "imagenet").shape[2:] == labels.shape[1:]
 
-        def theirs() -> None:
-            for images, labels in peer:
+        def run_torchvision() -> None:
+            for images, labels in data_loader:
                 assert images.shape[2:] == labels.shape[1:]
 
-        what = f"augmented, normalised batches of {batch}, {height}x{width}"
-        others = {f"torchvision v2, {WORKERS} workers": (theirs, aim)}
-        return compare(what, ours, others, unit="batches/s", amount=BATCHES, rounds=5)
+        what = f"augmented, normalized batches of {batch}, {height}x{width}"
+        references = {f"torchvision v2, {WORKERS} workers": (run_torchvision, target)}
+        return compare(what, run_seg, references, unit="batches/s", amount=BATCHES, rounds=5)
 
 
 if __name__ == "__main__":

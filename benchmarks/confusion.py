@@ -15,7 +15,7 @@ evaluation = evalPixelLevelSemanticLabeling
 
 
 def cityscapes_core(labels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """The core of cityscapesScripts' evaluation on arrays: compiled where it was built so, else its Python twin."""
+    """Core of cityscapesScripts' evaluation on arrays: its compiled extension if built, else the same in Python."""
     matrix = np.zeros((256, 256), np.ulonglong)
     if evaluation.CSUPPORT:
         return evaluation.addToConfusionMatrix.cEvaluatePair(prediction, labels, matrix, evaluation.args.evalLabels)
@@ -25,9 +25,9 @@ def cityscapes_core(labels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def measure() -> list[Row]:
-    """Against cityscapesScripts and torchmetrics; all count the same."""
+    """Compare with cityscapesScripts and torchmetrics; all must give the same counts."""
     labels = class_table("cityscapes").train_ids()[street(0, 1024, 2048)[1]]
-    # Wrong where an edge is near, as a network is, and somewhere within.
+    # Errors at the edges, as a network makes them, and one wrong rectangle.
     prediction = np.roll(labels, (3, 5), (0, 1)) % CLASSES
     prediction[200:300, 300:900] = 2
     metric = MulticlassConfusionMatrix(CLASSES, ignore_index=255, validate_args=False)

@@ -1,4 +1,4 @@
-"""Time that `snakemake -n` and `dvc status` take to find that a thousand finished variants are up to date."""
+"""Run time of `snakemake -n` and `dvc status` with a thousand variants that are all up to date."""
 
 import argparse
 import json
@@ -31,9 +31,9 @@ PACKS = ["val.json", "val.images.npy", "val.labels.npy", "train.json", "train.im
 
 
 def finished(folder: Path, variants: int) -> None:
-    """Write a copy of the project with this number of variants in five studies, all of them finished.
+    """Write a copy of the project with this number of finished variants in five studies.
 
-    Each file holds one line. Snakemake (`--touch`) and DVC (`commit`) record the files as up to date.
+    Each file has one line. Snakemake (`--touch`) and DVC (`commit`) record the files as up to date.
     """
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for file in listed.splitlines():
@@ -59,7 +59,7 @@ def _study(variants: int) -> dict[str, Any]:
 
 
 def _files(content: dict[str, Any]) -> list[str]:
-    """Every file that the workflow makes."""
+    """All files that the workflow writes."""
     packs = [f"data/packs/demo/streets-{size}/{name}" for size in ("256x384", "128x192") for name in PACKS]
     counted = [f"data/packs/demo/streets-128x192/{name}" for name in ("statistics.json", "classes.png")]
     tables = [f"results/demo/{study}/{name}" for study in content["studies"] for name in TABLE]
@@ -75,14 +75,14 @@ def _files(content: dict[str, Any]) -> list[str]:
 
 
 def run(folder: Path, *command: str) -> tuple[str, float]:
-    """Output of a program of this environment, and the seconds that it took."""
+    """Run a program of this environment. Returns its output and run time in seconds."""
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout + done.stderr, time.perf_counter() - start
 
 
 def main() -> None:
-    """Print the median of several rounds. Fails if there is anything to do."""
+    """Print the median of several rounds. Fails if anything is not up to date."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.graph", description=__doc__)
     parser.add_argument("--variants", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,4 +1,4 @@
-"""Reading an epoch of 512x1024 samples from a pack against decoding them every time."""
+"""Reading 512x1024 samples from a pack, compared with decoding image files."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,32 +14,35 @@ from seg.data.pack_format import Pack
 from seg.datasets.layouts import class_table
 
 HEIGHT, WIDTH, BATCH = 512, 1024, 4
-SIZE = (WIDTH, HEIGHT)  # as Pillow has it
-DECODED, READ = 8, 128  # samples an epoch
+SIZE = (WIDTH, HEIGHT)  # in Pillow's order
+DECODED, READ = 8, 128  # samples per round
 SCENES = 4
 
 
 def measure() -> list[Row]:
-    """Against PNG of twice the size, PNG and JPEG of the size itself, one thread each; labels are PNG throughout."""
+    """Compare with PNG of twice the size, and PNG and JPEG of the same size, with one thread each; labels are PNG."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         pack = Pack(street_pack(folder, READ, HEIGHT, WIDTH, SCENES))
-        others: dict[str, tuple[Callable[[], object], float | None]] = {}
+        references: dict[str, tuple[Callable[[], object], float | None]] = {}
         for what, ending, scale in (
             ("PNG 2048x1024, resized", "png", 2),
             ("PNG 1024x512", "png", 1),
             ("JPEG 1024x512", "jpg", 1),
         ):
             files = list(_written(folder / f"{scale}{ending}", ending, scale))
-            others[f"decoding {what}"] = partial(_decode, files), 20
+            references[f"decoding {what}"] = partial(_decode, files), 20
         reading = compare(
-            "samples of 512x1024 from a pack", lambda: _read(pack), others, unit="samples/s", amount=READ, rounds=5
+            "samples of 512x1024 from a pack", lambda: _read(pack), references, unit="samples/s", amount=READ, rounds=5
         )
-    # The two sides handle different numbers of samples: put the decoding side on ours.
+    # Fewer samples are decoded than read: scale the results of decoding to the same number.
     share = READ / DECODED
     return [
         row._replace(
-            others=row.others / share, ratio=row.ratio * share, lowest=row.lowest * share, highest=row.highest * share
+            reference_rate=row.reference_rate / share,
+            ratio=row.ratio * share,
+            lowest=row.lowest * share,
+            highest=row.highest * share,
         )
         for row in reading
     ]

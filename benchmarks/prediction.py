@@ -1,4 +1,4 @@
-"""From logits of 19 classes to labels of 1024x2048."""
+"""Labels of 1024x2048 from logits of 19 classes."""
 
 from collections.abc import Callable
 
@@ -14,17 +14,17 @@ LAYOUTS = {"NCHW": torch.contiguous_format, "channels-last": torch.channels_last
 
 
 def measure() -> list[Row]:
-    """Against `argmax` and `interpolate` with `argmax`, in both memory formats."""
+    """Compare with `argmax`, and with `interpolate` and `argmax`, in both memory formats."""
     torch.manual_seed(0)
     full, small = torch.randn(1, 19, *SIZE), torch.randn(1, 19, 256, 512)
     rows = []
     for name, layout in LAYOUTS.items():
         for dtype in (torch.float32, torch.bfloat16):
             logits = full.to(dtype, memory_format=layout)
-            rows += _compared(f"arg max, {name} {_short(dtype)}", logits, "argmax(1)", lambda x: x.argmax(1))
+            rows += _compared(f"argmax, {name} {_short(dtype)}", logits, "argmax(1)", lambda x: x.argmax(1))
     for name, layout in LAYOUTS.items():
         logits = small.to(memory_format=layout)
-        rows += _compared(f"upsample x4 and arg max, {name} fp32", logits, "interpolate, argmax(1)", _plain)
+        rows += _compared(f"upsample x4 and argmax, {name} fp32", logits, "interpolate, argmax(1)", _plain)
     return rows
 
 
@@ -34,8 +34,8 @@ def _plain(logits: torch.Tensor) -> torch.Tensor:
 
 def _compared(what: str, logits: torch.Tensor, name: str, plain: Plain) -> list[Row]:
     assert torch.equal(predict_labels(logits, SIZE), plain(logits).byte())
-    others = {name: (lambda: plain(logits), 2)}
-    return compare(what, lambda: predict_labels(logits, SIZE), others, unit="images/s", amount=1)
+    references = {name: (lambda: plain(logits), 2)}
+    return compare(what, lambda: predict_labels(logits, SIZE), references, unit="images/s", amount=1)
 
 
 def _short(dtype: torch.dtype) -> str:

@@ -1,4 +1,4 @@
-"""Data to measure on: synthetic streets, and a pack of them."""
+"""Data of the benchmarks: synthetic streets, and a pack of them."""
 
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ def street(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int = 4) -> Path:
-    """Write a pack of `samples` streets, of which `scenes` differ. Returns its `.json`."""
+    """Write a pack of `samples` streets, of which `scenes` are distinct. Returns its `.json`."""
     table = class_table("cityscapes")
     streets = [street(seed, height, width) for seed in range(scenes)]
     images, ids = (np.stack([streets[i % scenes][part] for i in range(samples)]) for part in range(2))

@@ -1,4 +1,4 @@
-"""A training step: ours from pack to update, against a plain float32 loop over the same network."""
+"""A training step, from pack to update, compared with a plain float32 loop over the same network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,12 +23,12 @@ BATCH = 4
 
 
 def measure() -> list[Row]:
-    """The FCN and the U-Net of the Cityscapes study."""
+    """Measure the FCN and the U-Net of the study cityscapes_fcn."""
     return _measured("fcn", 224, steps=4) + _measured("unet", 128, steps=2)
 
 
 def _measured(name: str, side: int, steps: int) -> list[Row]:
-    """An epoch of `steps` steps; both read every batch from a pack and scale it."""
+    """Time an epoch of `steps` steps; both loops read each batch from a pack and scale it."""
     chosen = recipe(name)
     with TemporaryDirectory() as folder:
         path = street_pack(Path(folder), BATCH * steps, side, side)
@@ -56,7 +56,7 @@ def _measured(name: str, side: int, steps: int) -> list[Row]:
 
 
 def training_epoch(chosen: Recipe, pack: Path) -> Callable[[], list[float]]:
-    """A function that trains for an epoch on the CPU and returns the loss of every step."""
+    """Return a function that trains for one epoch on the CPU and returns the loss of each step."""
     device = torch.device("cpu")
     loader, _, class_weights, model, _ = open_inputs(chosen, pack, pack, None, device, workers=0)
     step = TrainStep(chosen, model, class_weights, device)
@@ -71,7 +71,7 @@ def training_epoch(chosen: Recipe, pack: Path) -> Callable[[], list[float]]:
 
 
 def recipe(name: str) -> Recipe:
-    """One epoch of a network of the Cityscapes study, without augmentation, like the plain loop."""
+    """Recipe of one epoch of a network of cityscapes_fcn, without augmentation, like the plain loop."""
     return Recipe(
         model=make_model(name),
         weights=None,

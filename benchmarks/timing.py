@@ -1,4 +1,4 @@
-"""Compare ways to do the same, and print the comparison with what it was measured on."""
+"""Time seg and reference implementations alternately, and print the results with the environment."""
 
 import argparse
 import os
@@ -23,64 +23,64 @@ PEERS = ("numpy", "opencv-python-headless", "pillow", "torchvision", "torchmetri
 
 
 class Row(NamedTuple):
-    """One comparison; rates are medians over the rounds, ratios are taken within a round."""
+    """One comparison. Rates are medians over the rounds; a ratio is of the two times in the same round."""
 
     what: str
     unit: str
-    ours: float
-    other: str
-    others: float
+    rate: float
+    reference: str
+    reference_rate: float
     ratio: float
     lowest: float
     highest: float
-    aim: float | None
+    target: float | None
 
 
 def compare(
     what: str,
-    ours: Callable[[], object],
-    others: Mapping[str, tuple[Callable[[], object], float | None]],
+    run: Callable[[], object],
+    references: Mapping[str, tuple[Callable[[], object], float | None]],
     *,
     unit: str,
     amount: float,
     rounds: int = 9,
 ) -> list[Row]:
-    """Time `ours` against each of the others in turn: one untimed round, then now one first and now the other.
+    """Time `run` against each reference: one untimed round, then `rounds` rounds, in alternating order.
 
     Args:
-        what: that is done.
-        ours: our way.
-        others: by name the other way, and the ratio that we aim at against it.
-        unit: of the rate, for example images/s.
-        amount: how many of them one call handles.
-        rounds: how often each is called.
+        what: operation that is timed.
+        run: operation with seg.
+        references: reference implementation and target ratio, by name.
+        unit: unit of the rate, for example images/s.
+        amount: number of units that one call processes.
+        rounds: number of timed calls of each.
     """
     rows = []
-    for name, (theirs, aim) in others.items():
-        seconds: dict[Callable[[], object], list[float]] = {ours: [], theirs: []}
+    for name, (reference, target) in references.items():
+        seconds: dict[Callable[[], object], list[float]] = {run: [], reference: []}
         for step in range(rounds + 1):
-            for way in (ours, theirs) if step % 2 else (theirs, ours):
-                time.sleep(0.02)  # PyTorch's threads spin for a while after their work, here on the next way's core
+            for call in (run, reference) if step % 2 else (reference, run):
+                time.sleep(0.02)  # PyTorch's threads spin after their work and would slow down the next call
                 start = time.perf_counter()
-                way()
+                call()
                 if step:
-                    seconds[way].append(time.perf_counter() - start)
-        ratios = [their / our for their, our in zip(seconds[theirs], seconds[ours], strict=True)]
-        rates = {way: amount / median(spent) for way, spent in seconds.items()}
-        row = Row(what, unit, rates[ours], name, rates[theirs], median(ratios), min(ratios), max(ratios), aim)
+                    seconds[call].append(time.perf_counter() - start)
+        ratios = [slow / fast for slow, fast in zip(seconds[reference], seconds[run], strict=True)]
+        rates = {call: amount / median(spent) for call, spent in seconds.items()}
+        row = Row(what, unit, rates[run], name, rates[reference], median(ratios), min(ratios), max(ratios), target)
         print(_cells(row), file=sys.stderr, flush=True)
         rows.append(row)
     return rows
 
 
 def report(*measurements: Callable[[], list[Row]]) -> None:
-    """Run a script's measurements, print the table, and write it where `--out` says."""
-    parser = argparse.ArgumentParser(description="Compare our ways with the usual ones.")
-    parser.add_argument("--out", type=Path, help="Markdown file to write the table to, beside printing it")
+    """Run benchmarks, print their table, and write it to the file `--out` if given."""
+    parser = argparse.ArgumentParser(description="Compare seg with reference implementations.")
+    parser.add_argument("--out", type=Path, help="Markdown file to write the printed table to")
     arguments = parser.parse_args()
 
     def main() -> None:
-        text = "\n".join([_circumstances(), "", *_table(list(chain(*(measure() for measure in measurements))))])
+        text = "\n".join([_environment(), "", *_table(list(chain(*(measure() for measure in measurements))))])
         print(text)
         if arguments.out:
             write_text(arguments.out, text + "\n")
@@ -88,15 +88,15 @@ def report(*measurements: Callable[[], list[Row]]) -> None:
     run_stage(main)
 
 
-def _circumstances() -> str:
+def _environment() -> str:
     here = machine_info(torch.device("cpu"))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else here["cores"]  # macOS pins nothing
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else here["cores"]  # macOS has no affinity
     return (
         f"{here['cpu']}, {cores} cores; threads: PyTorch {torch.get_num_threads()}, "
         f"OpenCV {cv2.getNumThreads()}; load before: {os.getloadavg()[2]:.1f}; Python {platform.python_version()}; "
         f"commit {commit() or 'none'}\n\n"
         + ", ".join([f"torch {versions()['torch']}", *(f"{name} {_version(name)}" for name in PEERS)])
-        + "\n\nRates are medians; ratio = their time / our time, the median of the rounds and its range."
+        + "\n\nRates are medians; ratio = reference time / seg time: median and range over the rounds."
     )
 
 
@@ -108,12 +108,13 @@ def _version(name: str) -> str:
 
 
 def _table(rows: list[Row]) -> list[str]:
-    head = ("what", "unit", "ours", "against", "theirs", "ratio", "range", "aim")
+    head = ("what", "unit", "seg", "reference", "reference rate", "ratio", "range", "target")
     return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *map(_cells, rows)]
 
 
 def _cells(row: Row) -> str:
-    aim = "" if row.aim is None else f"{row.aim:g}"
+    target = "" if row.target is None else f"{row.target:g}"
     spread = f"{row.lowest:.2f} to {row.highest:.2f}"
-    cells = (row.what, row.unit, f"{row.ours:.4g}", row.other, f"{row.others:.4g}", f"{row.ratio:.2f}", spread, aim)
+    rates = f"{row.rate:.4g}", row.reference, f"{row.reference_rate:.4g}"
+    cells = (row.what, row.unit, *rates, f"{row.ratio:.2f}", spread, target)
     return "| " + " | ".join(cells) + " |"

@@ -13,9 +13,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 @app.command()
 def show(
     variant: Annotated[str, typer.Argument(help="study/variant, for example cityscapes_fcn/unet")],
-    params: Annotated[Path, typer.Option(help="path of the parameters")] = Path("params.yaml"),
+    params: Annotated[Path, typer.Option(help="path of params.yaml")] = Path("params.yaml"),
 ) -> None:
-    """Print the resolved values of a variant, the row in which each was written, and the layers of its network."""
+    """Print the resolved values of a variant, the row that sets each, and the layers of its network."""
     from seg.config.params import read_params
     from seg.datasets.layouts import class_table
     from seg.models.summary import layer_table

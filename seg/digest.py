@@ -1,8 +1,8 @@
 """Digest of the code behind a stage: the module and everything it imports from `seg`, without comments and docstrings.
 
-Snakemake keeps the digest as a parameter of a rule, so a change of code reruns exactly the results that it can change.
-Messages (the arguments of exceptions and of `say`) do not count. The syntax tree is serialised by this module, because
-`ast.dump` and `ast.unparse` differ between Python versions.
+Snakemake keeps the digest as a parameter of a rule, so a change of the code reruns exactly the results that it can
+affect. Messages (the arguments of exceptions and of `say`) do not count. The syntax tree is serialized by this module,
+because `ast.dump` and `ast.unparse` differ between Python versions.
 """
 
 import ast
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
-# Packages and modules that cannot change a result. Values of `seg.config` reach a stage resolved, in the recipe. The
-# others read and write files and print; a file of another format is refused because of its schema version.
+# Packages and modules that cannot affect a result. The values of `seg.config` reach a stage in its recipe. The others
+# only read, write and print; files of another format are refused by their schema version.
 EXEMPT = (
     "seg.cli",
     "seg.plan",
@@ -32,8 +32,8 @@ EXEMPT = (
 def code_digest(*modules: str) -> str:
     """SHA-256 (the first 16 hexadecimal digits) over `modules` and everything they import from `seg`, directly or not.
 
-    Modules that are imported by a computed name (the file of a model or of a dataset layout) are not found; pass them
-    too.
+    Modules that are imported by a computed name (the file of a model or of a dataset layout) are not found; pass
+    them as well.
 
     Raises:
         ValueError: a module has no file.
@@ -81,7 +81,7 @@ def _path(module: str) -> Path | None:
 
 
 def _walk(source: str) -> _Code:
-    """Serialise the tree and collect the imported names in one pass, as every start of Snakemake waits for it.
+    """Serialize the tree and collect the imported names in one pass, because every start of Snakemake waits for it.
 
     Empty fields are left out, because newer Python versions add some, such as `type_params`.
     """

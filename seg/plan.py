@@ -29,14 +29,14 @@ def alternatives(names: Iterable[str]) -> str:
 
 
 def launcher(gpus: int) -> list[str]:
-    """Words of the command that starts a training: `torchrun` with one process per GPU if there are several."""
+    """Start of the command of a training: `torchrun` with one process per GPU if there are several."""
     return ["torchrun", "--standalone", "--nproc-per-node", str(gpus)] if gpus > 1 else ["python"]
 
 
 class Plan:
     """Paths and values of the workflow under one `params.yaml`.
 
-    Methods without an argument `preset` use the chosen one. Recipes and packs are cached, because every input and
+    Methods without an argument `preset` use the selected one. Recipes and packs are cached, because every input and
     parameter of a job needs them.
     """
 
@@ -77,12 +77,12 @@ class Plan:
         return sorted(KEPT_MANIFEST.format(dataset=dataset) for dataset in datasets)
 
     def datasets(self, source: DatasetSource) -> list[str]:
-        """Datasets with files of their own in `data/raw`, by the source of the files."""
+        """Datasets with their own files in `data/raw`, if the files are from this source."""
         own = (name for name in self.params.datasets if self.params.files(name) == name)
         return [name for name in own if self._source(name) == source]
 
     def weights(self, preset: str, study: str, variant: str) -> list[str]:
-        """File that the backbone of a variant starts from; empty if it is initialised at random."""
+        """File that the backbone of a variant starts from; empty if it is initialized at random."""
         name = self.recipe(preset, study, variant, self.params.seeds[0]).weights
         return [WEIGHTS_FILE.format(weights=name)] if name else []
 
@@ -137,7 +137,7 @@ class Plan:
         return self.params.cluster.training_of.get(f"{study}/{variant}", self.params.cluster.training)
 
     def notes(self, preset: str, study: str) -> str:
-        """JSON of the notes on the study and on each variant: those of `params.yaml`, start weights, missing values."""
+        """Notes on the study and each variant as JSON: those of `params.yaml`, weights, values not in the source."""
         variants = self.params.variants(study)
         notes = {variant: self._variant_notes(preset, study, variant) for variant in variants}
         return canonical_json({study: self.params.studies[study].notes} | notes)
@@ -148,7 +148,7 @@ class Plan:
         return [
             *self.params.studies[study].variants[variant].notes,
             *([f"The backbone starts from {recipe.weights}{frozen}."] if recipe.weights else []),
-            *(f"{key}: our value, the source gives none" for key in self.params.not_in_source(study, variant)),
+            *(f"{key}: not in the source, chosen here" for key in self.params.not_in_source(study, variant)),
         ]
 
     def _used_packs(self) -> set[PackSpec]:

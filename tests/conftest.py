@@ -41,7 +41,7 @@ class Packs(NamedTuple):
 
 
 def draw(generator: np.random.Generator, ids: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Image (H, W, 3) and label ids (H, W), uint8: blocks of 8 pixels, each id with a colour of its own and noise."""
+    """Image (H, W, 3) and label ids (H, W), uint8: blocks of 8 pixels, each id with its own colour and noise."""
     blocks = generator.integers(ids, size=(-(-height // 8), -(-width // 8)), dtype=np.uint8)
     label = blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
     colours = np.random.default_rng(ids).integers(20, 236, size=(ids, 3))

@@ -62,7 +62,7 @@ def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None
     done = seg("show", "voc2012_fcn/baseline", "--params", tmp_path / "params.yaml")
     *layers, total = done.stdout.partition("\n\n")[2].splitlines()
     first = next(line for line in layers if line.startswith("encoder.0.convolution"))
-    # A 3x3 convolution from 3 to 32 channels with bias that halves 64 x 64: 32 x 32 outputs a channel.
+    # A 3x3 convolution from 3 to 32 channels with bias that halves 64 x 64: 32 x 32 outputs per channel.
     assert first.split()[1:] == ["Conv2d", "32", "x", "32", "x", "32", "896", f"{3 * 3 * 3 * 32 * 32 * 32:,}"]
     assert total.startswith("total for an image of 64 x 64")
     # Table 1's 5,498,195 for 19 classes, two more of 33 numbers, and a bias for each of 992 + 992 channels.

@@ -1,4 +1,4 @@
-"""Lists that are kept in several places name the same things."""
+"""Lists in several places have the same entries."""
 
 from typing import get_args
 

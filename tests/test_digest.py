@@ -1,4 +1,4 @@
-"""The digest of the code: blind to what cannot change a result, awake to all that can, the same on every Python."""
+"""The digest of the code: changes only if a result can change, and is the same on every Python version."""
 
 import shutil
 import subprocess
@@ -156,7 +156,7 @@ print(tree_digest(sys.stdin.read()), code_digest(*sys.argv[1:]))
 
 
 def working_pythons() -> Iterator[str]:
-    """Other interpreters on the path that run: a name may be there as an empty wrapper."""
+    """Other interpreters on PATH that work; some names may be wrappers without an interpreter."""
     for minor in (11, 12, 13, 14):
         path = shutil.which(f"python3.{minor}")
         if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
@@ -205,20 +205,20 @@ TRAININGS = {"fcn", "unet"}
 
 
 def forget() -> None:
-    """Forget what the modules held before they were changed."""
+    """Clear the caches of the digest."""
     for function in (code_digest, digest._read):
         function.cache_clear()
 
 
 def digests() -> dict[str, str]:
-    """Digests of the stages' code on the disk."""
+    """Digests of the code of all stages."""
     forget()
     return {name: code_digest(*modules) for name, modules in STAGES.items()}
 
 
 @pytest.fixture
 def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], set[str]]]:
-    """A function that replaces a text in a file of a copy of the package and names the stages that grow stale by it."""
+    """A function that replaces text in a copy of the package and returns the stages that become stale."""
     copy_package(tmp_path)
     monkeypatch.setattr(digest, "PACKAGE", tmp_path / "seg")
     before = digests()

@@ -1,4 +1,4 @@
-"""The documentation: links lead somewhere, and the files that it names exist."""
+"""The documentation: link targets and the files that it names exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The structure of the package: which part imports which, and one name for one thing."""
+"""Structure of the package: import order and unique names."""
 
 import ast
 import subprocess
@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Each part imports from those after it only; docs/contributing.md explains the order.
+# Each part imports only from those after it; docs/contributing.md explains the order.
 ORDER = (
     "cli",
     "plan",
@@ -74,7 +74,7 @@ def test_imports_lead_downwards() -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    """`TopologicalSorter` raises CycleError and names the modules. A package's `__init__` is left out of its own."""
+    """`TopologicalSorter` raises CycleError and names the modules. A package's own `__init__` is left out."""
     graph = {
         module: {name for name in IMPORTS[module] & set(MODULES) if not module.startswith(f"{name}.")}
         for module in MODULES
@@ -95,7 +95,7 @@ def test_every_start_of_snakemake_imports_no_torch() -> None:
 
 
 # Every stage has a `main`, every network a `build`, every layout `CLASSES` and `find`.
-UNCHECKED = ("seg.synthetic.", "seg.cli")  # a command has the name of the module behind it
+UNCHECKED = ("seg.synthetic.", "seg.cli")  # a command has the name of its module
 SHARED = {"main", "build", "find", "CLASSES"}
 
 

@@ -172,13 +172,13 @@ def test_cluster_resources_of_single_variants(plan: Plan) -> None:
 
 def test_notes_name_start_weights_and_values_that_are_not_in_the_source(plan: Plan) -> None:
     notes = json.loads(plan.notes("demo", "cityscapes_fcn"))
-    assert notes["cityscapes_fcn"][1] == "Table 1 prints no stride; stride 2 is our reading."
+    assert notes["cityscapes_fcn"][1] == "Table 1 gives no stride; stride 2 is assumed."
     assert notes["resnet50_frozen"] == [
         "The backbone starts from resnet50_shapes and is not trained.",
-        "optimizer: our value, the source gives none",
-        "lr: our value, the source gives none",
+        "optimizer: not in the source, chosen here",
+        "lr: not in the source, chosen here",
     ]
-    assert notes["baseline"] == ["optimizer: our value, the source gives none"]
+    assert notes["baseline"] == ["optimizer: not in the source, chosen here"]
     resnet101 = json.loads(plan.notes("paper", "cityscapes_deeplab"))["resnet101"]
     assert resnet101[0] == "The backbone starts from resnet101_imagenet."
 

@@ -1,4 +1,4 @@
-"""Schemas of the result files: what is written reads back equal, and other content is refused in one line."""
+"""Schemas of the result files: they read back equal, and other content is refused in one line."""
 
 import json
 import subprocess

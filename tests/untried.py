@@ -1,4 +1,4 @@
-"""What cannot be tried on a machine."""
+"""Handling of tests whose requirements the machine does not meet."""
 
 import os
 import subprocess
@@ -8,15 +8,15 @@ import pytest
 
 
 def untried(reason: str) -> NoReturn:
-    """Fail in CI, where everything is to be there; elsewhere skip, and say why."""
+    """Fail in CI, where all requirements must be met; skip elsewhere, with the reason."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def mounted(*arguments: str, what: str) -> None:
-    """Mount as root may; where that is refused, `what` is `untried`."""
+    """Run `mount`, which requires root; where it fails, the test of `what` is `untried`."""
     try:
         subprocess.run(["mount", *arguments], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        untried(f"{what} cannot be tried here: {error} {getattr(error, 'stderr', '')}")
+        untried(f"{what} cannot be tested here: {error} {getattr(error, 'stderr', '')}")

@@ -1,4 +1,4 @@
-"""State of a run that Snakemake has no public interface to: records of results, locks, the config of cluster jobs.
+"""Access to state without a public interface in Snakemake: records of results, locks, the config of cluster jobs.
 
 Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` excludes the next major version):
 
@@ -87,8 +87,8 @@ def shell_prefix(workflow: Any) -> str:
         "set -euo pipefail",
         f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}${{PYTHONPATH:+:$PYTHONPATH}}",
     ]
-    # glibc keeps freed memory, see mallopt(3): a training step of the FCN at 256x384 takes 15% less time without the
-    # page faults. Values that the user has set are kept.
+    # Make glibc keep freed memory, see mallopt(3): without the page faults, a training step of the FCN at 256x384 takes
+    # 15% less time. Values set by the user are kept.
     lines.append("export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:--1} MALLOC_MMAP_MAX_=${MALLOC_MMAP_MAX_:-0}")
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
@@ -96,7 +96,7 @@ def shell_prefix(workflow: Any) -> str:
 
 
 def repository_path(workflow: Any, file: str) -> str:
-    """Path of a file of the repository from the working directory, which `--directory` changes."""
+    """Path of a repository file relative to the working directory, which `--directory` changes."""
     return os.path.relpath(Path(workflow.basedir, file))
 
 
@@ -106,10 +106,11 @@ def output_templates(rules: Iterable[Any]) -> list[str]:
 
 
 def compare_by_content_after(rules: Iterable[Any], files: Iterable[str]) -> None:
-    """Compare the jobs that follow these rules with their records again after the rules have run.
+    """Compare the jobs downstream of these rules with their records again after the rules have run.
 
-    Jobs do not rerun if missing `files` are made again with the recorded content. Snakemake compares again only after a
-    checkpoint, so the rules become checkpoints; not if all files exist, because that would evaluate the graph twice.
+    If missing `files` are made again with the recorded content, the downstream jobs do not rerun. Snakemake repeats the
+    comparison only after a checkpoint, so the rules become checkpoints, unless all files exist: a checkpoint makes
+    Snakemake evaluate the graph twice.
     """
     missing = not all(Path(file).exists() for file in files)
     for rule in rules:
@@ -117,7 +118,7 @@ def compare_by_content_after(rules: Iterable[Any], files: Iterable[str]) -> None
 
 
 def datasets_to_make(workflow: Any, rule: str) -> list[str]:
-    """Datasets that a rule makes in this run."""
+    """Datasets that a rule writes in this run."""
     return sorted({job.wildcards.dataset for job in workflow.dag.needrun_jobs() if job.rule.name == rule})
 
 
@@ -158,7 +159,7 @@ def read_records(folder: Path) -> dict[str, Path]:
 
 
 def _check_profile(workflow: Any, profile: str | None) -> None:
-    # Snakemake ignores a workflow profile that does not exist, and the default profile with it.
+    # If a workflow profile does not exist, Snakemake ignores it and the default profile as well.
     if profile in (None, "none"):
         return
     start = Path(workflow.workdir_init)
@@ -169,7 +170,7 @@ def _check_profile(workflow: Any, profile: str | None) -> None:
 
 
 def _acquire_run() -> bool:
-    # Snakemake's own locks do not exclude other runs: any run that ends deletes all of them, even one without jobs.
+    # Snakemake's own locks do not exclude other runs: every run, even one without jobs, deletes all at its end.
     _LOCKS.parent.mkdir(exist_ok=True)
     try:
         _RUN_LOCK.acquire(blocking=False)
@@ -192,7 +193,7 @@ def _refuse_links(records: Iterable[Path]) -> None:
 
 
 def _check_record(file: str, record: Path) -> None:
-    """Remove a record that cannot be read, as after a full disk, and mark its file as incomplete."""
+    """Remove a record that cannot be read, for example after a full disk, and mark its file as incomplete."""
     with suppress(ValueError):
         if isinstance(json.loads(record.read_bytes()), dict):
             return

@@ -73,7 +73,7 @@ class Architecture(Part, Generic[Name, Options]):
 
 
 def _any_of(schema: dict[str, Any]) -> None:
-    """Accept options without a name, which may be inherited; `oneOf` refuses options that several models have."""
+    """Accept options without a name, which may be inherited; `oneOf` refuses options of several models."""
     schema.pop("discriminator")
     schema["anyOf"] = schema.pop("oneOf")
 

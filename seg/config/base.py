@@ -1,4 +1,4 @@
-"""Types that several parts of `params.yaml` share, and dotted keys."""
+"""Types shared by several parts of `params.yaml`, and dotted keys."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ class Frozen(BaseModel):
 class Part(Frozen):
     """A mapping that a row may give in part, because the rest is inherited.
 
-    It is validated after the merge; the JSON schema, which sees the row alone, therefore requires no key.
+    It is validated after the merge; the JSON schema, which validates the row alone, therefore requires no key.
     """
 
     model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))

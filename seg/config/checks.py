@@ -13,7 +13,7 @@ from seg.system.console import nearest
 if TYPE_CHECKING:
     from seg.config.params import Params
 
-# Values and keys that are names, and the mapping that must have them; "*" stands for any key.
+# Values and keys that are names, and the mapping that must contain them; "*" stands for any key.
 _VALUES = {
     "preset": "presets",
     "datasets.*.files": "datasets",

@@ -22,7 +22,7 @@ class Inherited(NamedTuple):
     problems: list[str]
 
     def written_at(self, path: str) -> str:
-        """The path at which a value, or the mapping that should hold it, was written."""
+        """The path at which a value, or the mapping that should contain it, was written."""
         keys = path.split(".")
         for end in range(len(keys), 0, -1):
             if source := self.sources.get(".".join(keys[:end])):
@@ -31,7 +31,7 @@ class Inherited(NamedTuple):
 
 
 def apply_inheritance(content: RawRow) -> Inherited:
-    """Complete the rows that inherit. `problems` has one line per invalid `like`; the rest may be invalid, too."""
+    """Complete the rows that inherit. `problems` has one line per invalid `like`; the rest may be invalid as well."""
     result = Inherited(dict(content), {}, [])
     if studies := mapping(content.get("studies")):
         result.content["studies"] = {name: _complete_study(name, study, result) for name, study in studies.items()}
@@ -58,7 +58,7 @@ def _complete_study(study: str, content: Any, result: Inherited) -> Any:
             chain = _chain(variant, rows)
         except ValueError as error:
             line = f"{path}.{error}"
-            if line not in result.problems:  # every heir reports the same one
+            if line not in result.problems:  # every row that inherits from it reports the same one
                 result.problems.append(line)
             continue
         merged = rows[chain[0]]
@@ -79,7 +79,7 @@ def _chain(variant: str, rows: RawRow) -> list[str]:
             cycle = chain[chain.index(like) :: -1]
             start = cycle.index(min(cycle, key=list(rows).index))  # so that all of its members report the same line
             names = [*cycle[start:], *cycle[:start], cycle[start]]
-            raise ValueError(f"{names[0]}.like: {' is like '.join(names)}; remove one of them")
+            raise ValueError(f"{names[0]}.like: got the cycle {' -> '.join(names)}; remove one `like`")
         chain.insert(0, like)
     return chain
 
@@ -114,5 +114,5 @@ def _renamed(before: RawRow, value: RawRow) -> bool:
 
 
 def mapping(value: Any) -> RawRow:
-    """The value if it is a mapping, else an empty one: raw content may hold anything."""
+    """The value if it is a mapping, else an empty one: raw content may contain anything."""
     return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""Validation errors as one line each: the path in the file, what came, what is expected, the nearest known name."""
+"""Validation errors as one line each: path in the file, what was given, what is expected, nearest known name."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from seg.system.console import nearest
 
 
 def error_lines(error: ValidationError, content: Any, written_at: Callable[[str], str] = str) -> list[str]:
-    """Each error as `path: what came; what is expected`.
+    """Each error as `path: what was given; what is expected`.
 
     Args:
         error: from pydantic.

@@ -12,7 +12,7 @@ def read_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Parse values as in `params.yaml`: Snakemake passes everything below the first level as text.
 
     Raises:
-        ValueError: a key has dots or colons, or a value is not YAML; one line per error, with the form that works.
+        ValueError: a key has dots or colons, or a value is not YAML; one line per error, with the valid form.
     """
     problems = [line for key, value in overrides.items() if (line := _wrong_key(str(key), value))]
     if problems:

@@ -1,7 +1,7 @@
 """`params.yaml` as one frozen, validated object, and the recipes resolved from it.
 
-All errors in the file are reported at once, one line each, with path and fix. `python -m seg.config.params` checks the
-file or prints its JSON schema.
+All errors in the file are reported at once, one line each, with the path and how to fix it. `python -m
+seg.config.params` checks the file or prints its JSON schema.
 """
 
 import argparse
@@ -89,11 +89,11 @@ class Params(Frozen):
         return {key: value for _, layer in self._layers(study, variant) for key, value in layer.items()}
 
     def row_of(self, row: str, key: str) -> str:
-        """Path of the row in which a key was written: `row`, or the one that it inherits the key from."""
+        """Path of the row that sets a key: `row`, or the one that it inherits the key from."""
         return self._inherited.written_at(f"{row}.{key}").removesuffix(f".{key}")
 
     def settings(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
-        """The same by dotted key (`schedule.name`), each with the path of the row that it was written in."""
+        """The result of `values` by dotted key (`schedule.name`), with the path of the row that sets each."""
         written = {key: (value, row) for row, layer in self._layers(study, variant) for key, value in layer.items()}
         return {
             leaf: (item, self.row_of(row, leaf))
@@ -102,7 +102,7 @@ class Params(Frozen):
         }
 
     def resolved(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
-        """Every value of a variant under the chosen preset by dotted key, with the path of its source."""
+        """Every value of a variant under the selected preset by dotted key, with the path of its source."""
         settings, run = self.settings(study, variant), f"{study}/{variant}"
         budget, preset = f"budgets.{self.preset}", f"presets.{self.preset}"
         counted = run in self.budgets.get(self.preset, Budget()).epochs

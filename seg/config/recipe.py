@@ -37,7 +37,7 @@ class Rotation(Part):
 
 
 class Crop(Part):
-    """Random resized crop with probability `p`: share of the area drawn uniformly, aspect ratio log-uniformly."""
+    """Random resized crop with probability `p`: fraction of the area drawn uniformly, aspect ratio log-uniformly."""
 
     p: Probability
     area: Interval
@@ -48,7 +48,7 @@ class Affine(Part):
     """Shear, scale, rotate and shift with probability `p`, each drawn uniformly as in torchvision's RandomAffine.
 
     `degrees` and `shear` (along x, in degrees) are drawn from [-value, value], the factor `scale` from its interval.
-    `translation` is the largest shift as a share of width and height; both shifts are rounded to whole pixels.
+    `translation` is the largest shift as a fraction of width and height; both shifts are rounded to whole pixels.
     """
 
     p: Probability
@@ -60,14 +60,14 @@ class Affine(Part):
     @model_validator(mode="after")
     def _changes(self) -> "Affine":
         if not (self.degrees or self.translation or self.scale or self.shear):
-            raise ValueError("affine changes nothing; give it degrees, translation, scale or shear")
+            raise ValueError("affine has no effect; set degrees, translation, scale or shear")
         return self
 
 
 class Snow(Part):
     """Snow with probability `p` on every pixel darker than a threshold: see `seg.data.snow`.
 
-    `threshold` is drawn uniformly as a share of the full lightness. The lightness below it is multiplied by
+    `threshold` is drawn uniformly as a fraction of the maximum lightness. The lightness below it is multiplied by
     `brightness`.
     """
 
@@ -78,12 +78,12 @@ class Snow(Part):
     @model_validator(mode="after")
     def _share(self) -> "Snow":
         if self.threshold.high > 1:
-            raise ValueError(f"threshold is a share of the full lightness; got up to {self.threshold.high}, at most 1")
+            raise ValueError(f"threshold: got up to {self.threshold.high}, expected at most 1, the maximum lightness")
         return self
 
 
 class Augmentation(Part):
-    """Random changes of an image and its labels, off by default. All but snow are composed into one affine map."""
+    """Random transforms of an image and its labels, off by default. All but snow are composed into one affine map."""
 
     flip: Probability = 0.0
     vertical_flip: Probability = 0.0
@@ -168,4 +168,4 @@ def recipe_from_json(text: str) -> Recipe:
     except ValidationError as error:
         raise ValueError("\n".join(f"--recipe: {line}" for line in error_lines(error, content))) from None
     except ValueError as error:
-        raise ValueError(f"--recipe: not JSON ({error}); copy the line that Snakemake prints") from None
+        raise ValueError(f"--recipe: not JSON ({error}); copy it from the command that Snakemake prints") from None

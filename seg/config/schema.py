@@ -17,7 +17,7 @@ Size = Scale | Sides
 
 def _distinct(seeds: list[int]) -> list[int]:
     if len(set(seeds)) < len(seeds):
-        raise ValueError(f"got {seeds}; name each seed once")
+        raise ValueError(f"got {seeds}; list each seed once")
     return seeds
 
 
@@ -28,7 +28,7 @@ Seeds = Annotated[list[Seed], Field(min_length=1, json_schema_extra={"uniqueItem
 class RenderedImages(Frozen):
     """Number of images to render for each split, and the seed.
 
-    For a layout with splits of its own, `train` is the number of all images.
+    For a layout that draws the splits itself, such as `bdd100k`, `train` is the total number of images.
     """
 
     train: Count
@@ -88,7 +88,7 @@ class WeightsRow(Frozen):
 
 
 class Preset(Frozen):
-    """Sources of data and weights, and the share of the epochs that is trained.
+    """Sources of data and weights, and the fraction of the epochs that is trained.
 
     `datasets` and `weights` map names of the studies to their replacements. `epochs_scale` multiplies the epochs of
     every variant that has no number of epochs in the preset's budget. `validate_every` is in epochs.
@@ -109,7 +109,7 @@ class Budget(Frozen):
 
 
 class Job(Frozen):
-    """Request of a job on a Slurm cluster: memory in MB, time in minutes, partition (null: the cluster's default)."""
+    """Resources of a job on a Slurm cluster: memory in MB, time in minutes, partition (null: the cluster's default)."""
 
     partition: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,-]+$")] | None = None
     memory: Count
@@ -117,13 +117,13 @@ class Job(Frozen):
 
 
 class GpuJob(Job, Part):
-    """A job on a GPU, of any model or of the one that Slurm knows by this name."""
+    """A job on a GPU: of any model, or of the model with this name in Slurm."""
 
     gpu_model: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+$")] | None = None
 
 
 class Cluster(Frozen):
-    """Requests of GPU jobs (training, evaluation, pretraining) and of data jobs. They affect no result.
+    """Resources of GPU jobs (training, evaluation, pretraining) and of data jobs. They do not affect results.
 
     A row of `training_of`, by `study/variant`, gives what differs from `training`.
     """
@@ -136,7 +136,7 @@ class Cluster(Frozen):
 _KINDS: dict[str, Any] = {
     name: kind
     for name, kind in get_type_hints(Recipe, include_extras=True).items()
-    if name in Recipe.model_fields and name not in ("seed", "validate_every")  # given by seeds and preset
+    if name in Recipe.model_fields and name not in ("seed", "validate_every")  # set by `seeds` and the preset
 } | {"train_size": Size, "eval_size": Size}
 _OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _KINDS.items()}
 Settings: type[Frozen] = create_model(
@@ -145,7 +145,7 @@ Settings: type[Frozen] = create_model(
     __doc__="Values of a recipe, and the sizes of the images that a variant is trained and evaluated on.",
     **_OPTIONAL,
 )
-NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a value of these
+NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a valid value
 
 
 class VariantRow(Settings):

@@ -170,7 +170,7 @@ def warp(images: np.ndarray, labels: np.ndarray, matrices: np.ndarray) -> tuple[
     warped_images, warped_labels = np.empty_like(images), np.empty_like(labels)
     height, width = labels.shape[1:]
     identity, codes = _mirrors(height, width)
-    # OpenCV warps four channels twice as fast as three, with equal results; the conversion costs a tenth of that.
+    # OpenCV warps four channels twice as fast as three, with equal results; the conversion is cheap in comparison.
     padded, sampled = np.empty((2, height, width, 4), np.uint8)
     samples = zip(images, labels, matrices, warped_images, warped_labels, strict=True)
     for image, label, matrix, warped_image, warped_label in samples:

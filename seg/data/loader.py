@@ -36,8 +36,8 @@ SCALING = {
     "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-# Largest share of a GPU's total memory for a resident pack. Free memory would make results depend on other processes,
-# because augmentation on the GPU and in OpenCV differ by rounding.
+# Largest share of a GPU's total memory for a resident pack. A limit by free memory would make results depend on other
+# processes, because augmentation on the GPU and in OpenCV differ by rounding.
 _SHARE_OF_DEVICE = 0.3
 
 
@@ -100,7 +100,7 @@ class Loader:
         seed: int = 0,
         epoch: int = 0,
     ) -> Iterator[Batch]:
-        """Batches of at most `batch` samples at the positions `order`, each sample augmented by its own draw."""
+        """Batches of at most `batch` samples at the positions `order`, each sample augmented by its own random draw."""
         chunks = [order[start : start + batch] for start in range(0, len(order), batch)]
 
         def prepared(samples: np.ndarray) -> Batch:

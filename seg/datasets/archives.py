@@ -79,7 +79,7 @@ def _old(folder: Path) -> Path:
 
 
 class _StrictInfo(tarfile.TarInfo):
-    """Raises for a broken or missing header, which `tarfile` silently takes for the end of the archive."""
+    """Raises for a broken or missing header, which `tarfile` silently treats as the end of the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:

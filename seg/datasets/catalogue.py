@@ -71,7 +71,7 @@ class Dataset:
     login: Login | None = None
 
     def choose(self, folder: Path) -> Source:
-        """First source whose archives are all in `folder`, else the first whose other archives can be downloaded.
+        """First source whose archives are all in `folder`, else the first whose missing archives can be downloaded.
 
         Does not use the network: an archive can be downloaded if it has a URL and, if required, a login is configured.
 

@@ -82,7 +82,7 @@ def _pairs(root: Path, layout: str, split: str) -> tuple[list[ImagePair], list[s
     if split == _OPTIONAL_SPLIT and missing == directories:
         return [], []
     if missing:
-        requires = f"no such directory, which layout '{layout}' requires; create it or choose another layout"
+        requires = f"no such directory, but layout '{layout}' requires it; create it or choose another layout"
         return [], [f"{root / directory}: {requires}" for directory in missing]
     try:
         pairs, problems = match_pairs(layout, root, split)

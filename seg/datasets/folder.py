@@ -79,7 +79,7 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
         )
         if images and not drawn_images:
             raise ValueError(
-                f"{root}: split '{split}' is empty, the names of all {len(images)} images select other splits; "
+                f"{root}: split '{split}' is empty, the hashes of all {len(images)} names select other splits; "
                 "add images, or create the lists train.txt, val.txt and test.txt"
             )
         return drawn_images, drawn_labels

@@ -2,10 +2,10 @@
 
 A layout is a module of `seg.datasets` with
 - the class table `CLASSES`, or `read_classes(root: Path) -> ClassTable` if the table is part of the dataset, and
-- `find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]`, images and labels by name; a file that a
-  list names may be missing.
+- `find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]`, images and labels by name; files named
+  by a list may be missing.
 
-Only the module of the requested layout is imported, so a change of one layout does not affect results of others.
+Only the module of the requested layout is imported, so a change of one layout does not affect the results of others.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def find_pairs(layout: str, root: Path, split: str) -> list[ImagePair]:
     if problems:
         raise ValueError("\n".join(problems))
     if not pairs:
-        raise ValueError(f"{root}: no image in split '{split}'; expected the layout '{layout}' with images in it")
+        raise ValueError(f"{root}: no image in split '{split}'; add images in the layout '{layout}'")
     return pairs
 
 

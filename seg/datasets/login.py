@@ -40,7 +40,7 @@ class Login:
         return urlsplit(self.url).hostname or ""
 
     def __str__(self) -> str:
-        return f"set {self.user} and {self.password}, or add machine {self.host} to ~/.netrc"
+        return f"set {self.user} and {self.password}, or add an entry for machine {self.host} to ~/.netrc"
 
     def credentials(self) -> tuple[str, str] | None:
         """User and password from the environment, else from `$NETRC` or ~/.netrc; `None` if there are none.

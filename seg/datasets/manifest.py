@@ -1,4 +1,4 @@
-"""`manifest.json`: size and SHA-256 of each file of a dataset. The stage writes that of a user's own dataset."""
+"""`manifest.json`: size and SHA-256 of each file of a dataset. The stage is for a user's own dataset."""
 
 import argparse
 import hashlib

@@ -20,13 +20,13 @@ def differences(scores: np.ndarray, resampled: np.ndarray, level: float = 0.95) 
     """Differences between variants with their intervals.
 
     Among many pairs, some intervals miss the true difference by chance, and choosing the best variant selects such
-    pairs. The joint intervals correct for this. Their half-width, in standard errors, is the
-    `level` quantile over the resamples of the largest deviation of any pair: the single-step maxT procedure of Westfall
-    and Young, Resampling-Based Multiple Testing (1993), as intervals. They account for the correlation of the pairs, so
-    they are narrower than with Bonferroni's correction, whose tails 2,000 resamples could not estimate.
+    pairs. The joint intervals correct for this. Their half-width, in standard errors, is the `level` quantile over the
+    resamples of the largest deviation of any pair: the single-step maxT procedure of Westfall and Young,
+    Resampling-Based Multiple Testing (1993), as intervals. They account for the correlation of the pairs, so they are
+    narrower than with Bonferroni's correction, whose tail quantiles cannot be estimated from 2,000 resamples.
 
     Args:
-        scores: of the variants on all images and seeds (V,).
+        scores: scores (V,) of the variants on all images and seeds.
         resampled: the same scores (RESAMPLES, V) from `seg.evaluation.bootstrap.resample`.
         level: confidence level.
     """

@@ -88,7 +88,7 @@ def evaluate(
     """
     checkpoint, data = load_checkpoint(model), Pack(pack)
     if checkpoint.about["classes"] != data.classes:
-        raise ValueError(f"{model} has other classes than {pack}; evaluate it on the dataset that it was trained on")
+        raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, device)
     start = time.monotonic()
     matrices, predictions = confusion_by_image(checkpoint, data, device, workers)
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--confusion", type=Path, required=True, help=".npy to write: one matrix per image")
     parser.add_argument("--samples", type=Path, required=True, help="PNG to write")
     parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: time, memory, machine")
-    parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; by default the best available")
+    parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead")
     arguments = vars(parser.parse_args())
     evaluate(**arguments | {"device": choose_device(arguments["device"])})

@@ -81,7 +81,7 @@ def _fill(labels: np.ndarray, planes: np.ndarray) -> None:
     """Write the first class with the largest value of `planes` (C, P) to `labels` (P,), or C where a value is NaN.
 
     The planes are float32, or bfloat16 viewed as int16. One block at a time is copied into cache as contiguous float32
-    (transposed if channels-last); each step is then one vectorised NumPy call over all classes.
+    (transposed if channels-last); each step is then one vectorized NumPy call over all classes.
     """
     classes = len(planes)
     ready = planes.dtype == np.float32 and planes.strides[1] == planes.itemsize

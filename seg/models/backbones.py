@@ -1,6 +1,6 @@
 """ResNets (He et al. 2015, Table 1) as encoders: (N, 3, H, W) -> features at strides 2, 4, 8, 16 and 32.
 
-The layers, their names, their initialisation (Kaiming normal, fan-out) and the published weights are torchvision's.
+The layers, their names, their initialization (Kaiming normal, fan-out) and the published weights are torchvision's.
 """
 
 from torch import Tensor, nn

@@ -1,13 +1,13 @@
 """DarrenNet of the study voc2007_erfnet, Tables 1 to 4: (N, 3, H, W) -> (N, C, H, W), any H and W.
 
-ERFNet's blocks with 5 + 8 + 2 + 2 non-bottlenecks, higher dropout and Kaiming initialisation. `backbone` is ERFNet's
+ERFNet's blocks with 5 + 8 + 2 + 2 non-bottlenecks, higher dropout and Kaiming initialization. `backbone` is ERFNet's
 encoder (pretrained weights of ERFNet fit), or ResNet-34 up to its second stage (128 channels at 1/8, torchvision's
 names) in place of everything before non-bottleneck 6. With 21 classes 2,064,321 parameters, or 3,119,237 with
 `stem="resnet34"`.
 
-Deviations and readings:
-- Table 1 prints stride 1 and padding 0 for the initial block; it halves and pads as ERFNet's, otherwise the
-  output would not have the size of the image.
+Deviations and interpretations:
+- Table 1 prints stride 1 and padding 0 for the initial block; here it halves the size and pads as in
+  ERFNet; otherwise the output would not have the size of the image.
 - The order within blocks, the residual connection, epsilon of batch norm and the dilations (2, 4, 8, 16, twice, from
   non-bottleneck 6 on) are ERFNet's; the tables do not give them.
 - The tables do not give the dropout rates; these are chosen. As in ERFNet, the decoder has no dropout.
@@ -27,7 +27,7 @@ DARRENNET_DROPOUT = (0.1, 0.5)  # in non-bottlenecks 1 to 5 and 6 to 13
 
 
 class DarrenNet(nn.Module):
-    """A backbone to 1/8, the non-bottlenecks that it lacks, ERFNet's decoder."""
+    """Backbone to 1/8, the remaining non-bottlenecks, ERFNet's decoder."""
 
     def __init__(self, classes: int, stem: str) -> None:
         super().__init__()

@@ -5,12 +5,12 @@ doubled at output stride 8, and image pooling); a decoder with the low-level fea
 follow each convolution but the classifier. With 19 classes 59,343,795 parameters on ResNet-101 and 74,987,443 on
 ResNet-152, which the study prints as "ResNet156".
 
-Deviations and readings:
+Deviations and interpretations:
 - Features and logits are upsampled to the required size (`align_corners=False`), where the study says "by 4".
 - The last stage of the ResNet has rate 2, as in the study, without multi-grid; its first 3x3 convolution has rate 1, as
   in torchvision.
 - Convolutions are plain, not depthwise separable.
-- The study mentions dropout without its value; it is 0.1 after the pyramid, as in the paper's own code.
+- The study mentions dropout without its rate; it is 0.1 after the pyramid, as in the paper's own code.
 - The batch norm of the image pooling sees one value per channel and image. A batch of one image has no variance, so its
   running statistics are used.
 """

@@ -29,7 +29,7 @@ _EPSILON = 1e-3
 
 
 class ERFNet(nn.Module):
-    """Encoder to 1/8 and decoder, built of non-bottlenecks with factorised 3x3 convolutions."""
+    """Encoder to 1/8 and decoder, built of non-bottlenecks with factorized 3x3 convolutions."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()

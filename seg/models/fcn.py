@@ -5,11 +5,11 @@ classifies. H and W are any sizes of at least 1: each transposed convolution res
 the encoder, so its output padding is 1 (as in the table) for even sides and 0 for odd ones.
 5,498,195 parameters with 19 classes.
 
-Deviations and readings:
-- cityscapes_fcn prints no stride; 2 is that of the other two studies.
+Deviations and interpretations:
+- cityscapes_fcn gives no stride; 2 is that of the other two studies.
 - Table 2 of voc2012_fcn swaps the headings of stride and padding.
 - A convolution directly followed by batch norm has no bias, because batch norm cancels it.
-- The width of the adapted model's sixth convolution is not printed; 512, that of the fifth, is used.
+- The study does not give the width of the adapted model's sixth convolution; 512, that of the fifth, is used.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,7 @@ def convert_weights(row: PublishedWeights, archives: Path, out: Path, retry: Ret
 
     Raises:
         ValueError: the file is damaged, or not the published one.
-        OSError: no mirror delivers the file, or the disk is full.
+        OSError: no mirror has the file, or the disk is full.
     """
     path = archives / row.archive.name
     if not path.exists():
@@ -106,7 +106,7 @@ def _tensors_only(path: Path) -> Any:
 def main() -> None:
     """Download published weights and convert them to safetensors."""
     parser = argparse.ArgumentParser(prog="python -m seg.models.fetch_weights", description=main.__doc__)
-    parser.add_argument("--weights", required=True, help="row of the table in seg/models/weights_table.py")
+    parser.add_argument("--weights", required=True, help="name of a row in seg/models/weights_table.py")
     parser.add_argument("--archives", type=Path, required=True, help="directory of the published files")
     parser.add_argument("--out", type=Path, required=True, help="safetensors to write")
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Layers and initialisation shared by several networks."""
+"""Layers and initialization shared by several networks."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,7 +18,7 @@ def convolutions(widths: tuple[int, ...], kernel: int = 3, *, relu: bool = True)
 
 
 def initialize(network: nn.Module, draw: Callable[[Tensor], Tensor] = nn.init.xavier_uniform_) -> None:
-    """Initialise all convolutions of `network`: weights by `draw`, zero biases.
+    """Initialize all convolutions of `network`: weights by `draw`, zero biases.
 
     Xavier-uniform weights (Glorot and Bengio 2010) are those of the studies in all layers that are not pretrained.
     """

@@ -8,7 +8,7 @@ Pooling rounds up, and unpooling restores the size before pooling.
 
 Deviations:
 - Convolutions before batch norm have no bias (VGG-16's have one), because batch norm cancels it.
-- The input has no local contrast normalisation.
+- The input has no local contrast normalization.
 - The study says that the larger decoder has no non-linearity either. It has ReLU, as in the authors' published network.
 - The study names two outer layers. There is one classifier, as in the authors' network: the counterpart of VGG-16's
   first convolution in SegNet, a 1x1 convolution in SegNet-Basic.

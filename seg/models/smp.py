@@ -49,7 +49,7 @@ def build(classes: int, *, architecture: str = "unet", encoder: str = "resnet34"
     try:
         library = import_module("segmentation_models_pytorch")
     except ImportError:
-        raise ValueError("model 'smp' needs segmentation_models_pytorch; run: pip install 'seg[zoo]'") from None
+        raise ValueError("model 'smp' requires segmentation_models_pytorch; run: pip install 'seg[zoo]'") from None
     encoders = library.encoders.get_encoder_names()
     if encoder.startswith("tu-"):
         encoders = [f"tu-{name}" for name in import_module("timm").list_models()]

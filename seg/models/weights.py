@@ -16,7 +16,7 @@ _COUNTER = "num_batches_tracked"  # of batch norm; missing in files from before 
 def write_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write the state dict of a backbone and metadata, whole or not at all; the same content gives the same bytes.
 
-    `state` is by the names of `backbone.state_dict()`; `about` has name, source and digest or recipe, licence; JSON.
+    `state` has the keys of `backbone.state_dict()`; `about` has JSON values: name, source, licence, digest or recipe.
     """
     with written_whole(path) as (part,):
         write_tensors(part, state, about)

@@ -30,7 +30,7 @@ class Footnotes(NamedTuple):
 
 
 class ScoreCell(NamedTuple):
-    """A formatted score with the values beside it."""
+    """A formatted score with the values shown beside it."""
 
     measured: str
     spread: list[str]  # standard deviation over the seeds and 95% interval, as far as the row has them
@@ -119,7 +119,7 @@ def introduction(rows: Sequence[Row]) -> str:
     published = (
         f"published figures are on the source's {', '.join(splits)} split" if splits else "no figure is published"
     )
-    return f"Scored on {count(first['images'])} images of {first['split']}. {measured}; {published}."
+    return f"Scored on {count(first['images'])} images of the {first['split']} split. {measured}; {published}."
 
 
 def near_best_caption(rows: Sequence[Row]) -> str:

@@ -4,7 +4,7 @@
         --comparison results/demo/comparison.csv --history results/demo/history.csv
         --metrics results/demo/metrics.json --page results/demo/index.html
 
-`--study` and `--statistics` may be repeated. A study's directory holds `table.csv`, `pairs.csv`, `curves.png` and
+`--study` and `--statistics` may be repeated. A study's directory contains `table.csv`, `pairs.csv`, `curves.png` and
 `<variant>/seed<k>/` for the variants and seeds in the table. `metrics.json` and `history.csv` are for `dvc metrics` and
 `dvc plots`. The page has no script. Its images are inlined; predictions are those of the first seed of each variant.
 """

@@ -3,8 +3,9 @@
 A row is the difference in mIoU of `variant` minus `other`, each the mean over its seeds. `low` and `high` are the ends
 of the 95% interval of this pair alone; `joint_low` and `joint_high` are wide enough for all pairs of the study to hold
 at once. A pair is `distinguishable` if its joint interval excludes 0. Variants are paired by image and by seed;
-a seed gives them the same order of training images. Pairing gains no precision if this does not correlate their scores,
-but it is valid. Variants with different input sizes are paired by image too, each scored at its own size.
+with the same seed they see the training images in the same order. If this does not correlate their scores, pairing is
+still valid but gains no precision. Variants with different input sizes are also paired by image, each scored at its own
+size.
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,10 +4,10 @@
         --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --csv F --markdown F --pairs F --curves F
 
 `table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
-standard deviation (n - 1) over the seeds: the effect of initialisation and order. `_low` and `_high` are the ends of
+standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
 the 95% bootstrap interval of the mean over images and seeds, or over images for a single seed. A class in neither the
-truth nor the prediction is `absent` and enters no mean; a cell is empty if the dataset has no such class or the source
-no such figure. `pairs.csv` has one row per pair of variants, see `seg.report.pairs`.
+truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such class or the
+source no such figure. `pairs.csv` has one row per pair of variants, see `seg.report.pairs`.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def build_row(
     published: Mapping[tuple[str, str], Published],
     notes: Sequence[str],
 ) -> Row:
-    """Row of a variant, without the columns of the study: times are means over the seeds, memory is the highest."""
+    """Row of a variant, without the columns of the study: times are means over the seeds, memory is the maximum."""
     metrics = [run.metrics for run in runs]
     first = metrics[0]
     scores: dict[str, Any] = {}
@@ -135,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seg.report.table", description=main.__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--title", required=True)
-    parser.add_argument("--eval-split", required=True, help="split that the scores are from")
+    parser.add_argument("--eval-split", required=True, help="split that the variants were evaluated on")
     parser.add_argument("--classes", default="", help="the study's own classes, separated by commas")
     parser.add_argument("--published", type=Path, required=True, help="CSV of published figures")
     parser.add_argument("--variants", nargs="+", required=True, metavar="NAME=DIRECTORY")

@@ -1,4 +1,4 @@
-"""Images of shapes and patterns for the pretext task: classify the shape, whatever its colours and pose."""
+"""Images of shapes and patterns for the pretext task: classify the shape independently of its colours and pose."""
 
 from collections.abc import Callable
 

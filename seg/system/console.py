@@ -28,8 +28,8 @@ def nearest_of_all(name: str, known: Iterable[str]) -> str:
 def run_stage(main: Callable[[], None]) -> None:
     """Run the `main` of a stage.
 
-    `ValueError` and `OSError` are errors of the user: one line per error and exit code 2. Any other exception
-    is a bug and keeps its traceback. `SEG_DEBUG=1` prints every traceback.
+    `ValueError` and `OSError` are user errors: one line per error and exit code 2. Any other exception is a bug and
+    keeps its traceback. `SEG_DEBUG=1` prints every traceback.
     """
     try:
         main()

@@ -27,7 +27,7 @@ DEFAULT_RETRY = Retry(
     respect_retry_after_header=False,  # a server could ask for hours
 )
 TIMEOUT = (20.0, 60.0)  # seconds to connect, and seconds without data
-_CHUNK = 1 << 16  # bytes written at a time; a broken connection loses at most these
+_CHUNK = 1 << 16  # bytes written at a time; a broken connection loses at most this many
 _Get = Callable[..., requests.Response]
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings about retries contain URLs with their secrets

@@ -28,7 +28,7 @@ def full_disk_named(directory: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise OSError(f"{directory}: {error.strerror}; make room and run again") from None
+        raise OSError(f"{directory}: {error.strerror}; free some space and run again") from None
 
 
 @contextmanager

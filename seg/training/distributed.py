@@ -33,8 +33,8 @@ def process_group() -> Iterator[None]:
         yield
         return
     if sys.platform == "linux":
-        # Ask Linux to kill this process when torchrun dies (prctl(2)), which starts its workers in sessions of their
-        # own, out of reach of a signal to its process group. Python and PyTorch have no public function for this.
+        # Ask Linux to kill this process when torchrun dies (prctl(2)): torchrun starts its workers in new sessions,
+        # which a signal to its process group does not reach. Python and PyTorch have no public function for this.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_TIMEOUT)
     try:
@@ -127,7 +127,7 @@ def shard(samples: np.ndarray, batch: int, rank: int, world_size: int) -> np.nda
 
 
 def wrap_ddp(model: nn.Module, device: torch.device) -> nn.Module:
-    """Module to call in training: averages gradients over the processes, normalises over all their samples.
+    """Module to call in training: averages gradients over the processes, normalizes over all their samples.
 
     Raises:
         ValueError: the model has a batch norm whose statistics cannot be shared.
@@ -135,12 +135,12 @@ def wrap_ddp(model: nn.Module, device: torch.device) -> nn.Module:
     if world_size() == 1:
         return model
     for name, module in model.named_modules():
-        # Every process has at least one image, so there are always several and PooledNorm's exception never applies.
+        # Every process has at least one image, so a batch has several and PooledNorm's special case never occurs.
         if type(module) in (nn.BatchNorm2d, PooledNorm):
             module.__class__ = SharedBatchNorm2d
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
             raise ValueError(
-                f"layer '{name}' is a {type(module).__name__}, expected BatchNorm2d where gpus > 1; set gpus: 1"
+                f"layer '{name}' is a {type(module).__name__}, expected BatchNorm2d with gpus > 1; set gpus: 1"
             )
     devices = [device] if device.type == "cuda" else None
     return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)

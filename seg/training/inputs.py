@@ -1,4 +1,4 @@
-"""Inputs of a training: both packs and the initialised model."""
+"""Inputs of a training: both packs and the initialized model."""
 
 from pathlib import Path
 from typing import Any

@@ -27,7 +27,7 @@ def set_up(threads: int, deterministic: bool, device: torch.device) -> None:
     # Required for determinism (NVIDIA, cuBLAS documentation, Results Reproducibility).
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
-    # No uninitialised memory is read, so it need not be filled.
+    # No uninitialized memory is read, so it need not be filled.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not deterministic
 

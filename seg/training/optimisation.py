@@ -1,4 +1,4 @@
-"""Optimisers, and the learning rate by epoch and step."""
+"""Optimizers, and the learning rate by epoch and step."""
 
 import math
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class Optimizer:
             tensor.grad = None
 
     def tensors(self) -> dict[str, Tensor]:
-        """State of the optimiser, as `<number of the parameter>.<name>`."""
+        """State of the optimizer, as `<number of the parameter>.<name>`."""
         state = self._optimizer.state_dict()["state"]
         return {f"{i}.{name}": tensor for i, part in state.items() for name, tensor in part.items()}
 

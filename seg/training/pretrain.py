@@ -173,7 +173,7 @@ def _train(model: Classifier, task: Task, precision: str, images: Tensor, labels
         F.cross_entropy(logits.float(), labels[chosen]).backward()
         optimizer.step(task.lr * min((step + 1) / rising, 1) * (1 + math.cos(math.pi * falling)) / 2)
     depth.restore()
-    # Batch-norm statistics as plain averages, because after few steps the moving averages lag behind.
+    # Batch-norm statistics as plain averages, because moving averages lag behind after few steps.
     batches = images[: epoch_steps * task.batch].split(task.batch)
     with autocast(images.device, precision):
         update_bn(batches[:_STATISTICS_BATCHES], model)

@@ -1,7 +1,7 @@
 """Saved states of a training: an interrupted training continues from the last one and ends with the same bits.
 
 The last two states are kept beside the outputs as `resume-<digest>-<number>.safetensors`. The digest covers everything
-that affects the result, so a training never continues from a state of another one. The random numbers of a sample
+that affects the result, so a training never resumes from a state of another one. The random numbers of a sample
 depend on (seed, epoch, sample) only, so the generators of PyTorch are the only random state.
 """
 
@@ -88,7 +88,7 @@ class ResumeStore:
         self._last_save = time.monotonic()
 
     def restore(self, step: TrainStep) -> TrainState:
-        """Load the last undamaged state into model, optimiser and random generators; a new state if there is none."""
+        """Load the last undamaged state into model, optimizer and random generators; a new state if there is none."""
         number = broadcast([self._latest() if is_main() else 0])[0]
         if not number:
             return TrainState()

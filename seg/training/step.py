@@ -1,4 +1,4 @@
-"""An optimiser step: forward, backward and update, the same for all networks, losses and datasets."""
+"""An optimizer step: forward, backward and update, the same for all networks, losses and datasets."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ from seg.training.optimisation import Optimizer
 
 
 class TrainStep:
-    """A model with its optimiser and loss.
+    """A model with its optimizer and loss.
 
     Args:
-        recipe: loss, optimiser, precision, clipping.
+        recipe: loss, optimizer, precision, clipping.
         model: trained in place; on `device`, in channels-last memory.
         class_weights: (C,) float32 on `device`, for the weighted loss.
         device: to train on.
@@ -42,7 +42,7 @@ class TrainStep:
             self.model.get_submodule("backbone").eval()
 
     def __call__(self, batches: Sequence[Batch], lr: float) -> Tensor:
-        """Update the model with the gradient accumulated over `batches`; the loss, a scalar on the device.
+        """Update the model with the gradient accumulated over `batches`. Returns the loss, a scalar on the device.
 
         Batches are weighted by their numbers of labelled pixels: for cross entropy, the gradient is that of one large
         batch.

@@ -52,7 +52,7 @@ def train(
     """Train a model, or continue where an interrupted training of it stopped; the result has the same bits.
 
     Args:
-        recipe: everything that affects the result beside data and code.
+        recipe: everything that affects the result besides data and code.
         train_pack, val_pack: `.json` of the packs.
         weights: file with the initial weights of the backbone, if the recipe names one.
         outputs: files to write, all or none.
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="safetensors with the initial weights of the backbone")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint to write")
     parser.add_argument("--history", type=Path, required=True, help="CSV to write, one row per epoch")
-    # Not --run: torchrun takes it for an abbreviation of its own option --run-path.
+    # Not --run: torchrun interprets it as an abbreviation of its own option --run-path.
     parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: recipe, time, memory, machine")
     parser.add_argument("--events", type=Path, required=True, help="directory of TensorBoard events to write")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")

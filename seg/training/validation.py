@@ -1,6 +1,6 @@
 """Validation during training: loss, pixel accuracy and mean IoU, from the loss and one confusion matrix.
 
-The two scores are computed here, not by `seg.metrics.scores`, so that a new metric makes no training stale.
+The two scores are computed here, not by `seg.metrics.scores`, so that a new metric does not make trainings stale.
 """
 
 import math

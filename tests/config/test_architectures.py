@@ -1,4 +1,4 @@
-"""Architectures and their options: equal to the `build` functions of `seg.models`, validated in one line per error."""
+"""Architectures: options equal the signatures of `build` in `seg.models`; invalid ones give one line per error."""
 
 import inspect
 import re

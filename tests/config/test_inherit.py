@@ -1,4 +1,4 @@
-"""`like`: what a row inherits, from where, and how a wrong one is reported."""
+"""`like`: inherited values, their sources, and errors."""
 
 from typing import Any
 
@@ -89,10 +89,10 @@ def test_null_clears_what_is_inherited() -> None:
     )
     recipes = {name: params.recipe("p", "s", name, 0) for name in params.variants("s")}
     assert recipes["nested"].augmentation.model_dump(exclude_none=True) == {"flip": 0.5, "vertical_flip": 0.0}
-    # A value that cannot be null is then the study's default or the default.
+    # A value that cannot be null is then that of the study's defaults or of `defaults`.
     assert (recipes["whole"].lr, params.settings("s", "whole")["lr"]) == (0.1, (0.1, "studies.s.defaults"))
     assert params.settings("s", "whole")["augmentation"] == ({}, "defaults")
-    # One that can is null, whatever the study's default.
+    # A value that can be null is null, regardless of the study's default.
     assert (recipes["nullable"].early_stopping, recipes["nullable"].clip_norm) == (None, None)
     assert recipes["heir"].augmentation.model_dump(exclude_none=True) == {"flip": 0.0, "vertical_flip": 0.1}
 
@@ -134,10 +134,10 @@ def test_lists_are_replaced_and_all_keys_but_enabled_are_inherited() -> None:
     ("rows", "line"),
     [
         ({"aa": {}, "b": {"like": "aaa"}}, "b.like: 'aaa' is unknown; did you mean aa?"),
-        ({"a": {"like": "a"}}, "a.like: a is like a; remove one of them"),
+        ({"a": {"like": "a"}}, "a.like: got the cycle a -> a; remove one `like`"),
         (
             {"x": {"like": "c"}, "a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "a"}},
-            "a.like: a is like b is like c is like a; remove one of them",
+            "a.like: got the cycle a -> b -> c -> a; remove one `like`",
         ),
         ({"a": {}, "b": {"like": 3}}, "b.like: got 3; input should be a valid string"),
         ({"a": {}, "b": {"lik": "a"}}, "b.lik: unknown; did you mean like?"),

@@ -1,4 +1,4 @@
-"""Values of `--config`: parsed as in `params.yaml`; keys with dots or colons are refused with the form that works."""
+"""Values of `--config`: parsed as in `params.yaml`; keys with dots or colons are refused with the valid form."""
 
 import re
 from typing import Any

@@ -153,7 +153,7 @@ WRONG = [
     ("preset", 3, "preset: got 3; input should be a valid string"),
     ("seeds", [-1], "seeds.0: got -1; input should be greater than or equal to 0"),
     ("seeds", 0, "seeds: got 0; input should be a valid list"),
-    ("seeds", [0, 1, 0], "seeds: got [0, 1, 0]; name each seed once"),
+    ("seeds", [0, 1, 0], "seeds: got [0, 1, 0]; list each seed once"),
     ("study", {}, "study: unknown; did you mean studies?"),
 ]
 
@@ -487,7 +487,7 @@ def test_order_and_number_format_do_not_change_a_recipe(content: dict[str, Any])
 def test_recipes_are_frozen_and_checked() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         RECIPES[0].lr = 1.0  # type: ignore[misc]
-    with pytest.raises(ValueError, match=r"^--recipe: not JSON .*; copy the line that Snakemake prints$"):
+    with pytest.raises(ValueError, match=r"^--recipe: not JSON .*; copy it from the command that Snakemake prints$"):
         recipe_from_json("{'lr': 1}")
     with pytest.raises(ValueError, match=r"model\.name: 'fnc' is unknown; did you mean fcn"):
         recipe_from_json(RECIPES[0].json_line().replace('"fcn"', '"fnc"'))

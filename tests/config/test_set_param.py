@@ -16,7 +16,7 @@ TEXT = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
 CONTENT: dict[str, Any] = yaml.safe_load(TEXT)
 STUDIES: dict[str, Any] = CONTENT["studies"]
 PARAMS = load_params(CONTENT)
-ASIDE = ("enabled", "notes", "not_in_source")  # keys of a row that are no part of its recipe
+ASIDE = ("enabled", "notes", "not_in_source")  # keys of a row that are not part of its recipe
 
 
 def leaves(row: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -64,12 +64,12 @@ def outcome(params: Params, study: str, variant: str) -> dict[str, Any]:
 
 
 def heirs(study: str, variant: str, leaf: str) -> set[str]:
-    """A variant and those that inherit this key of its row, as `seg show` lists them."""
+    """A variant and the variants that inherit this key of its row, as listed by `seg show`."""
     rows = PARAMS.studies[study].variants
     row = f"studies.{study}.variants.{variant}"
     if leaf == "enabled":  # never inherited
         return {variant}
-    if leaf == "like":  # changes what is inherited at all
+    if leaf == "like":  # changes what is inherited
         found = {variant}
         while more := {name for name, row in rows.items() if row.like in found} - found:
             found |= more

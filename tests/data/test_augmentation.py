@@ -323,10 +323,10 @@ def test_steps_that_can_change_a_sample(augmentation: Augmentation, moved: bool,
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"affine": {"p": 0.5}}, "affine changes nothing; give it degrees, translation, scale or shear"),
+        ({"affine": {"p": 0.5}}, "affine has no effect; set degrees, translation, scale or shear"),
         ({"affine": {"p": 0.5, "shear": 90.0}}, "less than 90"),
         ({"affine": {"p": 0.5, "translation": 1.5}}, "less than or equal to 1"),
-        ({"snow": {"p": 0.5, "threshold": {"low": 0.5, "high": 1.5}}}, "got up to 1.5, at most 1"),
+        ({"snow": {"p": 0.5, "threshold": {"low": 0.5, "high": 1.5}}}, "got up to 1.5, expected at most 1"),
         ({"snow": {"p": 0.5, "threshold": {"low": 0.5, "high": 0.9}, "brightness": 0.5}}, "greater than or equal to 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Packs hold what Pillow decodes; bad files are all reported by a process that leaves no files."""
+"""Packs contain the pixels that Pillow decodes; all bad files are reported at once, and no output is left."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
 
 
-# What a pack holds
+# Content of packs
 
 
 def test_a_pack_of_the_original_size_holds_the_same_pixels(cityscapes_root: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_images_are_filtered_and_labels_sampled(
     expected = np.where(nearest == 11, IGNORE, nearest)
     packed_labels = memory_map(folder / "train.json", "labels")[0]
     assert set(packed_labels.ravel()) <= set(np.where(label == 11, IGNORE, label).ravel())
-    on_an_edge = (y % 1 == 0)[:, None] | (x % 1 == 0)[None]  # as near to one pixel as to the next
+    on_an_edge = (y % 1 == 0)[:, None] | (x % 1 == 0)[None]  # equally near to two pixels
     assert (packed_labels == expected)[~on_an_edge].all()
 
 
@@ -149,7 +149,7 @@ def test_labels_with_a_palette_are_ids(camvid: Path, packs: tuple[Path, Path], t
     assert (memory_map(tmp_path / "val.json", "labels") == memory_map(packs[1], "labels")).all()
 
 
-# What is refused
+# Refused input
 
 
 def truncate(path: Path) -> None:
@@ -201,7 +201,7 @@ def test_an_empty_split_or_a_missing_label_in_a_real_process(camvid: Path, tmp_p
     else:
         shutil.rmtree(camvid / "val")
         shutil.rmtree(camvid / "valannot")
-        line = f"error: {camvid}: no image in split 'val'; expected the layout 'camvid' with images in it\n"
+        line = f"error: {camvid}: no image in split 'val'; add images in the layout 'camvid'\n"
     run = stage(camvid, tmp_path / "out" / split, split=split)
     assert (run.returncode, run.stderr) == (2, line)
     assert not (tmp_path / "out").exists()
@@ -221,7 +221,7 @@ def test_a_failed_run_keeps_the_old_pack(camvid: Path, tmp_path: Path) -> None:
 def test_a_full_disk_is_found_before_the_first_image_is_decoded(camvid: Path, small_disk: Path) -> None:
     truncate(camvid / "train" / "scene_0000.png")
     run = stage(camvid, small_disk / "packs" / "train", "--height", "480", "--width", "640")
-    line = f"error: {small_disk}/packs: No space left on device; make room and run again\n"
+    line = f"error: {small_disk}/packs: No space left on device; free some space and run again\n"
     assert (run.returncode, run.stderr) == (2, line)
     assert list((small_disk / "packs").iterdir()) == []
 
@@ -276,7 +276,7 @@ def test_the_number_of_workers_changes_nothing(write_dataset: Callable[..., Path
     assert list((tmp_path / "bad").iterdir()) == []
 
 
-# The largest resident set of this program alone: `ru_maxrss` would count the process that started it too.
+# Peak resident memory of this program alone: `ru_maxrss` would include the process that started it.
 PEAK = """
 import sys
 from pathlib import Path

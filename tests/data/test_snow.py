@@ -24,7 +24,7 @@ def noise(count: int, height: int = 48, width: int = 64) -> np.ndarray:
     [
         ((0, 0, 0), 2.5, (0, 0, 0)),
         ((60, 60, 60), 2.0, (120, 120, 120)),
-        ((40, 20, 10), 2.5, (100, 50, 25)),  # as long as it stays below the middle, a mere factor
+        ((40, 20, 10), 2.5, (100, 50, 25)),  # below the middle, only a factor
         ((120, 120, 120), 2.5, (255, 255, 255)),
         # Lightness 65 -> 130, saturation 35/65: channels 130 +- 125 * 35/65 and 130 - 125 * 15/65.
         ((100, 50, 30), 2.0, (197, 101, 63)),

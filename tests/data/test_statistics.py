@@ -1,4 +1,4 @@
-"""Statistics of a pack against plain numpy over everything at once, and weights worked by hand."""
+"""Statistics of a pack against plain NumPy over all pixels at once, and hand-worked weights."""
 
 import json
 import os

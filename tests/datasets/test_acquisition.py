@@ -1,4 +1,4 @@
-"""Each dataset from archives in its owners' layout to statistics, with real servers; the Cityscapes login."""
+"""Each dataset from archives in the official layout to statistics, with real servers; the Cityscapes login."""
 
 import io
 import os
@@ -73,7 +73,7 @@ def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NETRC", str(tmp_path / "no.netrc"))
 
 
-# Archives in the owners' layouts
+# Archives in the official layouts
 
 Files = dict[str, bytes]
 Labels = dict[str, np.ndarray]
@@ -88,7 +88,7 @@ class Release(NamedTuple):
 
 
 def drawn(seed: int, ids: int, void: int | None = None) -> np.ndarray:
-    """A label of ids below `ids`, each in a block, and the border `void`; of a size of its own but for even seeds."""
+    """A label with blocks of ids below `ids` and the border `void`; its size is SIZE for even seeds only."""
     generator = np.random.default_rng(seed)
     height, width = SIZE if seed % 2 == 0 else (20 + seed % 7, 30 + seed % 5)
     label = generator.integers(ids, size=(-(-height // 4), -(-width // 4)), dtype=np.uint8)
@@ -195,7 +195,7 @@ BODIES = {name: packed(name, files) for release in RELEASES.values() for name, f
 
 
 def small(name: str, url: str = "") -> Dataset:
-    """The table's row with its addresses on `url` and the counts and digests of the small release."""
+    """The row of the table with its URLs on `url` and the counts and digests of the small release."""
     row, release = DATASETS[name], RELEASES[name]
     archives = []
     for archive in row.sources[0].archives:
@@ -241,7 +241,7 @@ def acquired(name: str, folder: Path, stack: ExitStack) -> Path:
     download_dataset(row, archives, out, HASTE)
     files = [seen for seen in server.seen if seen.path != "/login"]
     count = len(row.sources[0].archives)
-    assert [seen.status for seen in files] == ([404] * mirror + [200, 206]) * count  # moved; broken off; the rest
+    assert [seen.status for seen in files] == ([404] * mirror + [200, 206]) * count  # moved; interrupted; the rest
     assert listing(archives) == sorted(archive.name for archive in row.sources[0].archives)
     return out
 
@@ -334,11 +334,11 @@ def test_labels_of_the_other_release_of_bdd100k_are_refused(tmp_path: Path) -> N
     assert listing(tmp_path) == ["bdd100k_seg.zip"]
 
 
-# What goes wrong, in real processes: one line, code 2, nothing half-written
+# Errors in real processes: one line, exit code 2, no partial output
 
 
 def run(row: Dataset, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The stage as a process, with `row` in the place of the table's."""
+    """Run the stage as a process, with `row` in place of the table's."""
     code = f"""
 import sys
 from seg.system.console import run_stage

@@ -1,4 +1,4 @@
-"""BDD100K: class tables of both forms, and a split that keeps recordings together whatever is added."""
+"""BDD100K: class tables of both releases, and a split that keeps recordings together when images are added."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ HEX = st.text("0123456789abcdef", min_size=8, max_size=8)
 
 
 def write_bdd100k(root: Path, names: dict[str, list[str]], *endings: str) -> Path:
-    """Write empty images and labels of these names by the owners' folders; `root`."""
+    """Write empty images and labels with these names in the official directories. Returns `root`."""
     for owners, members in names.items():
         for kind in ("images", "labels"):
             (root / "bdd100k/seg" / kind / owners).mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def test_each_form_has_its_own_labels(tmp_path: Path) -> None:
     root = write_bdd100k(tmp_path, {"train": members, "test": ["ffffffff-0"]}, "_id.png", "_train_id.png")
     for layout, ending in (("bdd100k", "_id.png"), ("bdd100k_19", "_train_id.png")):
         pairs = [pair for split in SPLITS for pair in match_pairs(layout, root, split)[0]]
-        assert sorted(pair.name for pair in pairs) == members  # the folder `test` is no part of it
+        assert sorted(pair.name for pair in pairs) == members  # the directory `test` is not used
         for pair in pairs:
             assert pair.image == root / "bdd100k/seg/images/train" / f"{pair.name}.jpg"
             assert pair.label == root / "bdd100k/seg/labels/train" / f"{pair.name}{ending}"
@@ -95,11 +95,11 @@ def test_splits_cover_all_images_and_do_not_change_when_images_are_added(
     assert set.union(*after.values()) == names.keys() | added.keys()
     assert all(before[split] <= after[split] for split in SPLITS)
     where = {(name.partition("-")[0], split) for split in SPLITS for name in after[split]}
-    assert len(where) == len({recording for recording, _ in where})  # none is torn apart
+    assert len(where) == len({recording for recording, _ in where})  # none is split
 
 
 def test_shares_of_2000_recordings_are_near_70_15_15(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """3 clips a recording; the files are not written, for speed: `find` looks at names alone."""
+    """3 clips per recording. Files are not written, for speed: `find` uses only their names."""
     paths = [Path(f"{k:08x}-{clip:08x}_id.png") for k in range(2000) for clip in range(3)]
     monkeypatch.setattr(Path, "glob", lambda self, pattern: paths if self.name == "train" and "_id" in pattern else [])
     counts = [len(bdd100k.find(tmp_path, split)[1]) for split in SPLITS]

@@ -14,7 +14,7 @@ LOGIN = Login("https://example.org/login", "TOY_USER", "TOY_PASSWORD")
 
 
 @pytest.fixture(autouse=True)
-def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No credentials in the environment or the home directory."""
     for name in ("CITYSCAPES_USER", "CITYSCAPES_PASSWORD", LOGIN.user, LOGIN.password):
         monkeypatch.delenv(name, raising=False)
@@ -27,7 +27,7 @@ def _row(*sources: Source, **changes: object) -> Dataset:
 
 
 def _unavailable(row: Dataset, folder: Path) -> str | None:
-    """Why no source can be chosen; `None` if one can."""
+    """Why no source is available; `None` if one is."""
     try:
         row.choose(folder)
     except ValueError as error:
@@ -117,7 +117,7 @@ def test_archives_that_require_a_login_are_available_with_one(tmp_path: Path, mo
     row = _row(Source((Archive("a", None, ("https://example.org/a",)),)), login=LOGIN)
     assert (_unavailable(row, tmp_path) or "").endswith(
         f"put them into {tmp_path} and run again; or, for an automatic download, "
-        "set TOY_USER and TOY_PASSWORD, or add machine example.org to ~/.netrc"
+        "set TOY_USER and TOY_PASSWORD, or add an entry for machine example.org to ~/.netrc"
     )
     monkeypatch.setenv("TOY_USER", "ada")
     assert _unavailable(row, tmp_path) == "TOY_USER is set, but TOY_PASSWORD is not; set both or neither"

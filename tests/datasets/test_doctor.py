@@ -1,4 +1,4 @@
-"""The doctor summarises a valid dataset and reports all errors of others at once."""
+"""The doctor summarizes a valid dataset and reports all errors of invalid ones at once."""
 
 import shutil
 import subprocess
@@ -44,7 +44,7 @@ def test_all_errors_are_reported_at_once_by_a_real_process(camvid: Path) -> None
     (images / "scene_0002.png").unlink()
     label = np.array(Image.open(labels / "scene_0003.png"))
     label[0, :5], label[1, :1] = 12, 40
-    Image.fromarray(label[:, :-1]).save(labels / "scene_0003.png")  # two things wrong: ids before size
+    Image.fromarray(label[:, :-1]).save(labels / "scene_0003.png")  # two errors: ids are checked before the size
     Image.fromarray(np.zeros((48, 63), np.uint8)).save(labels / "scene_0004.png")
     Image.open(labels / "scene_0005.png").convert("RGB").save(labels / "scene_0005.png")
     Image.fromarray(np.zeros((48, 64), np.uint16)).save(images / "scene_0006.png")
@@ -70,7 +70,7 @@ def test_all_errors_are_reported_at_once_by_a_real_process(camvid: Path) -> None
     assert lines[7].startswith(f"{labels}/scene_0006.png: cannot be decoded (")
     assert (
         lines[8]
-        == f"{camvid}/testannot: no such directory, which layout 'camvid' requires; create it or choose another layout"
+        == f"{camvid}/testannot: no such directory, but layout 'camvid' requires it; create it or choose another layout"
     )
     assert lines[9] == (
         f"{camvid}/val/scene_0001.png: in split 'val', same pixels as {images}/scene_0007.png in split 'train'; "
@@ -123,7 +123,7 @@ def test_missing_directories_and_classes_yaml_are_reported_once(tmp_path: Path) 
     (tmp_path / "images").mkdir()
     assert examine(tmp_path, "folder").problems == [
         f"{tmp_path}/classes.yaml: missing; create it with the names of the classes, in the order of their ids",
-        f"{tmp_path}/labels: no such directory, which layout 'folder' requires; create it or choose another layout",
+        f"{tmp_path}/labels: no such directory, but layout 'folder' requires it; create it or choose another layout",
     ]
 
 

@@ -83,7 +83,7 @@ def toy(url: str | None = None, digest: str | None = None) -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path) -> tuple[Path, Path]:
-    """Folder of archives and manifest to write."""
+    """Directory of archives, and manifest to write."""
     (tmp_path / "archives").mkdir()
     return tmp_path / "archives", tmp_path / "raw" / "toy" / "manifest.json"
 
@@ -170,7 +170,7 @@ def test_wrong_content_keeps_the_old_directory_and_is_deleted_if_it_was_download
     (archives / "repository.tar.gz").write_bytes(server.pages["/r"].body)
     with pytest.raises(ValueError, match=words):
         download_dataset(toy(f"{server.url}/r"), archives, out, HASTE)
-    assert listing(archives) == ["repository.tar.gz"]  # the user's own is left alone
+    assert listing(archives) == ["repository.tar.gz"]  # the user's archive is kept
 
 
 def test_a_downloaded_archive_with_the_right_digest_is_kept(server: Server, place: tuple[Path, Path]) -> None:
@@ -225,17 +225,17 @@ def test_a_directory_that_is_a_link_stays_a_link(place: tuple[Path, Path], tmp_p
 def test_a_full_disk_while_fetching(server: Server, small_disk: Path) -> None:
     server.pages["/x.tar"] = Page(body=BODY * 4)
     row = replace(toy(), sources=(Source((Archive("x.tar", None, (f"{server.url}/x.tar",)),)),))
-    with pytest.raises(OSError, match="No space left on device; make room and run again") as caught:
+    with pytest.raises(OSError, match="No space left on device; free some space and run again") as caught:
         download_dataset(row, small_disk, small_disk / "toy" / "manifest.json", HASTE)
     assert str(caught.value).startswith(f"{small_disk}: ")
-    assert listing(small_disk) == ["x.tar.part", "x.tar.part.json"]  # once there is room, it is resumed
+    assert listing(small_disk) == ["x.tar.part", "x.tar.part.json"]  # the next run resumes it
 
 
 def test_a_full_disk_while_unpacking_leaves_it_as_it_was(small_disk: Path, tmp_path: Path) -> None:
     large = {**FILES, "train/1.png": bytes(2 << 20)}
     (tmp_path / "repository.tar.gz").write_bytes(tar(large, "r/Toy/", "w:gz"))
     (small_disk / "other").write_text("others'")
-    with pytest.raises(OSError, match="No space left on device; make room and run again") as caught:
+    with pytest.raises(OSError, match="No space left on device; free some space and run again") as caught:
         download_dataset(toy(), tmp_path, small_disk / "toy" / "manifest.json", HASTE)
     assert str(caught.value).startswith(f"{small_disk}: ")
     assert sorted(path.name for path in small_disk.iterdir()) == ["other"]

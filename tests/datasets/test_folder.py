@@ -170,7 +170,7 @@ def test_an_empty_split_is_reported_with_what_to_do(tmp_path: Path) -> None:
     write_files(tmp_path, "images/a.png", "labels/a.png")
     empty = next(split for split in SPLITS if split != draw_split("a"))
     message = (
-        f"split '{empty}' is empty, the names of all 1 images select other splits; "
+        f"split '{empty}' is empty, the hashes of all 1 names select other splits; "
         "add images, or create the lists train.txt, val.txt and test.txt"
     )
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""The layouts: class tables against those of the owners, and files paired by name."""
+"""The layouts: class tables against the official ones, and files paired by name."""
 
 import hashlib
 import shutil
@@ -89,7 +89,7 @@ def test_all_files_without_a_partner_are_listed(camvid: Path) -> None:
 
 @pytest.mark.parametrize("layout", FOLDERS)
 def test_an_empty_split(tmp_path: Path, layout: str) -> None:
-    message = f"{tmp_path}: no image in split 'train'; expected the layout '{layout}' with images in it"
+    message = f"{tmp_path}: no image in split 'train'; add images in the layout '{layout}'"
     with pytest.raises(ValueError, match="no image") as caught:
         find_pairs(layout, tmp_path, "train")
     assert str(caught.value) == message
@@ -128,7 +128,7 @@ def test_colours_are_interleaved_bits() -> None:
 
 
 def test_a_drawn_split_never_changes() -> None:
-    """Another value would move what a model was trained on into the split that it is scored on."""
+    """Another value would move training images of a model into the split that it is evaluated on."""
     assert unit_hash("a") == int(hashlib.sha256(b"0/a").hexdigest()[:12], 16) / 2**48
     assert [draw_split(name) for name in "abcdefgh"] == ["val", *["train"] * 6, "test"]
 

@@ -59,5 +59,5 @@ def test_only_one_of_user_and_password_is_an_error(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_login_requires_credentials() -> None:
-    with pytest.raises(ValueError, match="requires a login; set TOY_USER and TOY_PASSWORD, or add machine"):
+    with pytest.raises(ValueError, match="requires a login; set TOY_USER and TOY_PASSWORD, or add an entry for"):
         LOGIN.open()

@@ -18,7 +18,7 @@ SEGMENTATION = "ImageSets/Segmentation"
 
 
 def write_voc(root: Path, year: int, lists: dict[str, list[str]], public: tuple[str, ...]) -> Path:
-    """Write a VOC dataset of empty files with labels for the `public` lists; the folder of the year."""
+    """Write a VOC dataset of empty files with labels for the `public` lists. Returns the directory of the year."""
     folder = root / "VOCdevkit" / f"VOC{year}"
     for name in ("JPEGImages", "SegmentationClass", SEGMENTATION):
         (folder / name).mkdir(parents=True)
@@ -95,7 +95,7 @@ def test_two_years_are_refused(tmp_path: Path) -> None:
 
 
 def test_palette_border_and_sizes_are_packed_exactly(tmp_path: Path) -> None:
-    """Labels of two sizes, twice as large as the pack: every second pixel is picked, and no id is made up."""
+    """Labels of two sizes, twice as large as the pack: every second pixel is selected, and no new id appears."""
     sizes = [(32, 48), (64, 16)]
     folder = write_voc(tmp_path, 2007, {"train": ["a", "b"], "test": ["c"]}, ("train", "test"))
     labels = []

@@ -125,7 +125,7 @@ def test_draws_of_seeds_and_images_equal_a_loop() -> None:
 
 
 def test_seeds_by_hand() -> None:
-    """One image, half and all of it right: the mean of two drawn seeds is 1/2, 3/4 or 1, with weights 1:2:1."""
+    """One image, half and all of it correct: the mean of two drawn seeds is 1/2, 3/4 or 1, with weights 1:2:1."""
     half, whole = np.array([[[5, 5], [0, 0]]]), np.array([[[10, 0], [0, 0]]])
     values = resample([half, whole], {"accuracy": pixel_accuracy})["accuracy"]
     found, counts = np.unique(values, return_counts=True)
@@ -152,7 +152,7 @@ def test_different_seeds_widen_the_interval() -> None:
 
 
 def test_a_class_absent_from_a_resample_enters_no_mean() -> None:
-    """One image has class 0 alone, all right; the other class 1 alone, half of it predicted as class 0."""
+    """One image has only class 0, all correct; the other only class 1, half of it predicted as class 0."""
     confusion = np.array([[[50, 0], [0, 0]], [[0, 0], [5, 5]]])
     values = resample([confusion], {"miou": mean_iou})["miou"]
     first, both, second = 1, (50 / 55 + 5 / 10) / 2, (0 + 5 / 10) / 2

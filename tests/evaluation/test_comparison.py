@@ -24,7 +24,7 @@ def compared(*variants: list[np.ndarray]) -> Differences:
 
 
 def images(count: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two variants on images of very unequal difficulty; on nearly each of them the second is a little better."""
+    """Two variants on images of very unequal difficulty; on nearly all of them the second is slightly better."""
     generator = np.random.default_rng(seed)
     first = generator.integers(200, 900, count)
     return image_by_image(first), image_by_image(first + generator.integers(5, 25, count))

@@ -1,4 +1,4 @@
-"""Evaluation as a process: scores against a direct computation from predictions, samples, refused input."""
+"""Evaluation as a process: scores against a direct computation from the predictions, samples, refused input."""
 
 import json
 import subprocess
@@ -55,7 +55,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Training and evaluation set threads and kernels for their process; put them back."""
+    """Training and evaluation set threads and kernels for their process; restore them."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     yield
@@ -237,7 +237,7 @@ def test_a_pack_without_a_labelled_pixel_is_refused(model: Path, packs: Any, tmp
 def test_a_pack_of_other_classes_is_refused(model: Path, cityscapes_root: Path, tmp_path: Path) -> None:
     pack_split(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
     message = refusal(command(model, tmp_path / "val.json", files(tmp_path / "out")))
-    assert message.startswith(f"error: {model} has other classes than {tmp_path / 'val.json'}; evaluate it on")
+    assert message.startswith(f"error: {model} and {tmp_path / 'val.json'} have different classes; evaluate")
     assert not (tmp_path / "out").exists()
 
 

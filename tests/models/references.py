@@ -1,4 +1,4 @@
-"""Helpers of several reference tests: random batch norms, equal weights, Xavier bounds, concatenation of odd sides."""
+"""Helpers of the reference tests: random batch norms, equal weights, Xavier bounds, concatenation of odd sides."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def perturbed(model: nn.Module) -> nn.Module:
-    """Randomise batch norms and biases, so that a misplaced one changes the output."""
+    """Randomize batch norms and biases, so that a misplaced one changes the output."""
     generator = torch.Generator().manual_seed(1)
     for name, tensor in model.state_dict().items():
         if tensor.ndim == 1 and tensor.is_floating_point():

@@ -1,4 +1,4 @@
-"""Checkpoints: what is written is read, the same content has the same bytes, damage is reported in one line."""
+"""Checkpoints: they read back equal, the same content has the same bytes, damage is reported in one line."""
 
 import json
 import os
@@ -147,7 +147,7 @@ def test_another_version_of_the_schema_is_refused(saved: Path, version: int | No
 
 
 def test_a_checkpoint_of_the_former_format_is_refused(saved: Path) -> None:
-    """It had the checksum in a metadata key of its own and no version."""
+    """It had the checksum in a separate metadata key, and no version."""
     metadata = {"seg": json.dumps({**ABOUT, "recipe": {}}), "crc32": "00000000"}
     save_file(network().state_dict(), saved, metadata=metadata)
     assert "not written by this version of seg" in refusal(saved)

@@ -1,4 +1,4 @@
-"""What every network of `params.yaml` must do, whatever its study."""
+"""Requirements that every network of `params.yaml` must meet: shapes, gradients, seeds."""
 
 from copy import deepcopy
 from itertools import pairwise

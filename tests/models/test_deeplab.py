@@ -20,7 +20,7 @@ def images(height: int, width: int, count: int = 2) -> Tensor:
 
 
 def perturb(model: nn.Module) -> None:
-    """Randomise batch norms."""
+    """Randomize batch norms."""
     for tensor in model.state_dict().values():
         if tensor.ndim == 1:
             tensor.uniform_(0.5, 1.5)

@@ -114,7 +114,7 @@ def test_torchvisions_weights_are_converted_bit_by_bit(tmp_path: Path) -> None:
 
 
 def test_erfnets_published_format_fits_our_encoder(tmp_path: Path) -> None:
-    """A checkpoint of 2017: old serialisation, trained under DataParallel, with classifier and optimiser."""
+    """A checkpoint of 2017: old serialization, trained under DataParallel, with classifier and optimizer."""
     given = erfnet_state()
     wrapped = {f"module.features.encoder.{name}": tensor for name, tensor in given.items()}
     classifier = {"module.classifier.linear.weight": torch.ones(2, 128), "module.classifier.linear.bias": torch.ones(2)}

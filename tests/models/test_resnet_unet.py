@@ -17,7 +17,7 @@ def images(height: int, width: int) -> Tensor:
 
 
 def folded(actual: nn.Module) -> nn.Module:
-    """smp's U-Net with our weights, for a decoder whose transposed convolutions have four equal taps, none negative.
+    """smp's U-Net with the same weights, for transposed convolutions with four equal, non-negative taps.
 
     On features that are not negative such a convolution and its ReLU are a 1x1 convolution and nearest upsampling.
     smp's upsampling is nearest; the 1x1 convolution goes into the 3x3 convolution that follows.

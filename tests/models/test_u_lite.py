@@ -41,7 +41,7 @@ def double(inputs: int, width: int) -> nn.Sequential:
 
 
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
-    """Our network and the layers with the same random weights, and images."""
+    """The network and the layers with the same random weights, and images."""
     torch.manual_seed(0)
     actual, layers = build(CLASSES), Layers()
     copy(actual, layers)

@@ -82,7 +82,7 @@ def conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def pair(size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Tensor]:
-    """Our network and the table with the same random weights, and images."""
+    """The network and the table with the same random weights, and images."""
     torch.manual_seed(0)
     actual, table = build(19), Table3(19)
     copy(actual, table)

@@ -1,4 +1,4 @@
-"""A small results tree like that of the other stages: three variants, two seeds, an absent class, a hostile name."""
+"""A small results tree as written by the stages: three variants, two seeds, an absent class, a name with HTML."""
 
 import json
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ epoch,lr,train_loss,val_loss,val_pixel_accuracy,val_miou,schema_version
 4,0.005,1.0,1.4,0.6,0.2,1
 """
 NOTES = {
-    "streets": ["Its <i>stride</i> is our reading."],
-    "unet": ["lr 1e-4 is ours"],
-    "dice": ["lr 0.005 is ours & <b>bold</b>", "lr 1e-4 is ours"],
+    "streets": ["Its <i>stride</i> is assumed."],
+    "unet": ["lr 1e-4 is assumed"],
+    "dice": ["lr 0.005 is assumed & <b>bold</b>", "lr 1e-4 is assumed"],
 }
 
 

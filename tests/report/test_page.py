@@ -42,7 +42,7 @@ class Outline(HTMLParser):
 
 
 def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "demo") -> str:
-    """Run the stage as a rule does, on one study and one dataset; the text of the page."""
+    """Run the stage as a rule does, on one study and one dataset. Returns the text of the page."""
     arguments = ["--preset", preset, "--title", "Five studies & more", "--study", f"streets={results / 'streets'}"]
     arguments += ["--statistics", f"streets={results / 'statistics.json'}"]
     arguments += ["--comparison", str(results / "comparison.csv"), "--page", str(results / "index.html")]
@@ -103,8 +103,8 @@ def test_all_values_are_escaped(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
     assert HOSTILE not in text
     assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3  # own classes, every class, statistics
-    assert "lr 0.005 is ours &amp; &lt;b&gt;bold&lt;/b&gt;" in text
-    assert "<li>Its &lt;i&gt;stride&lt;/i&gt; is our reading.</li>" in text
+    assert "lr 0.005 is assumed &amp; &lt;b&gt;bold&lt;/b&gt;" in text
+    assert "<li>Its &lt;i&gt;stride&lt;/i&gt; is assumed.</li>" in text
     assert "<title>Five studies &amp; more</title>" in text
 
 
@@ -139,7 +139,7 @@ def test_scores_that_are_indistinguishable_from_the_best_are_marked(results, mon
     pairs = plain(text[text.index("All pairs of variants") :])
     # From the best down: dice before baseline in the columns, and no row for the last.
     assert re.search(
-        r"mIoU difference to dice baseline unet ≈ 0\.0100 ± 0\.0\d{3} 0\.1900 ± 0\.0\d{3} dice 0\.1800 ±", pairs
+        r"mIoU difference from dice baseline unet ≈ 0\.0100 ± 0\.0\d{3} 0\.1900 ± 0\.0\d{3} dice 0\.1800 ±", pairs
     )
 
 
@@ -167,7 +167,7 @@ def test_an_impossible_figure_is_marked_and_not_compared(ready, monkeypatch):
     assert plain(note[1]) == "published impossible: an IoU cannot exceed 1 (as printed)"
     note = re.search(r'<li id="study-1-note-2">(.*?)</li>', text, re.S)
     assert note
-    assert plain(note[1]) == "variant lr 1e-4 is ours"
+    assert plain(note[1]) == "variant lr 1e-4 is assumed"
 
 
 def test_an_absent_class_is_called_absent(ready, monkeypatch):

@@ -34,7 +34,7 @@ def make_table(
     eval_split: str = "val",
     variants: Sequence[str] = tuple(MIOU),
 ) -> Path:
-    """Run the stage as a rule does; the directory of the study."""
+    """Run the stage as a rule does. Returns the directory of the study."""
     study = results / "streets"
     arguments = ["--study", "streets", "--title", "Streets", "--eval-split", eval_split, "--classes", classes]
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
@@ -96,7 +96,7 @@ def test_published_figures_are_beside_measured_scores(results, monkeypatch):
     assert rows["unet"]["iou[person]_published"] == "1.3824"
     assert rows["unet"]["published_notes"] == "iou[person]: impossible: an IoU cannot exceed 1 (as printed)"
     assert rows["dice"]["miou_published"] == rows["dice"]["published_split"] == ""
-    assert rows["dice"]["variant_notes"] == "lr 0.005 is ours & <b>bold</b> | lr 1e-4 is ours"
+    assert rows["dice"]["variant_notes"] == "lr 0.005 is assumed & <b>bold</b> | lr 1e-4 is assumed"
 
 
 def test_an_absent_class_differs_from_one_that_the_dataset_lacks(results, monkeypatch):
@@ -119,9 +119,9 @@ def test_a_class_absent_in_one_seed_is_the_mean_of_the_others(results, monkeypat
 
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     text = markdown_of(make_table(results, monkeypatch))
-    assert text.startswith("# Streets\n\nScored on 24 images of val.")
+    assert text.startswith("# Streets\n\nScored on 24 images of the val split.")
     assert "resampling images and seeds, which are too narrow with fewer than 10 seeds; published" in text
-    assert "\n\n- Its \\<i\\>stride\\</i\\> is our reading.\n\n| Variant |" in text
+    assert "\n\n- Its \\<i\\>stride\\</i\\> is assumed.\n\n| Variant |" in text
     assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1
     text = re.sub(r", 0\.\d{4}–0\.\d{4} \|", " |", text)
     assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text
@@ -130,7 +130,9 @@ def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     assert "| person | 0.2200 / – | 0.4100 / 1.3824 [1] | 0.1000 / – |" in text
     assert "| train | absent / absent | absent / – | absent / – |" in text
     assert "| \\<script\\>alert(1)\\</script\\> | 0.3200 / –" in text
-    assert "- [1] published: impossible: an IoU cannot exceed 1 (as printed)\n- [2] variant: lr 1e-4 is ours\n" in text
+    assert (
+        "- [1] published: impossible: an IoU cannot exceed 1 (as printed)\n- [2] variant: lr 1e-4 is assumed\n" in text
+    )
 
 
 def test_the_same_input_gives_the_same_bytes(results, monkeypatch):
@@ -229,7 +231,7 @@ def pairs_of(study: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def near(results: Path) -> None:
-    """`dice` as good as `unet` except for the seeds: 0.49 and 0.51 against 0.52 and 0.50."""
+    """Results in which `dice` is close to `unet`: 0.49 and 0.51 against 0.52 and 0.50."""
     for seed, miou in enumerate((0.49, 0.51)):
         write_run(results / "streets" / "dice" / f"seed{seed}", miou, loss="dice")
 
@@ -264,7 +266,7 @@ def test_the_table_marks_scores_indistinguishable_from_the_best(results, monkeyp
         make_table(results, monkeypatch, seeds="0", notes="{}", variants=["unet", "dice"]) / "table.md"
     ).read_text()
     assert "from resampling the same images for both, contains 0.\n" in one_seed
-    assert one_seed.count("≈") == 1  # by its images dice is behind, with 0.49 against 0.52
+    assert one_seed.count("≈") == 1  # over images, dice is behind: 0.49 against 0.52
 
 
 def test_a_single_variant_is_not_compared(results, monkeypatch):

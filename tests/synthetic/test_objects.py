@@ -1,4 +1,4 @@
-"""Object scenes: what may be relied on when they stand for PASCAL VOC."""
+"""Object scenes: properties that they share with PASCAL VOC."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_a_border_of_one_hundredth_of_the_size_parts_all_things(size: int, borde
 
 
 def test_colour_tells_something_about_the_class_but_not_all(many: tuple[np.ndarray, np.ndarray]) -> None:
-    """The best guess from a pixel's colour alone, learnt on half of the scenes, scored on the others."""
+    """The best guess from a pixel's colour alone, learned on half of the scenes, scored on the others."""
     codes = (many[0] >> 4).astype(int) @ np.array([256, 16, 1])
     half = SCENES // 2
     known = many[1] != IGNORE

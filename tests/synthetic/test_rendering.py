@@ -1,4 +1,4 @@
-"""What may be relied on in every rendered scene, whatever it stands for."""
+"""Properties of every rendered scene."""
 
 from collections.abc import Callable
 

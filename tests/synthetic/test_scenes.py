@@ -1,4 +1,4 @@
-"""Synthetic scenes: what may be relied on when they stand for a dataset."""
+"""Synthetic scenes: properties that they share with the dataset that they replace."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_every_scored_class_occurs_and_no_label_is_foreign(many: tuple[np.ndarra
     assert {"ego vehicle", "rectification border", "static", "dynamic", "parking"} <= {CLASSES.ids[i] for i in found}
 
 
-# Shares of the scored pixels, in per cent; Cityscapes' own lie inside (Cordts et al., figure 5).
+# Shares of the scored pixels, in percent; those of Cityscapes are inside (Cordts et al., figure 5).
 BANDS = {
     "road": (31, 41),
     "building": (18, 28),
@@ -60,7 +60,7 @@ def test_classes_are_as_unevenly_frequent_as_in_cityscapes(many: tuple[np.ndarra
 
 
 def test_colour_tells_something_about_the_class_but_not_all(many: tuple[np.ndarray, np.ndarray]) -> None:
-    """The best guess from a pixel's colour alone, learnt on half of the scenes, scored on the others."""
+    """The best guess from a pixel's colour alone, learned on half of the scenes, scored on the others."""
     scored = np.isin(many[1], CLASSES.scored)
     codes = (many[0] >> 5).astype(int) @ np.array([64, 8, 1])
     half = SCENES // 2

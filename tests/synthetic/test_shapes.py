@@ -1,4 +1,4 @@
-"""The pictures of the pretext task."""
+"""Images of the pretext task."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ INSIDE = {
 @pytest.mark.parametrize("name", INSIDE)
 def test_a_shape_lies_where_its_geometry_says(name: str) -> None:
     u, v = (np.float32([values]) for values in ((0, 0.8, 0, 0.55), (0, 0, 0.8, 0.55)))
-    if name in ("checks", "waves"):  # these have an edge at the middle: look beside it
+    if name in ("checks", "waves"):  # these have an edge at the centre: test a point next to it
         u, v = np.float32([[0.1, 0.4, 0.1, 0.9]]), np.float32([[-0.1, 0.1, 0.4, -0.9]])
         expected = {"checks": (1, 0, 0, 1), "waves": (0, 1, 1, 1)}[name]
     else:
@@ -43,7 +43,7 @@ def test_pictures_depend_on_the_seed_alone_and_classes_are_balanced() -> None:
 
 
 def test_classes_differ_by_outline_not_by_colour() -> None:
-    """No class is known by its mean colour: the nearest class mean is right about as often as chance."""
+    """The mean colour does not identify a class: the nearest class mean has about chance accuracy."""
     pictures, labels = draw_shapes(2400, 16, seed=1)
     colours = pictures.mean((1, 2))
     half = np.arange(len(labels)) < 1200

@@ -1,4 +1,4 @@
-"""The stage `synthesize`: files in a known layout, the same for the same arguments, whole or not at all."""
+"""The stage `synthesize`: files in a known layout, the same for the same arguments, written whole or not at all."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""How a stage ends."""
+"""Error lines and exit codes of stages."""
 
 import pytest
 

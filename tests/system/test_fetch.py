@@ -1,4 +1,4 @@
-"""Downloads from a real HTTP server with real faults, and a real process that is killed."""
+"""Downloads from a real HTTP server with faults, and from a process that is killed."""
 
 import hashlib
 import io
@@ -181,7 +181,7 @@ def test_if_all_mirrors_fail_each_is_named_with_its_reason_and_without_its_secre
     assert "http://127.0.0.1:1/c: no connection" in message
     assert str(tmp_path) in message
     assert "pass" not in message + caplog.text  # urllib3 logs the URLs of retried requests
-    assert listing(tmp_path) == []  # what was wrong is removed
+    assert listing(tmp_path) == []  # the wrong file is removed
 
 
 WRONG = hashlib.md5(b"wrong").hexdigest(), hashlib.sha256(b"wrong").hexdigest()

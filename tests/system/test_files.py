@@ -79,7 +79,7 @@ with lock_directory(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
-# Counts how often two of several processes are inside at once.
+# Counts how often two processes hold the lock at the same time.
 CROWD = """
 import os, sys, time
 from pathlib import Path
@@ -142,7 +142,7 @@ def test_a_lock_whose_file_is_deleted_still_excludes_every_other_process(tmp_pat
 def test_a_full_disk_is_named_and_keeps_the_old_file(small_disk: Path) -> None:
     path = small_disk / "a.json"
     write_text(path, "old")
-    with pytest.raises(OSError, match="No space left on device; make room and run again") as caught:
+    with pytest.raises(OSError, match="No space left on device; free some space and run again") as caught:
         write_text(path, "x" * (2 << 20))
     assert str(caught.value).startswith(f"{small_disk}: ")
     assert listing(small_disk) == {"a.json": "old"}

@@ -1,4 +1,4 @@
-"""Files of tensors: what is written is read, damage and full disks are reported, memory stays bounded."""
+"""Files of tensors: they read back equal, damage and full disks are reported, memory is bounded."""
 
 import errno
 import json

@@ -164,7 +164,7 @@ def test_other_batch_norms_are_refused(monkeypatch: pytest.MonkeyPatch, norm: ty
     monkeypatch.setattr(distributed, "world_size", lambda: 2)
     network = torch.nn.Sequential(torch.nn.BatchNorm2d(3), norm(3))
     with pytest.raises(
-        ValueError, match=rf"^layer '1' is a {norm.__name__}, expected BatchNorm2d where gpus > 1; set gpus: 1$"
+        ValueError, match=rf"^layer '1' is a {norm.__name__}, expected BatchNorm2d with gpus > 1; set gpus: 1$"
     ):
         distributed.wrap_ddp(network, torch.device("cpu"))
 

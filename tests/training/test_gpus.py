@@ -147,7 +147,7 @@ time.sleep(600)
 
 @contextmanager
 def user(number: int, directory: Path, *names: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of this user that takes a GPU, with `directory` for temporary files."""
+    """A process of this user that takes a GPU, with `directory` as the temporary directory."""
     command = [sys.executable, "-c", _AS_USER, str(number), *names]
     environment = {**os.environ, "TMPDIR": str(directory)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
@@ -159,7 +159,7 @@ def user(number: int, directory: Path, *names: str) -> Iterator[subprocess.Popen
 def test_two_users_share_the_gpus() -> None:
     """In a directory like /tmp: sticky and writable by all. Two users that are not root, with a strict umask."""
     if os.geteuid() != 0:
-        untried("two users need root, which alone may become another user")
+        untried("requires root, to run processes as two users")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         directory.chmod(0o1777)

@@ -11,8 +11,8 @@ import torch
 
 from seg.training import numerics
 
-# glibc manual, Memory Allocation Tunables, and mallopt(3): freed memory stays in the process and is used again, instead
-# of being returned to the system, which clears every page anew.
+# glibc manual, Memory Allocation Tunables, and mallopt(3): freed memory stays in the process and is used again. If it
+# were returned to the system, every page would be cleared again.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
 PAGE_FAULTS = """
 import resource
@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.fixture
 def settings() -> Iterator[None]:
-    """Put torch's global settings back."""
+    """Restore torch's global settings."""
     threads, cudnn = torch.get_num_threads(), torch.backends.cudnn.benchmark
     deterministic = torch.are_deterministic_algorithms_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory
@@ -66,7 +66,7 @@ def test_set_up_fixes_threads_and_kernels() -> None:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the variables are glibc's")
 @pytest.mark.parametrize(("variables", "reused"), [(KEEP_FREED_MEMORY, True), ({}, False)], ids=["set", "unset"])
 def test_freed_memory_is_used_again(variables: dict[str, str], reused: bool) -> None:
-    """A hundred times 40 MiB, more than glibc ever keeps by default, are 1,024,000 pages."""
+    """100 times 40 MiB, more than glibc keeps by default, are 1,024,000 pages."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")} | variables
     child = subprocess.run(
         [sys.executable, "-c", PAGE_FAULTS], env=environment, capture_output=True, text=True, check=True

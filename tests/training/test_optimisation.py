@@ -1,4 +1,4 @@
-"""Schedules and optimisers by hand and against PyTorch's."""
+"""Schedules and optimizers by hand and against PyTorch's."""
 
 import copy
 import math
@@ -119,19 +119,19 @@ def test_sgd_by_hand() -> None:
 
 
 def test_adam_by_hand() -> None:
-    """A first step of Adam is the learning rate, whatever the gradient; AdamW's decay is apart from it."""
+    """Adam's first step has the size of the learning rate for any gradient; AdamW adds its decay separately."""
     assert stepped(1, "adam") == pytest.approx([1 - 0.1, 2 + 0.1])
     assert stepped(1, "adamw", 0.2) == pytest.approx([1 - 0.1 * 0.2 - 0.1, 2 - 0.1 * 0.4 + 0.1])
 
 
 def test_adams_decay_enters_the_gradient() -> None:
-    """A decay of 3 turns the second gradient round, to -4 + 3 x 2, and with it the step."""
+    """A decay of 3 reverses the second gradient, -4 + 3 x 2, and therefore the step."""
     assert stepped(1, "adam", 3.0) == pytest.approx([1 - 0.1, 2 - 0.1])
 
 
 @pytest.mark.parametrize("kind", TORCHS)
 def test_first_gradient_after_the_first_step(kind: str) -> None:
-    """Weights without a gradient stay; their first step is the same as in a new optimiser."""
+    """Weights without a gradient do not change; their first step is the same as in a new optimizer."""
     model = nn.Linear(1, 1)
     with torch.no_grad():
         model.weight.fill_(2)
@@ -181,7 +181,7 @@ def test_steps_equal_pytorchs_in_any_memory_format(
         reference.step()
         optimizer.step(0.01)
     for one, other in zip(plain.parameters(), actual.parameters(), strict=True):
-        # Vectorised and scalar arithmetic round differently, so the last bits depend on the order in memory.
+        # Vectorized and scalar arithmetic round differently, so the last bits depend on the order in memory.
         tolerance = 0.0 if weights is torch.contiguous_format else 1e-6
         torch.testing.assert_close(other, one, rtol=tolerance, atol=tolerance / 10)
 

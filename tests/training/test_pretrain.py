@@ -1,4 +1,4 @@
-"""Pretraining: what is learnt, reproducibility, and refusal of weights that learnt nothing."""
+"""Pretraining: accuracy, reproducibility, and refusal of weights no better than chance."""
 
 import json
 import subprocess
@@ -81,7 +81,7 @@ def test_weights_that_learnt_nothing_are_refused_and_not_written(tmp_path: Path)
 
 @pytest.mark.usefixtures("little")
 def test_held_out_images_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Random labels cannot be learnt, so the weights are refused."""
+    """Random labels cannot be learned, so the weights are refused."""
 
     def shuffled(count: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         images, labels = draw_shapes(count, size, seed)

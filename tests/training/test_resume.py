@@ -1,4 +1,4 @@
-"""An interrupted training continues where it stopped and ends with the bits of an undisturbed one."""
+"""An interrupted training continues where it stopped and ends with the bits of an uninterrupted one."""
 
 import re
 import shutil
@@ -36,7 +36,7 @@ def small(tiny_recipe: Recipe) -> Recipe:
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL within this process: nothing catches it."""
+    """Simulates SIGKILL within this process: nothing catches it."""
 
 
 def stopped(folder: Path, recipe: Recipe, packs: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> Outputs:
@@ -79,12 +79,12 @@ def test_the_bits_are_those_of_the_undisturbed_run(
 def test_it_resumes_at_the_step_where_it_stopped(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    stopped(tmp_path, small, packs, 4, monkeypatch)  # of 3 an epoch
+    stopped(tmp_path, small, packs, 4, monkeypatch)  # of 3 per epoch
     capfd.readouterr()
     run(tmp_path, small, packs)
-    said = capfd.readouterr().err
-    assert "resumed at epoch 2, after step 1 of 3\n" in said
-    assert re.findall(r"epoch (\d)/2 loss", said) == ["2"]
+    printed = capfd.readouterr().err
+    assert "resumed at epoch 2, after step 1 of 3\n" in printed
+    assert re.findall(r"epoch (\d)/2 loss", printed) == ["2"]
 
 
 def test_a_kill_in_the_validation_trains_nothing_twice(
@@ -176,9 +176,9 @@ def test_a_damaged_state_is_renamed_and_the_one_before_it_used(
     last.write_bytes({"empty": b"", "cut": bytes(content[:-7]), "flipped": bytes(content)}[damage])
     capfd.readouterr()
     out = run(tmp_path / "killed", small, packs)
-    said = capfd.readouterr().err
-    assert re.search(rf"{last.name}: .*damaged.*; renamed to {last.name}\.damaged\n", said)
-    assert "resumed at epoch 2, after step 0 of 3\n" in said
+    printed = capfd.readouterr().err
+    assert re.search(rf"{last.name}: .*damaged.*; renamed to {last.name}\.damaged\n", printed)
+    assert "resumed at epoch 2, after step 0 of 3\n" in printed
     assert bits(out) == bits(fit(tmp_path / "whole", small, packs))
 
 
@@ -191,7 +191,7 @@ def test_without_an_undamaged_state_it_starts_over(
     assert bits(run(tmp_path / "killed", small, packs)) == bits(fit(tmp_path / "whole", small, packs))
 
 
-@pytest.mark.parametrize("small_disk", ["24m"], indirect=True)  # room for two states, not for three
+@pytest.mark.parametrize("small_disk", ["24m"], indirect=True)  # enough for two states, not for three
 def test_a_full_disk_during_a_save_keeps_the_states_before(
     small: Recipe, packs: Any, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +200,7 @@ def test_a_full_disk_during_a_save_keeps_the_states_before(
     kept = [state.read_bytes() for state in states(small_disk / "run")]
     done = command(small_disk / "run", small, packs, "--events", str(tmp_path / "events"), "--save-every", "0")
     assert done.returncode == 2, done.stderr
-    assert "No space left on device; make room" in done.stderr.splitlines()[-1]
+    assert "No space left on device; free some space" in done.stderr.splitlines()[-1]
     assert [state.read_bytes() for state in states(small_disk / "run")] == kept
     whole = fit(tmp_path / "whole", small, packs)
     shutil.copytree(small_disk / "run", tmp_path / "roomy")

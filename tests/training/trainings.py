@@ -45,7 +45,7 @@ def arguments(folder: Path, recipe: Recipe, packs: Any) -> list[str]:
 
 
 def command(folder: Path, recipe: Recipe, packs: Any, *more: str) -> subprocess.CompletedProcess[str]:
-    """Train in a process of its own, like the workflow."""
+    """Train in a separate process, like the workflow."""
     line = [sys.executable, "-m", "seg.training.train", *arguments(folder, recipe, packs), *more]
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
@@ -87,7 +87,7 @@ from seg.training.train import main
 
 
 class TrainingForkServer:
-    """Runs trainings in processes of their own, forked from a process that has imported PyTorch.
+    """Runs trainings in separate processes, forked from a process that has imported PyTorch.
 
     Args:
         before: Python code to run before the first training.
@@ -127,7 +127,7 @@ class TrainingForkServer:
 
 
 def killed_at_random(folder: Path, recipe: Recipe, packs: Any, trainings: int) -> list[Kill]:
-    """Train into directories of their own, each killed at a random moment, every third while it saves; run again."""
+    """Train into separate directories; kill each run at a random moment, every third while it saves; run again."""
     draw = random.Random(5)
     folder.mkdir()
     kills = []

@@ -19,7 +19,7 @@ class Clone(NamedTuple):
     path: Path
 
     def run(self, *command: str, code: int = 0) -> str:
-        """Run a program that has to end with this exit code, and return its output."""
+        """Run a program and return its output; fail if it has another exit code."""
         done = subprocess.run(
             command, cwd=self.path, env=environment(), capture_output=True, text=True, check=False, timeout=500
         )
@@ -28,7 +28,7 @@ class Clone(NamedTuple):
         return output
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a program in a process group of its own; its output is read from `stdout`."""
+        """Start a program in a new process group; its output is read from `stdout`."""
         return subprocess.Popen(
             command,
             cwd=self.path,

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from clones import environment
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
-# No cgroups and no accounting, which a test lacks; a requeued job starts after cred_expire seconds; the node may have
-# fewer cores and less memory than configured.
+# No cgroups and no accounting, which are not available in a test. A requeued job starts after cred_expire seconds. The
+# node may have fewer cores and less memory than configured.
 CONFIG = """\
 ClusterName=lab
 SlurmctldHost={host}(127.0.0.1)
@@ -54,7 +54,7 @@ PreemptMode=REQUEUE
 
 
 class Slurm(NamedTuple):
-    """A running cluster of one node with the partitions `main`, `other`, the default, and `urgent`, which preempts."""
+    """A running cluster of one node with the partitions `main`, `other` (the default) and `urgent`, which preempts."""
 
     folder: Path
 
@@ -136,7 +136,7 @@ def _output(slurm: Slurm, *command: str) -> str:
 
 def _cancel_all(slurm: Slurm) -> None:
     slurm.run("scancel", f"--user={getpass.getuser()}")
-    until(lambda: not slurm.run("squeue", "--noheader"), 30, "all jobs are gone")
+    until(lambda: not slurm.run("squeue", "--noheader"), 30, "all jobs have ended")
 
 
 def _stop(program: subprocess.Popen[bytes]) -> None:

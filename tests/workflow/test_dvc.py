@@ -1,4 +1,4 @@
-"""What DVC records after Snakemake, and what it starts."""
+"""What DVC records after a run of Snakemake, and what it reruns."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Failed stages are reported at once with their exit status; text from users is never run by a shell."""
+"""Failed stages are reported at once with their exit status; text from users is never executed by a shell."""
 
 import time
 

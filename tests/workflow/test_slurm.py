@@ -133,7 +133,7 @@ def test_cancelled_and_preempted_trainings_resume_on_a_cluster(clone: Clone, slu
     assert set(asked("pack_split")) == {("COMPLETED", "0", "other", "500M", "00:05:00", "")}
     assert asked("tabulate_study") == []
 
-    # It was submitted with the number as it was; the edit makes it stale, and taken back leaves nothing to do.
+    # It was submitted with the old number; the edit makes it stale, and after undoing the edit nothing is to be done.
     assert learning_rate(clone, second) == rate
     train, evaluate = (f"{verb} {second} with seed 0" for verb in ("Train", "Evaluate"))
     assert clone.scheduled("--", TABLE) == sorted([train, evaluate, f"Tabulate {STUDY}"])

@@ -1,4 +1,4 @@
-"""What an edit of the code schedules: exactly the results that it can change."""
+"""An edit of the code schedules exactly the results that it can change."""
 
 import shutil
 from collections.abc import Iterator

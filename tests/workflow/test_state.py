@@ -1,4 +1,4 @@
-"""What is refused before any job starts: old results, unknown profiles; and runs in another directory."""
+"""Old results and unknown profiles are refused before any job starts; runs in another directory."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def test_another_directory_takes_the_files_and_the_repository_gives_the_code(new
             "studies={cityscapes_fcn: {variants: {unet: {lrr: 3}}}}",
             "studies.cityscapes_fcn.variants.unet.lrr: unknown; ",
         ),
-        ("seeds=[0, 0]", "seeds: got [0, 0]; name each seed once"),
+        ("seeds=[0, 0]", "seeds: got [0, 0]; list each seed once"),
     ],
 )
 def test_wrong_names_and_values_of_config_are_refused_in_one_line(new_clone: Clone, change: str, message: str) -> None:

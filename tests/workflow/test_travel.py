@@ -26,7 +26,7 @@ RECORDS = ".snakemake/metadata"
 
 @pytest.fixture(scope="module")
 def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The finished clone, recorded by DVC and pushed to a directory; tests copy or clone it."""
+    """The finished clone, committed by DVC and pushed to a directory; tests copy or clone it."""
     folder = tmp_path_factory.mktemp("travel")
     clone = Clone(Path(shutil.copytree(template.path, folder / "first", symlinks=True)))
     clone.run("git", "config", "user.name", "t")
@@ -40,7 +40,7 @@ def sent(template: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def arrived(sent: Clone, tmp_path: Path) -> Clone:
-    """A fresh clone of it, before `dvc pull`."""
+    """A fresh clone of `sent`, before `dvc pull`."""
     return git_clone(sent, tmp_path / "second")
 
 
@@ -199,7 +199,7 @@ def test_repro_replaces_links_by_copies_before_snakemake_runs(arrived: Clone, ki
 
 
 def assert_cache_is_sound(clone: Clone) -> None:
-    """Every file of DVC's cache has the content that its name says."""
+    """Check that the content of every file in DVC's cache matches the hash in its name."""
     for path in (clone.path / ".dvc/cache/files/md5").glob("??/*"):
         assert hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name.removesuffix(".dir")
 
@@ -209,8 +209,8 @@ def test_a_damaged_record_has_its_file_made_again(clone: Clone) -> None:
     damages = {"metrics.json": b'{"rule": "evaluate_va', "confusion.npy": b"\x00\xff" * 40, "samples.png": b"[]"}
     for name, damage in damages.items():
         record(clone, f"{run}/{name}").write_bytes(damage)
-    said = clone.snakemake("-n")
-    assert all(f"damaged, so it is unknown what made {run}/{name}; the file is made" in said for name in damages)
+    printed = clone.snakemake("-n")
+    assert all(f"damaged, so it is unknown what made {run}/{name}; the file is made" in printed for name in damages)
     assert clone.scheduled() == [job for job in rerun("dice") if not job.startswith("Train")]
     before, figures = models(clone), (clone.path / run / "metrics.json").read_bytes()
     clone.snakemake()
@@ -227,8 +227,8 @@ def test_a_second_run_in_a_directory_is_refused(clone: Clone) -> None:
     os.killpg(running.pid, signal.SIGSTOP)  # so that it is still active while the others start
     kept = models(clone)
     for command in (["snakemake", "--cores", "4"], ["snakemake", "--cores", "4", "--", "data"], ["dvc", "repro"]):
-        said = clone.run(*command, code=2 if command[0] == "snakemake" else 255)
-        assert said.count("error: another run is active in this directory; wait for it") == 1
+        printed = clone.run(*command, code=2 if command[0] == "snakemake" else 255)
+        assert printed.count("error: another run is active in this directory; wait for it") == 1
     assert "Report preset demo" in clone.scheduled()
     for look in (["-np"], ["--summary"], ["--rulegraph"], ["--report", "report.html"]):
         clone.run("snakemake", *look)

@@ -1,4 +1,4 @@
-"""Parameters, wildcards and input functions that the rules share; paths and values come from `seg.plan`."""
+"""Parameters, wildcard constraints and input functions shared by the rules; paths and values are from `seg.plan`."""
 
 import sys
 from pathlib import Path
@@ -42,22 +42,23 @@ pretext = lambda w: PARAMS.weights[w.weights].pretext
 gpu_job = lambda w: PLAN.gpu_job(w.get("study"), w.get("variant"))
 data_job = lambda w: PARAMS.cluster.data
 repository_path = lambda file: state.repository_path(workflow, file)
-# Digest of a file of the repository: as an input alone, an edit that keeps the time stamp would rerun nothing.
+# Digest of a repository file, used as a parameter: with the file as an input only, an edit that preserves its time stamp
+# would rerun nothing.
 content = lambda file: sha256(Path(workflow.basedir, file))
 
 
 def pack_json(use):
-    """Input function: `.json` of a variant's pack; it holds the digests of the pixels."""
+    """Input function: `.json` of a variant's pack, which contains the digests of the pixels."""
     return lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, use)}.json"
 
 
 def pack_pixels(use):
-    """Input function: pixels of the same pack. They must exist; the `.json` stands for their content."""
+    """Input function: pixels of the same pack. They must exist; changes of their content are detected by the `.json`."""
     return lambda w: [ancient(file) for file in PLAN.pack_pixels(w.preset, w.study, w.variant, use)]
 
 
 def runs(name):
-    """Input function: a file of every training of a study."""
+    """Input function: this file of every training of a study."""
     return lambda w: PLAN.study_files(w.preset, w.study, plan.RUN_FOLDER + name)
 
 

@@ -1,4 +1,4 @@
-"""From nothing to packs: download or render, decode and resize, count."""
+"""Data: download or render a dataset, pack its splits, count its classes."""
 
 
 rule download_dataset:

@@ -1,4 +1,4 @@
-"""Weights that backbones start from; training and evaluation of one variant with one seed."""
+"""Initial weights of backbones; training and evaluation of one variant with one seed."""
 
 
 rule fetch_weights:
