@@ -9,7 +9,8 @@
 | `statistics.json` | `Statistics` | `seg.data.statistics` |
 
 `seg.report.rows` defines the tables made from these files. Each file has the version of its schema: `schema_version` in
-JSON files, the last column in CSV files. The version of a schema increases if its reader would misread older files. `metrics.json` contains no times and no machine, so evaluating a model twice gives the same bytes.
+JSON files, the last column in CSV files. The version increases if older files would be misread. `metrics.json` contains
+no times and no machine, so evaluating a model twice gives the same bytes.
 """
 
 import csv

@@ -4,14 +4,12 @@ import errno
 import lzma
 import os
 import re
-import shutil
 import stat
 import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -47,35 +45,6 @@ def unpack(archive: Path, into: Path, keep: _Keep) -> int:
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{archive}: truncated or corrupt ({reason}); delete it and download it again") from None
-
-
-def restore(folder: Path) -> None:
-    """Undo a replacement by `replaced` that was interrupted between its two renames."""
-    if _old(folder).exists() and not folder.exists():
-        _old(folder).rename(folder)
-
-
-@contextmanager
-def replaced(folder: Path) -> Iterator[Path]:
-    """Yield a new, empty directory beside `folder`; it replaces `folder` if the block succeeds, else it is removed."""
-    fresh, old = folder.with_name(f".{folder.name}.part"), _old(folder)
-    shutil.rmtree(fresh, ignore_errors=True)  # of a killed run
-    try:
-        fresh.mkdir(parents=True)
-        yield fresh
-        os.sync()  # the files' content must reach the disk before their directory has its final name
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        restore(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _old(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
 
 
 class _StrictInfo(tarfile.TarInfo):

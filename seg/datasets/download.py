@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 
 from urllib3 import Retry
 
-from seg.datasets.archives import replaced, restore, unpack
+from seg.datasets.archives import unpack
 from seg.datasets.catalogue import Dataset, Source, find_dataset, missing
 from seg.datasets.manifest import write_manifest
 from seg.system.console import run_stage, say
 from seg.system.fetch import DEFAULT_RETRY, Archive, DownloadError, fetch_archive
-from seg.system.files import full_disk_named
+from seg.system.files import full_disk_named, replaced, restore
 
 
 def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.datasets.archives import replaced, restore
 from seg.datasets.manifest import write_manifest
 from seg.synthetic.scenes_layouts import LAYOUTS
 from seg.system.console import run_stage
+from seg.system.files import replaced, restore
 
 _LEAST = 32  # pixels; below, nothing can be recognised
 _POOL_PAYS = 40e6  # pixels; fewer are rendered before a second process has started

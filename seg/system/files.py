@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,35 @@ def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def restore(folder: Path) -> None:
+    """Undo a replacement by `replaced` that was interrupted between its two renames."""
+    if _old(folder).exists() and not folder.exists():
+        _old(folder).rename(folder)
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """Yield a new, empty directory beside `folder`; it replaces `folder` if the block succeeds, else it is removed."""
+    fresh, old = folder.with_name(f".{folder.name}.part"), _old(folder)
+    shutil.rmtree(fresh, ignore_errors=True)  # of a killed run
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        os.sync()  # the files' content must reach the disk before their directory has its final name
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        restore(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.datasets.archives import replaced, restore, unpack
+from seg.datasets.archives import unpack
+from seg.system.files import replaced, restore
 
 KINDS = ("tar", "tar.gz", "tar.bz2", "tar.xz", "zip")
 CONTENT = {"top/a/1.png": b"one" * 1000, "top/b/2.png": random.Random(0).randbytes(3000), "top/c.txt": b""}
