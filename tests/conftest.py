@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
-from untried import mounted
+from requirements import mounted
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, Recipe, Schedule

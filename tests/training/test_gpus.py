@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requirements import not_met
 from trainings import TrainingForkServer, arguments, varied
-from untried import untried
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Recipe
@@ -159,7 +159,7 @@ def user(number: int, directory: Path, *names: str) -> Iterator[subprocess.Popen
 def test_two_users_share_the_gpus() -> None:
     """In a directory like /tmp: sticky and writable by all. Two users that are not root, with a strict umask."""
     if os.geteuid() != 0:
-        untried("requires root, to run processes as two users")
+        not_met("requires root, to run processes as two users")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         directory.chmod(0o1777)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from clones import Clone, environment
-from untried import mounted
+from requirements import mounted
 
 pytestmark = pytest.mark.workflow
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 from clones import Clone
+from requirements import not_met
 from safetensors import safe_open
 from slurm import PROGRAMS, Slurm, running_slurm, until
-from untried import untried
 
 pytestmark = pytest.mark.workflow
 
@@ -33,7 +33,7 @@ def slurm(tmp_path: Path) -> Iterator[Slurm]:
     absent += [PLUGIN] if not find_spec(PLUGIN) else []
     if absent:
         fix = "apt-get install slurm-wlm munge; pip install '.[slurm]'"
-        untried(f"Slurm cannot run here: no {', '.join(absent)}; {fix}")
+        not_met(f"Slurm cannot run here: no {', '.join(absent)}; {fix}")
     with running_slurm(tmp_path / "slurm") as cluster:
         yield cluster
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 
-def untried(reason: str) -> NoReturn:
+def not_met(reason: str) -> NoReturn:
     """Fail in CI, where all requirements must be met; skip elsewhere, with the reason."""
     if os.environ.get("CI"):
         pytest.fail(reason)
@@ -15,8 +15,8 @@ def untried(reason: str) -> NoReturn:
 
 
 def mounted(*arguments: str, what: str) -> None:
-    """Run `mount`, which requires root; where it fails, the test of `what` is `untried`."""
+    """Run `mount`, which requires root; where it fails, the test of `what` is not run."""
     try:
         subprocess.run(["mount", *arguments], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        untried(f"{what} cannot be tested here: {error} {getattr(error, 'stderr', '')}")
+        not_met(f"{what} cannot be tested here: {error} {getattr(error, 'stderr', '')}")
