@@ -91,7 +91,7 @@ def devices(clone: Clone) -> list[str]:
 def learning_rate(clone: Clone, training: str) -> float:
     """Learning rate in the checkpoint's recipe."""
     with safe_open(clone.path / f"results/demo/{training}/seed0/model.safetensors", framework="np") as file:
-        rate: float = json.loads(file.metadata()["seg"])["recipe"]["lr"]
+        rate: float = json.loads(file.metadata()["seg"])["about"]["recipe"]["lr"]
     return rate
 
 
