@@ -405,7 +405,7 @@ DEMO = {
     "voc2012_fcn/augmented": 2, "voc2012_fcn/weighted": 3, "voc2012_fcn/dropout": 3, "voc2012_fcn/resnet34": 3,
     "voc2007_erfnet/baseline": 2, "voc2007_erfnet/augmented": 2, "voc2007_erfnet/cosine": 2,
     "voc2007_erfnet/weighted": 3, "voc2007_erfnet/darrennet": 6, "voc2007_erfnet/darrennet_erfnet": 6,
-    "voc2007_erfnet/darrennet_resnet34": 7, "voc2007_erfnet/darrennet_resnet34_augmented": 12,
+    "voc2007_erfnet/darrennet_resnet34": 7, "voc2007_erfnet/darrennet_resnet34_augmented": 16,
     "voc2007_erfnet/darrennet_affine": 8,
 }  # fmt: skip
 DEMO_STEPS = {"augmented": 3, "augmented_full_resolution": 2, "unet": 1}
