@@ -103,7 +103,7 @@ def _sample(pair: ImagePair, table: ClassTable) -> _Sample | str:
 
 
 def _duplicates(splits: dict[str, list[_Sample]]) -> Iterator[str]:
-    """One line per image with the same pixels as one of an earlier split: training images would be scored."""
+    """One line per image that an earlier split contains too: scores would include images that were trained on."""
     first: dict[str, tuple[str, _Sample]] = {}
     for split, samples in splits.items():
         for sample in samples:

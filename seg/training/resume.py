@@ -20,6 +20,7 @@ from seg.system.tensors import read_tensors, write_tensors
 from seg.training.distributed import all_gather, broadcast, is_main, rank
 from seg.training.step import TrainStep
 
+STATE_VERSION = 1  # of saved states, part of their digest; increases when older states would be misread
 _KEPT = 2  # states; if the last one is damaged, the one before it is used
 
 

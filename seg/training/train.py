@@ -27,7 +27,7 @@ from seg.training.inputs import open_inputs
 from seg.training.numerics import set_up
 from seg.training.optimisation import learning_rate
 from seg.training.outputs import Outputs, event_writer, write_events, write_outputs
-from seg.training.resume import ResumeStore, TrainState
+from seg.training.resume import STATE_VERSION, ResumeStore, TrainState
 from seg.training.step import TrainStep
 from seg.training.validation import validate
 
@@ -131,9 +131,10 @@ def _progress(recipe: Recipe, state: TrainState, images: int, steps: int) -> Pro
 
 
 def _digest(inputs: list[Path | None], step: TrainStep, code: str) -> str:
-    """Digest of everything that affects the result, 16 hexadecimal digits."""
+    """Digest of everything that affects the result, and of the format of states; 16 hexadecimal digits."""
     files = [sha256(path) for path in inputs if path]
-    content = [step.recipe.json_line(), *files, step.precision, step.device.type, torch.__version__, code]
+    environment = [step.precision, step.device.type, torch.__version__, code, STATE_VERSION]
+    content = [step.recipe.json_line(), *files, *environment]
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
 

@@ -65,7 +65,7 @@ REPOSITORY = tar(
 
 
 def toy(url: str | None = None, digest: str | None = None) -> Dataset:
-    """A dataset like CamVid: an archive that the user provides, else one of a repository, with digest `digest`."""
+    """A dataset with two sources, like CamVid: an archive that the user provides, or one of a repository."""
     return Dataset(
         name="toy",
         version="1",

@@ -152,6 +152,15 @@ def test_another_recipe_does_not_resume_from_it(
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(fit(tmp_path / "whole", recipe, packs))
 
 
+def test_a_state_of_another_format_is_not_read(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
+    monkeypatch.setattr(training, "STATE_VERSION", 2)
+    assert bits(run(tmp_path / "killed", small, packs)) == bits(fit(tmp_path / "whole", small, packs))
+    assert "resumed" not in capfd.readouterr().err
+
+
 def test_other_data_does_not_resume_from_it(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
