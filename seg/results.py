@@ -59,21 +59,21 @@ class Commonest(Strict):
 class Metrics(ResultFile):
     """Scores of one model on the evaluation split, from the summed confusion matrix.
 
-    A class in neither the truth nor the prediction is absent: its IoU is `None`. Intervals are 95% percentile intervals
-    of the bootstrap over images.
+    A class in neither the truth nor the prediction is absent: its IoU is `None`. `groups` has one entry per image: what
+    it was recorded with (a video, a city), empty if unknown. `ordered`: those of a group are in the order of recording.
     """
 
     split: str
     images: NonNegative
     names: tuple[str, ...]
+    groups: tuple[str, ...]
+    ordered: bool
     classes: tuple[str, ...]
     pixel_accuracy: Share
     mean_accuracy: Share
     miou: Share
     frequency_weighted_iou: Share
     iou: dict[str, Share | None]
-    intervals: dict[str, Bounds] = {}
-    iou_intervals: dict[str, Bounds | None] = {}
     commonest: Commonest
 
     @model_validator(mode="after")
@@ -82,6 +82,8 @@ class Metrics(ResultFile):
             raise ValueError("'iou' and 'classes' name different classes")
         if len(set(self.names)) != self.images:
             raise ValueError("'names' and 'images' differ in number, or a name is repeated")
+        if len(self.groups) != self.images:
+            raise ValueError("'groups' and 'images' differ in number")
         return self
 
 

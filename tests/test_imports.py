@@ -94,9 +94,9 @@ def test_every_start_of_snakemake_imports_no_torch() -> None:
     assert run.stdout.split() == []
 
 
-# Every stage has a `main`, every network a `build`, every layout `CLASSES` and `find`.
+# Every stage has a `main`, every network a `build`, every layout `CLASSES` and `find`, some `group` and `ORDERED`.
 UNCHECKED = ("seg.synthetic.", "seg.cli")  # a command has the name of its module
-SHARED = {"main", "build", "find", "CLASSES"}
+SHARED = {"main", "build", "find", "CLASSES", "group", "ORDERED"}
 
 
 def test_one_name_for_one_thing() -> None:

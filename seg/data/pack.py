@@ -18,7 +18,7 @@ from PIL import Image
 from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
 from seg.datasets.classes import ClassTable
 from seg.datasets.images import id_counts, read_pair
-from seg.datasets.layouts import ImagePair, class_table, find_pairs
+from seg.datasets.layouts import ImagePair, class_table, find_pairs, order_is_known
 from seg.datasets.manifest import fingerprint, read_manifest
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
@@ -77,6 +77,8 @@ def pack_split(manifest: Path, layout: str, split: str, height: int, width: int,
         "manifest": fingerprint(content),
         **digests,
         "names": [pair.name for pair in pairs],
+        "groups": [pair.group for pair in pairs],
+        "ordered": order_is_known(layout),
     }
     write_json(out.with_name(f"{out.name}.json"), info)
 

@@ -1,8 +1,9 @@
 """File format of packs, and their reader.
 
 A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
-255 for pixels that are not scored, and `<split>.json`: schema version, names, class table, size, digests, and the
-numbers of pixels and images of each id in the class table.
+255 for pixels that are not scored, and `<split>.json`: schema version, class table, size, digests, numbers of pixels
+and images of each id in the class table, names of the images, the group of each (a video, a city; empty if unknown),
+and whether the images of a group are in the order of recording.
 """
 
 import os
@@ -13,7 +14,7 @@ import numpy as np
 
 from seg.system.files import read_json
 
-PACK_VERSION = 1  # of the `.json`; increases when older packs would be misread
+PACK_VERSION = 2  # of the `.json`; increases when older packs would be misread
 PIXEL_PARTS = {"images": (3,), "labels": ()}  # channels of each pixel file
 
 

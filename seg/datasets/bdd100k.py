@@ -65,8 +65,13 @@ def find(root: Path, split: str, label: str = "_id.png") -> tuple[dict[str, Path
     return _files(root / "bdd100k/seg/images", ".jpg", split), _files(root / "bdd100k/seg/labels", label, split)
 
 
+def group(name: str) -> str:
+    """Recording of an image. Its frames have random numbers, so their order is unknown."""
+    return name.partition("-")[0]
+
+
 def _files(folder: Path, suffix: str, split: str) -> dict[str, Path]:
     paths = [path for official in ("train", "val") for path in (folder / official).glob(f"*{suffix}")]
     files = {path.name.removesuffix(suffix): path for path in paths}
-    recordings = {name: name.partition("-")[0] for name in files if not name.endswith("_train")}  # `*_train_id.png`
-    return {name: files[name] for name, recording in recordings.items() if draw_split(recording) == split}
+    names = (name for name in files if not name.endswith("_train"))  # `*_train_id.png`
+    return {name: files[name] for name in names if draw_split(group(name)) == split}

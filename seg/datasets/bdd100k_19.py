@@ -8,6 +8,7 @@ from seg.datasets.classes import ClassTable
 CLASSES = ClassTable(
     ids=cityscapes.CLASSES.names, scored=tuple(range(19)), palette=cityscapes.CLASSES.palette, ignored=255
 )
+group = bdd100k.group
 
 
 def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:

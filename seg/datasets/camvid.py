@@ -24,6 +24,7 @@ CLASSES = ClassTable.from_rows(
         ("unlabelled", None),
     )
 )
+ORDERED = True
 
 
 def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -31,3 +32,8 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
     images = {path.stem: path for suffix in (".png", ".jpg", ".jpeg") for path in (root / split).glob(f"*{suffix}")}
     labels = {path.stem: path for path in (root / f"{split}annot").glob("*.png")}
     return images, labels
+
+
+def group(name: str) -> str:
+    """Sequence of an image: `0001TP_008550` and `Seq05VD_f00000` are frames of `0001TP` and `Seq05VD`."""
+    return name.rpartition("_")[0]

@@ -46,6 +46,7 @@ CLASSES = ClassTable.from_rows(
         ("bicycle", (119, 11, 32)),
     )
 )
+ORDERED = True
 _IMAGE = "_leftImg8bit.png"
 _LABEL = "_gtFine_labelIds.png"
 
@@ -58,3 +59,8 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
         {path.name.removesuffix(_IMAGE): path for path in images},
         {path.name.removesuffix(_LABEL): path for path in labels},
     )
+
+
+def group(name: str) -> str:
+    """City of an image. Sequences are numbered in the order of recording, and so are the frames of a sequence."""
+    return name.partition("_")[0]

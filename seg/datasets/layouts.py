@@ -3,7 +3,9 @@
 A layout is a module of `seg.datasets` with
 - the class table `CLASSES`, or `read_classes(root: Path) -> ClassTable` if the table is part of the dataset, and
 - `find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]`, images and labels by name; files named
-  by a list may be missing.
+  by a list may be missing;
+- if the names tell which images were recorded together, `group(name: str) -> str` (a video, a city), and
+  `ORDERED = True` if the names of a group sort in the order of recording.
 
 Only the module of the requested layout is imported, so a change of one layout does not affect the results of others.
 """
@@ -29,11 +31,15 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
 
 
 class ImagePair(NamedTuple):
-    """An image file and its label file, with their common name."""
+    """An image file and its label file, with their common name and the group of images that were recorded together.
+
+    The group is empty if the layout does not tell it.
+    """
 
     name: str
     image: Path
     label: Path
+    group: str
 
 
 def class_table(layout: str, root: Path | None = None) -> ClassTable:
@@ -48,6 +54,11 @@ def class_table(layout: str, root: Path | None = None) -> ClassTable:
     if root is None:
         raise ValueError(f"layout '{layout}' reads its classes from the dataset; give the dataset's directory")
     return module.read_classes(root)
+
+
+def order_is_known(layout: str) -> bool:
+    """Whether the images of a group, sorted by name, are in the order of recording."""
+    return getattr(_module(layout), "ORDERED", False)
 
 
 def find_pairs(layout: str, root: Path, split: str) -> list[ImagePair]:
@@ -71,11 +82,13 @@ def match_pairs(layout: str, root: Path, split: str) -> tuple[list[ImagePair], l
     Raises:
         ValueError: the dataset's lists contradict each other.
     """
-    images, labels = _module(layout).find(root, split)
+    module = _module(layout)
+    images, labels = module.find(root, split)
+    group = getattr(module, "group", lambda _: "")
     alone = [f"{images[name]}: image without a label" for name in sorted(images.keys() - labels)]
     alone += [f"{labels[name]}: label without an image" for name in sorted(labels.keys() - images)]
     problems = [f"{what}; add one or remove it" for what in alone]
-    pairs = [ImagePair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
+    pairs = [ImagePair(name, images[name], labels[name], group(name)) for name in sorted(images.keys() & labels.keys())]
     absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
     problems += [
         f"{path}: missing from split '{split}'; add the file or remove its name from the split's list"

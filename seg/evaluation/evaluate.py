@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint on the evaluation split: confusion matrices, metrics with intervals, samples."""
+"""Evaluate a checkpoint on the evaluation split: confusion matrices, metrics, samples."""
 
 import argparse
 import time
@@ -10,7 +10,6 @@ import torch
 
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import Pack
-from seg.evaluation.bootstrap import bootstrap_intervals
 from seg.evaluation.samples import draw_samples
 from seg.metrics.confusion import confusion_matrix
 from seg.metrics.labels import predict_labels
@@ -49,8 +48,6 @@ def confusion_by_image(
 def summarize_scores(matrices: np.ndarray, classes: list[str]) -> dict[str, Any]:
     """The scores of `Metrics` from one confusion matrix per image (N, C, C)."""
     total = matrices.sum(0)
-    intervals = bootstrap_intervals(matrices, {**METRICS, "iou": class_iou})
-    iou_ends = intervals.pop("iou").T.tolist()
     truth = total.sum(1)
     constant = np.zeros_like(total)  # confusion matrix of predicting the most frequent class for all pixels
     constant[:, truth.argmax()] = truth
@@ -58,10 +55,6 @@ def summarize_scores(matrices: np.ndarray, classes: list[str]) -> dict[str, Any]
         **{name: float(metric(total)) for name, metric in METRICS.items()},
         "iou": {
             name: None if np.isnan(iou) else float(iou) for name, iou in zip(classes, class_iou(total), strict=True)
-        },
-        "intervals": {name: tuple(ends.tolist()) for name, ends in intervals.items()},
-        "iou_intervals": {
-            name: None if np.isnan(ends).any() else tuple(ends) for name, ends in zip(classes, iou_ends, strict=True)
         },
         "commonest": Commonest(
             name=classes[int(truth.argmax())],
@@ -99,6 +92,8 @@ def evaluate(
         split=data.about["split"],
         images=len(data),
         names=tuple(data.about["names"]),
+        groups=tuple(data.about["groups"]),
+        ordered=data.about["ordered"],
         classes=tuple(data.classes),
         **summarize_scores(matrices, data.classes),
     )

@@ -82,6 +82,7 @@ def test_a_pack_describes_its_content_and_its_source(packs: tuple[Path, Path], c
     assert tuple(about["classes"]) == table.names
     assert (tuple(about["ids"]), tuple(about["scored"])) == (table.ids, table.scored)
     assert [tuple(colour) for colour in about["palette"]] == list(table.palette)
+    assert (about["groups"], about["ordered"]) == (["scene"] * 12, True)
     assert about["manifest"] == fingerprint(read_manifest(camvid_root / "manifest.json"))
     for part in ("images", "labels"):
         assert about[f"{part}_sha256"] == sha256(train.with_name(f"train.{part}.npy"))

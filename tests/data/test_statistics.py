@@ -59,11 +59,11 @@ def test_weights_have_mean_one_and_fall_with_the_count(counts: list[int]) -> Non
 def test_the_schema_version_is_that_of_the_statistics_not_that_of_the_pack(
     packs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pack_format, "PACK_VERSION", 2)
+    monkeypatch.setattr(pack_format, "PACK_VERSION", 3)
     for file in packs[0].parent.glob(f"{packs[0].stem}.*"):
         shutil.copy(file, tmp_path)
     pack = tmp_path / packs[0].name
-    pack.write_text(json.dumps(json.loads(pack.read_text()) | {"schema_version": 2}))
+    pack.write_text(json.dumps(json.loads(pack.read_text()) | {"schema_version": 3}))
     write_statistics(pack, tmp_path / "statistics.json")
     assert read_result(Statistics, tmp_path / "statistics.json", "").schema_version == 1
 

@@ -67,6 +67,7 @@ def test_each_form_has_its_own_labels(tmp_path: Path) -> None:
         pairs = [pair for split in SPLITS for pair in match_pairs(layout, root, split)[0]]
         assert sorted(pair.name for pair in pairs) == members  # the directory `test` is not used
         for pair in pairs:
+            assert pair.group == pair.name[:8]
             assert pair.image == root / "bdd100k/seg/images/train" / f"{pair.name}.jpg"
             assert pair.label == root / "bdd100k/seg/labels/train" / f"{pair.name}{ending}"
 

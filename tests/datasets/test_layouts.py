@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import bit_colour
-from seg.datasets.layouts import FOLDERS, class_table, draw_split, find_pairs, unit_hash
+from seg.datasets.layouts import FOLDERS, class_table, draw_split, find_pairs, order_is_known, unit_hash
 from seg.datasets.manifest import fingerprint, read_manifest, write_manifest
 
 
@@ -60,6 +60,47 @@ def test_pairs_share_a_name_and_are_sorted(camvid_root: Path, cityscapes_root: P
     assert [pair.name for pair in pairs] == [f"ulm_{k:06d}_000019" for k in range(4)]
     assert pairs[1].image.name == "ulm_000001_000019_leftImg8bit.png"
     assert pairs[1].label.name == "ulm_000001_000019_gtFine_labelIds.png"
+
+
+@pytest.mark.parametrize(
+    ("layout", "image", "label", "group", "ordered"),
+    [
+        ("camvid", "val/0001TP_008550.png", "valannot/0001TP_008550.png", "0001TP", True),
+        ("camvid", "val/Seq05VD_f00030.png", "valannot/Seq05VD_f00030.png", "Seq05VD", True),
+        ("camvid", "val/1.png", "valannot/1.png", "", True),
+        (
+            "cityscapes",
+            "leftImg8bit/val/frankfurt/frankfurt_000001_063045_leftImg8bit.png",
+            "gtFine/val/frankfurt/frankfurt_000001_063045_gtFine_labelIds.png",
+            "frankfurt",
+            True,
+        ),
+        (  # recording 0a0a0b1c is in the split val
+            "bdd100k",
+            "bdd100k/seg/images/val/0a0a0b1c-7c39d841.jpg",
+            "bdd100k/seg/labels/val/0a0a0b1c-7c39d841_id.png",
+            "0a0a0b1c",
+            False,
+        ),
+        ("folder", "images/a_1.png", "labels/a_1.png", "", False),
+        (
+            "voc",
+            "VOCdevkit/VOC2012/JPEGImages/2007_000033.jpg",
+            "VOCdevkit/VOC2012/SegmentationClass/2007_000033.png",
+            "",
+            False,
+        ),
+    ],
+)
+def test_groups_and_their_order(tmp_path: Path, layout: str, image: str, label: str, group: str, ordered: bool) -> None:
+    for file in (image, label):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    for listed in ("val.txt", "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"):
+        (tmp_path / listed).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / listed).write_text(Path(image).stem)
+    [pair] = find_pairs(layout, tmp_path, "train" if layout == "voc" else "val")
+    assert (pair.group, order_is_known(layout)) == (group, ordered)
 
 
 def test_images_may_be_jpeg(camvid: Path) -> None:

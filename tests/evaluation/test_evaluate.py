@@ -141,15 +141,9 @@ def test_scores_of_predicting_the_most_frequent_class(out: Files, judged: tuple[
     assert commonest["miou"] == pytest.approx(pixels.max() / pixels.sum() / (pixels > 0).sum(), rel=1e-12)
 
 
-def test_intervals_contain_the_values(out: Files) -> None:
+def test_groups_and_order_are_those_of_the_pack(out: Files) -> None:
     metrics = json.loads(out.metrics.read_text())
-    for name, (low, high) in metrics["intervals"].items():
-        assert low < metrics[name] < high
-    assert metrics["intervals"].keys() == {"pixel_accuracy", "mean_accuracy", "miou", "frequency_weighted_iou"}
-    assert metrics["iou_intervals"].keys() == metrics["iou"].keys()
-    for name, ends in metrics["iou_intervals"].items():
-        assert ends is not None
-        assert ends[0] <= metrics["iou"][name] <= ends[1]
+    assert (metrics["groups"], metrics["ordered"]) == (["scene"] * 12, True)
 
 
 def test_time_and_machine_are_not_in_the_metrics(out: Files) -> None:
@@ -209,7 +203,7 @@ def test_samples_by_hand() -> None:
 
 def test_a_split_of_fewer_than_four_images_and_an_absent_class(model: Path, packs: Any, tmp_path: Path) -> None:
     """One image of one class: a class in neither the truth nor the prediction has no IoU."""
-    about = Pack(packs.val).about | {"images": 1, "names": ["one"]}
+    about = Pack(packs.val).about | {"images": 1, "names": ["one"], "groups": [""]}
     np.save(tmp_path / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
     np.save(tmp_path / "one.labels.npy", np.zeros((1, 48, 64), np.uint8))
     (tmp_path / "one.json").write_text(json.dumps(about))
@@ -219,13 +213,12 @@ def test_a_split_of_fewer_than_four_images_and_an_absent_class(model: Path, pack
     predicted = np.load(written.confusion)[0].sum(0) > 0
     for there, name in zip(predicted[1:], metrics["classes"][1:], strict=True):
         assert metrics["iou"][name] == (0 if there else None)
-        assert metrics["iou_intervals"][name] == ([0, 0] if there else None)
     with Image.open(written.samples) as file:
         assert file.height == 240
 
 
 def test_a_pack_without_a_labelled_pixel_is_refused(model: Path, packs: Any, tmp_path: Path) -> None:
-    about = Pack(packs.val).about | {"images": 1, "names": ["one"]}
+    about = Pack(packs.val).about | {"images": 1, "names": ["one"], "groups": [""]}
     np.save(tmp_path / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
     np.save(tmp_path / "one.labels.npy", np.full((1, 48, 64), 255, np.uint8))
     (tmp_path / "one.json").write_text(json.dumps(about))

@@ -78,6 +78,8 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
         "split": "val",
         "images": IMAGES,
         "names": [f"scene_{i:03}" for i in range(IMAGES)],
+        "groups": [""] * IMAGES,
+        "ordered": False,
         "classes": list(classes),
         **overall,
         "iou": iou,

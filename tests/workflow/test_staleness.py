@@ -26,7 +26,7 @@ EDITS = {
     "a message of a lock": ("seg/system/gpus.py", "GPUs", "graphics cards", []),
     "how files are written": ("seg/system/files.py", "fsync", "fdatasync", []),
     "the text of a validation": ("seg/config/messages.py", "unknown", "not known", []),
-    "the bootstrap": ("seg/evaluation/bootstrap.py", "RESAMPLES = 2000", "RESAMPLES = 2001", EVALUATIONS),
+    "the bootstrap": ("seg/evaluation/bootstrap.py", "RESAMPLES = 2000", "RESAMPLES = 2001", FOLLOWING),
     "the paired comparison": ("seg/evaluation/comparison.py", "np.quantile", "np.percentile", FOLLOWING),
     "the U-Net": (
         "seg/models/unet.py",
