@@ -35,7 +35,7 @@ def show(
     for use in ("train", "val", "eval"):
         pack = content.pack(content.preset, study, name, use)
         typer.echo(row(f"{use} images", f"{pack.height} x {pack.width}", f"{pack.dataset}, split {pack.split}"))
-    recipe = content.recipe(content.preset, study, name, content.seeds[0])
+    recipe = content.recipe(content.preset, study, name, content.run_seeds(content.preset)[0])
     folder = Path("data/raw", content.files(pack.dataset))
     classes = len(class_table(content.datasets[pack.dataset].layout, folder).names)
     typer.echo(f"\n{recipe.model.name} for {classes} classes")

@@ -83,7 +83,7 @@ class Plan:
 
     def weights(self, preset: str, study: str, variant: str) -> list[str]:
         """File that the backbone of a variant starts from; empty if it is initialized at random."""
-        name = self.recipe(preset, study, variant, self.params.seeds[0]).weights
+        name = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0]).weights
         return [WEIGHTS_FILE.format(weights=name)] if name else []
 
     def all_weights(self) -> list[str]:
@@ -98,7 +98,7 @@ class Plan:
     def study_files(self, preset: str, study: str, template: str) -> list[str]:
         """Paths of a template in one study: one path, or one per variant and seed if the template names them."""
         variants = self.params.variants(study) if "{variant}" in template else [""]
-        seeds = self.params.seeds if "{seed}" in template else [0]
+        seeds = self.params.run_seeds(preset) if "{seed}" in template else [0]
         return [
             template.format(preset=preset, study=study, variant=variant, seed=seed)
             for variant in variants
@@ -143,7 +143,7 @@ class Plan:
         return canonical_json({study: self.params.studies[study].notes} | notes)
 
     def _variant_notes(self, preset: str, study: str, variant: str) -> list[str]:
-        recipe = self.recipe(preset, study, variant, self.params.seeds[0])
+        recipe = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0])
         frozen = " and is not trained" if recipe.frozen else ""
         return [
             *self.params.studies[study].variants[variant].notes,

@@ -110,7 +110,10 @@ class StageRun(ResultFile):
 class TrainingRun(StageRun):
     """Recipe and code of a training, its time, memory and machine.
 
-    `weights` is the metadata of the file that the backbone started from, `code` the digest of the code.
+    `weights` is the metadata of the file that the backbone started from, `code` the digest of the code. `epochs` were
+    trained, with `train_images` images each, in `steps` steps of the optimizer altogether. The weights in the model,
+    which are scored, are those after `scored_epoch`: the one with the lowest validation loss with early stopping, else
+    the last.
     """
 
     recipe: dict[str, Any]
@@ -120,7 +123,9 @@ class TrainingRun(StageRun):
     parameters: NonNegative
     trainable_parameters: NonNegative
     epochs: NonNegative
-    best_epoch: NonNegative
+    scored_epoch: NonNegative
+    train_images: NonNegative
+    steps: NonNegative
     versions: dict[str, str]
     code: str
     commit: str | None

@@ -145,6 +145,9 @@ def test_files_of_a_study_are_one_or_one_per_variant_and_seed() -> None:
         "results/demo/bdd100k_lite/u_lite/seed3/metrics.json",
     ]
     assert len(plan.files([f"{RUN_FOLDER}run.json", f"{STUDY_FOLDER}table.csv"])) == 30 * 2 + 5
+    presets_own = Plan(changed(preset="camvid", seeds=None))
+    assert len(presets_own.files([f"{RUN_FOLDER}run.json"])) == 30 * 3
+    assert len(presets_own.study_files("demo", "bdd100k_lite", f"{RUN_FOLDER}run.json")) == 2
     assert PRESET_FOLDER.format(preset="demo") == "results/demo/"
 
 

@@ -71,6 +71,8 @@ def impossible_recipes(params: "Params") -> Iterator[str]:
                 yield f"{path}.frozen: true without weights keeps a random backbone; set weights"
             if not missing and not null:
                 try:
-                    params.recipe(params.preset, study, variant, params.seeds[0])
+                    params.recipe(params.preset, study, variant, params.run_seeds(params.preset)[0])
                 except ValidationError as error:
                     yield from (f"{path}: {line}" for line in error_lines(error, values))
+                except ValueError as error:
+                    yield str(error)

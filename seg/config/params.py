@@ -38,7 +38,7 @@ class Params(Frozen):
     """The content of `params.yaml`, with `like` resolved in the rows of the variants."""
 
     preset: Identifier
-    seeds: Seeds
+    seeds: Seeds | None = None
     presets: dict[Identifier, Preset]
     cluster: Cluster
     datasets: dict[Identifier, DatasetRow]
@@ -47,6 +47,10 @@ class Params(Frozen):
     studies: dict[Identifier, Study]
     budgets: dict[Identifier, Budget] = {}
     _inherited: Inherited = PrivateAttr(default=Inherited({}, {}, []))
+
+    def run_seeds(self, preset: str) -> list[int]:
+        """Seeds of the trainings under a preset: the top-level `seeds`, which apply to all presets, or its own."""
+        return self.seeds or self.presets[preset].seeds
 
     def variants(self, study: str) -> list[str]:
         """Names of the enabled variants of a study, in the order of the file."""
@@ -73,6 +77,9 @@ class Params(Frozen):
         """The recipe of one training.
 
         If the preset changes the epochs, the interval of the learning-rate steps is scaled with them and rounded up.
+
+        Raises:
+            ValueError: the values are invalid together, or early stopping would select weights on the scored images.
         """
         row, budget = self.presets[preset], self.budgets.get(preset, Budget())
         values = {key: value for key, value in self.values(study, variant).items() if key not in _SIZES}
@@ -82,6 +89,13 @@ class Params(Frozen):
         values["epochs"] = budget.epochs.get(f"{study}/{variant}") or max(1, round(full * row.epochs_scale))
         if every := values["schedule"].get("every"):
             values["schedule"] |= {"every": -(-every * values["epochs"] // full)}
+        dataset = self.dataset(preset, study)
+        if values["early_stopping"] and self.datasets[dataset].eval_split == "val":
+            source = self.settings(study, variant)["early_stopping.patience"][1]
+            raise ValueError(
+                f"{source}.early_stopping: would select the weights on the images that are scored, because eval_split "
+                f"of dataset '{dataset}' is its validation split; set early_stopping: null, or another eval_split"
+            )
         return Recipe(**values, validate_every=min(row.validate_every, values["epochs"]), seed=seed)
 
     def values(self, study: str, variant: str) -> dict[str, Any]:
@@ -103,7 +117,7 @@ class Params(Frozen):
 
     def resolved(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
         """Every value of a variant under the selected preset by dotted key, with the path of its source."""
-        settings, run = self.settings(study, variant), f"{study}/{variant}"
+        settings, run, seed = self.settings(study, variant), f"{study}/{variant}", self.run_seeds(self.preset)[0]
         budget, preset = f"budgets.{self.preset}", f"presets.{self.preset}"
         counted = run in self.budgets.get(self.preset, Budget()).epochs
         replaced = {
@@ -113,14 +127,14 @@ class Params(Frozen):
             "weights": f"{preset}.weights",
         }
         found = {key: settings[key] for key in settings if key.partition(".")[0] in _SIZES}
-        for key, value in leaves(self.recipe(self.preset, study, variant, self.seeds[0]).model_dump()):
+        for key, value in leaves(self.recipe(self.preset, study, variant, seed).model_dump()):
             before, path = settings.get(key, (None, "built-in default"))
             if key in replaced and value != before:
                 path = f"{replaced[key]}, in place of {before} in {path}"
             if key in settings or value is not None:
                 found[key] = value, path
         found["validate_every"] = found["validate_every"][0], f"{preset}.validate_every"
-        return found | {"seed": (self.seeds[0], "seeds")}
+        return found | {"seed": (seed, "seeds" if self.seeds else f"{preset}.seeds")}
 
     def not_in_source(self, study: str, variant: str) -> list[str]:
         """Names of a variant's values that the source does not report."""

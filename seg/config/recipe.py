@@ -142,7 +142,7 @@ class Recipe(Frozen):
     early_stopping: EarlyStopping | None
     augmentation: Augmentation
     scaling: Literal["unit", "symmetric", "imagenet"]
-    precision: Literal["auto", "fp32", "bf16"]
+    precision: Literal["auto", "fp32", "tf32", "bf16"]
     compile: bool
     deterministic: bool
     threads: Count

@@ -91,10 +91,12 @@ class Preset(Frozen):
     """Sources of data and weights, and the fraction of the epochs that is trained.
 
     `datasets` and `weights` map names of the studies to their replacements. `epochs_scale` multiplies the epochs of
-    every variant that has no number of epochs in the preset's budget. `validate_every` is in epochs.
+    every variant that has no number of epochs in the preset's budget. `validate_every` is in epochs. Every variant is
+    trained once with each of the `seeds`, unless `seeds` at the top level replace them.
     """
 
     title: str
+    seeds: Seeds = [0]
     datasets: dict[Identifier, Identifier] = {}
     weights: dict[Identifier, Identifier] = {}
     epochs_scale: Positive = 1.0

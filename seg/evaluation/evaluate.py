@@ -19,7 +19,7 @@ from seg.results import Commonest, EvaluationRun, Machine, Metrics
 from seg.system.console import run_stage, say
 from seg.system.files import written_whole
 from seg.system.machine import choose_device, machine_info, peak_memory
-from seg.training.numerics import autocast, set_up
+from seg.training.numerics import autocast, resolve_precision, set_up
 
 SAMPLES = 4  # images that are drawn, spread evenly over the split
 
@@ -82,7 +82,7 @@ def evaluate(
     checkpoint, data = load_checkpoint(model), Pack(pack)
     if checkpoint.about["classes"] != data.classes:
         raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
-    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, device)
+    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], device)
     start = time.monotonic()
     matrices, predictions = confusion_by_image(checkpoint, data, device, workers)
     seconds = time.monotonic() - start
@@ -100,7 +100,7 @@ def evaluate(
     run = EvaluationRun(
         device=str(device),
         machine=Machine(**machine_info(device)),
-        precision=checkpoint.about["precision"],
+        precision=resolve_precision(checkpoint.about["precision"], device),
         seconds=seconds,
         images_per_second=len(data) / seconds,
         peak_memory_bytes=peak_memory(device),

@@ -39,7 +39,7 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
     if len({path.stem for path in images}) < len(images):
         raise ValueError("two images have the same stem and would overwrite each other; segment them separately")
     checkpoint, where = load_checkpoint(model), choose_device(device)
-    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, where)
+    set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
     network = checkpoint.model.to(where)
     for path in images:
         pixels = np.asarray(read_image(path))

@@ -50,7 +50,7 @@ _STYLE: list[Any] = [
 
 
 def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
-    """Training and validation loss over epochs: one panel per variant, one line per seed, a ring at the best epoch.
+    """Training and validation loss over epochs: one panel per variant, one line per seed, a ring at the scored epoch.
 
     Panels of the same loss function share the range of their axis: different losses are not comparable. The axis is
     logarithmic if the highest loss is more than ten times the median.
@@ -69,7 +69,7 @@ def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
             axes.set(title=name, xlabel="epoch", ylabel=f"loss ({losses[name].replace('_', ' ')})")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
             for run, history in zip(variants[name], histories[name], strict=True):
-                _draw_run(axes, history, run.training.best_epoch)
+                _draw_run(axes, history, run.training.scored_epoch)
         for loss in dict.fromkeys(losses.values()):
             alike = [name for name in variants if losses[name] == loss]
             values = pd.concat([history for name in alike for history in histories[name]])[["train_loss", "val_loss"]]
@@ -80,14 +80,14 @@ def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
         _save(figure, path)
 
 
-def _draw_run(axes: Axes, history: pd.DataFrame, best_epoch: int) -> None:
+def _draw_run(axes: Axes, history: pd.DataFrame, scored_epoch: int) -> None:
     validated = history.dropna(subset="val_loss")
     line: dict[str, Any] = {"linewidth": 1.2, "marker": ".", "markersize": 3.5, "alpha": 0.85}
     axes.plot(history["epoch"], history["train_loss"], label="training", color=_TRAINING, **line)
     axes.plot(validated["epoch"], validated["val_loss"], label="validation", color=_VALIDATION, **line)
-    best = validated[validated["epoch"] == best_epoch]
+    scored = validated[validated["epoch"] == scored_epoch]
     ring: dict[str, Any] = {"facecolors": "none", "edgecolors": _VALIDATION, "s": 45, "zorder": 3}
-    axes.scatter(best["epoch"], best["val_loss"], label="best epoch", **ring)
+    axes.scatter(scored["epoch"], scored["val_loss"], label="scored epoch", **ring)
 
 
 def _share_range(panels: Sequence[Axes], losses: np.ndarray) -> None:

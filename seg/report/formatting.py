@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seg.report.rows import INDISTINCT, Row, difference, number, split_notes
+from seg.report.rows import INDISTINCT, Row, classes_differ, difference, number, split_notes
 
 NONE = "–"
 NEAR = "≈"
@@ -33,14 +33,22 @@ class ScoreCell(NamedTuple):
     """A formatted score with the values shown beside it."""
 
     measured: str
-    spread: list[str]  # standard deviation over the seeds and 95% interval, as far as the row has them
+    spread: list[str]  # standard deviation over the seeds, 95% interval and number of classes, where they apply
     published: str
     marks: tuple[int, ...]
     difference: str
 
 
-def score_cell(row: Row, column: str, notes: Footnotes) -> ScoreCell:
-    """A score of a variant beside the published figure."""
+def score_cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[ScoreCell]:
+    """A score of all variants beside the published figures, with the numbers of classes in the mIoU if they differ."""
+    cells = [_score_cell(row, column, notes) for row in rows]
+    if column == "miou" and classes_differ(rows):
+        for row, cell in zip(rows, cells, strict=True):
+            cell.spread.append(f"{row['miou_classes']} classes")
+    return cells
+
+
+def _score_cell(row: Row, column: str, notes: Footnotes) -> ScoreCell:
     near = f"{NEAR} " if column == "miou" and row["against_best"] == INDISTINCT else ""
     published = digits(row[f"{column}_published"])
     change = signed(difference(row, column))
@@ -114,7 +122,10 @@ def introduction(rows: Sequence[Row]) -> str:
             f"from resampling images and seeds{few}"
         )
     else:
-        measured = f"Measured scores are of seed {seeds[0]} with 95% intervals from resampling images"
+        measured = (
+            f"Measured scores are of seed {seeds[0]} with 95% intervals from resampling images, which leave out the "
+            "noise of training: how much scores vary from seed to seed"
+        )
     splits = sorted({row["published_split"] for row in rows if row["published_split"]})
     published = (
         f"published figures are on the source's {', '.join(splits)} split" if splits else "no figure is published"
@@ -132,4 +143,14 @@ def near_best_caption(rows: Sequence[Row]) -> str:
     return (
         f"{NEAR} marks an mIoU that is indistinguishable from the best one: the 95% interval of their difference, from "
         f"resampling the same {resampled} for both, contains 0.{joint}"
+    )
+
+
+def classes_caption(rows: Sequence[Row]) -> str:
+    """Meaning of the numbers of classes beside the mIoU; empty if they do not differ."""
+    if not classes_differ(rows):
+        return ""
+    return (
+        "The mIoU is the mean over the classes in the truth or in the variant's own predictions; their number is "
+        "given, because it differs between variants."
     )

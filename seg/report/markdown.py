@@ -8,12 +8,13 @@ import pandas as pd
 from seg.report.formatting import (
     NONE,
     Footnotes,
+    classes_caption,
     count,
     duration,
     footnotes,
     introduction,
     near_best_caption,
-    score_cell,
+    score_cells,
 )
 from seg.report.rows import METRIC_TITLES, Row, class_columns, split_notes
 
@@ -30,7 +31,7 @@ def markdown_text(rows: Sequence[Row]) -> str:
         _escaped(introduction(rows)),
         study_notes,
         _overall_table(rows, notes),
-        near_best_caption(rows),
+        " ".join(filter(None, [near_best_caption(rows), classes_caption(rows)])),
     ]
     if classes:
         parts += ["## The study's own classes", "IoU, measured / published.", _class_table(rows, classes, notes)]
@@ -43,9 +44,10 @@ def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
     for column in _HEADLINE:
         heads += [METRIC_TITLES[column], "spread", "published", "difference"]
     lines = []
-    for row in rows:
+    scores = zip(*(score_cells(rows, column, notes) for column in _HEADLINE), strict=True)
+    for row, row_scores in zip(rows, scores, strict=True):
         cells = [_escaped(row["variant"]) + _marks(notes.of(row, "variant"))]
-        for cell in (score_cell(row, column, notes) for column in _HEADLINE):
+        for cell in row_scores:
             cells += [cell.measured, ", ".join(cell.spread), cell.published + _marks(cell.marks), cell.difference]
         lines.append([*cells, count(row["parameters"]), duration(row["training_seconds"])])
     return _table_text([*heads, "Parameters", "Training"], lines)
@@ -55,7 +57,7 @@ def _class_table(rows: Sequence[Row], classes: dict[str, str], notes: Footnotes)
     """One row per class, of which there may be 41, and one column per variant."""
     lines = []
     for column, name in classes.items():
-        cells = [score_cell(row, column, notes) for row in rows]
+        cells = score_cells(rows, column, notes)
         lines.append([_escaped(name), *(f"{cell.measured} / {cell.published}{_marks(cell.marks)}" for cell in cells)])
     return _table_text(["Class", *(_escaped(row["variant"]) for row in rows)], lines)
 

@@ -2,8 +2,8 @@
 
 A score column, such as `miou` or `iou[car]`, has four columns beside it: `_std`, `_low`, `_high` and `_published`. Its
 cell is a fraction, `absent` for a class in neither the truth nor the prediction, or empty if there is no value.
-`against_best` is `best` for the variant with the highest mIoU, `behind` if the variant is distinguishable from it, and
-`indistinct` otherwise.
+`miou_classes` is the number of classes that entered the mIoU, a range if seeds differ. `against_best` is `best` for the
+variant with the highest mIoU, `behind` if the variant is distinguishable from it, and `indistinct` otherwise.
 
 All cells are text, so that a table that is read and written again has the same bytes; `number` converts a cell.
 """
@@ -58,6 +58,11 @@ def best(cells: Iterable[str]) -> float:
     return max(values) or math.nan if len(values) > 1 else math.nan
 
 
+def classes_differ(rows: Sequence[Row]) -> bool:
+    """Whether the mIoU of the variants are means over different numbers of classes."""
+    return len({row["miou_classes"] for row in rows}) > 1
+
+
 def class_columns(row: Row) -> dict[str, str]:
     """The study's own classes by their column: `iou[car]` -> `car`."""
     return {column: column[4:-1] for column in row if column.startswith("iou[") and column.endswith("]")}
@@ -109,7 +114,9 @@ def read_table(path: Path, columns: Iterable[str], fix: str, version: int | None
 
 def read_rows(path: Path) -> list[Row]:
     """Rows of a `table.csv`. Raises ValueError if it is missing or damaged."""
-    frame = read_table(path, ["variant", "seeds", "against_best", *METRIC_TITLES, *_COUNTS], REMAKE_TABLE)
+    frame = read_table(
+        path, ["variant", "seeds", "against_best", "miou_classes", *METRIC_TITLES, *_COUNTS], REMAKE_TABLE
+    )
     if (frame[["variant", "seeds"]] == "").any(axis=None):
         raise ValueError(f"{path}: a row lacks its variant or its seeds; {REMAKE_TABLE}")
     scores = [column for column in frame.columns if column.startswith((*METRIC_TITLES, "iou["))]

@@ -89,6 +89,7 @@ def build_row(
         "images": first.images,
         "published_split": ", ".join(sorted({figure.split for figure in figures.values()})),
         **scores,
+        "miou_classes": _range([sum(iou is not None for iou in each.iou.values()) for each in metrics]),
         "commonest_class": first.commonest.name,
         "commonest_pixel_accuracy": first.commonest.pixel_accuracy,
         "commonest_miou": first.commonest.miou,
@@ -103,6 +104,12 @@ def build_row(
         "variant_notes": NOTE_SEPARATOR.join(notes),
     }
     return {column: "" if value is None else str(value) for column, value in row.items()}
+
+
+def _range(counts: Sequence[int]) -> str:
+    """One number if the seeds agree, else the lowest and the highest."""
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low}–{high}"
 
 
 def _scores(column: str, values: Sequence[float | None], interval: Bounds | None) -> dict[str, Any]:

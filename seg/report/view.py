@@ -10,12 +10,13 @@ from typing import Any
 from seg.config.base import leaves
 from seg.report.formatting import (
     Footnotes,
+    classes_caption,
     count,
     digits,
     footnotes,
     introduction,
     near_best_caption,
-    score_cell,
+    score_cells,
 )
 from seg.report.pairs import pairs_view, read_pairs
 from seg.report.rows import (
@@ -59,6 +60,7 @@ def read_study(name: str, directory: Path) -> View:
         "overview": _overview(rows, notes),
         "overall": _overall_lines(rows, notes),
         "near_best_caption": near_best_caption(rows),
+        "classes_caption": classes_caption(rows),
         "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
         "pairs": pairs_view(rows, read_pairs(directory / "pairs.csv", list(runs))),
         "own_classes": {name: _cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
@@ -141,7 +143,7 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
         "variants": len(rows),
         "best": measured["variant"],
         "near": [row["variant"] for row in rows if row["against_best"] == INDISTINCT],
-        "miou": score_cell(measured, "miou", notes),
+        "miou": score_cells([measured], "miou", notes)[0],
         "published_best": published["variant"] if number(published["miou_published"]) is not None else None,
         "published": digits(published["miou_published"]),
     }
@@ -165,7 +167,8 @@ def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
 def _cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[View]:
     """Scores of the variants beside the published figures, and whether each is the highest."""
     highest = best(row[column] for row in rows)
-    return [{**score_cell(row, column, notes)._asdict(), "best": number(row[column]) == highest} for row in rows]
+    cells = score_cells(rows, column, notes)
+    return [{**cell._asdict(), "best": number(row[column]) == highest} for row, cell in zip(rows, cells, strict=True)]
 
 
 def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[View]:

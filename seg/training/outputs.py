@@ -1,5 +1,6 @@
 """Outputs of a training: checkpoint, history, run information and TensorBoard events."""
 
+import math
 import shutil
 from contextlib import nullcontext
 from datetime import datetime
@@ -38,6 +39,7 @@ def write_outputs(
 ) -> None:
     """Write checkpoint, history and run information, all or none."""
     parameters = list(step.model.parameters())
+    epoch_steps = math.ceil(len(pack) / (step.recipe.batch * step.recipe.accumulate))
     run = TrainingRun(
         recipe=step.recipe.model_dump(mode="json"),
         classes=tuple(pack.classes),
@@ -46,7 +48,9 @@ def write_outputs(
         parameters=sum(parameter.numel() for parameter in parameters),
         trainable_parameters=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         epochs=state.epoch,
-        best_epoch=state.best_epoch,
+        scored_epoch=state.best_epoch if step.recipe.early_stopping else state.epoch,
+        train_images=len(pack),
+        steps=state.epoch * epoch_steps,
         device=str(step.device),
         machine=Machine(**machine_info(step.device)),
         precision=step.precision,

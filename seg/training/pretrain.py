@@ -118,8 +118,8 @@ def pretrain(task: Task, threads: int, out: Path) -> float:
     if task.size < _MIN_SIZE:
         raise ValueError(f"--size {task.size}: expected at least {_MIN_SIZE} pixels, or shapes cannot be distinguished")
     device = choose_device()
-    set_up(threads, True, device)
     precision = resolve_precision("auto", device)
+    set_up(threads, True, precision, device)
     torch.manual_seed(task.seed)
     model = CLASSIFIERS[task.backbone]().to(device).to(memory_format=torch.channels_last)
     _train(model, task, precision, *_images(task.images, task.size, task.seed, device))

@@ -24,7 +24,7 @@ class TrainStep:
         device: to train on.
 
     Attributes:
-        precision: `fp32` or `bf16`, as resolved for the device.
+        precision: `fp32`, `tf32` or `bf16`, as resolved for the device.
     """
 
     def __init__(self, recipe: Recipe, model: nn.Module, class_weights: Tensor, device: torch.device) -> None:

@@ -66,7 +66,7 @@ def train(
             process trains into the same directory.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    set_up(recipe.threads, recipe.deterministic, device)
+    set_up(recipe.threads, recipe.deterministic, recipe.precision, device)
     train_loader, val_loader, class_weights, model, weights_info = open_inputs(
         recipe, train_pack, val_pack, weights, device, workers
     )

@@ -30,7 +30,7 @@ def validate(
         loader: of the validation pack.
         recipe: loss, batch size, scaling.
         class_weights: (C,) float32 on the loader's device, for the weighted loss.
-        precision: `fp32` or `bf16`.
+        precision: `fp32`, `tf32` or `bf16`.
 
     Returns:
         Loss (mean over batches, weighted by labelled pixels), pixel accuracy and mean IoU; the latter two in [0, 1], or

@@ -154,6 +154,13 @@ WRONG = [
     ("seeds", [-1], "seeds.0: got -1; input should be greater than or equal to 0"),
     ("seeds", 0, "seeds: got 0; input should be a valid list"),
     ("seeds", [0, 1, 0], "seeds: got [0, 1, 0]; list each seed once"),
+    ("presets.demo.seeds", [2, 2], "presets.demo.seeds: got [2, 2]; list each seed once"),
+    (
+        f"{UNET}.early_stopping",
+        {"patience": 3},
+        f"{UNET}.early_stopping: would select the weights on the images that are scored, because eval_split of dataset "
+        "'streets' is its validation split; set early_stopping: null, or another eval_split",
+    ),
     ("study", {}, "study: unknown; did you mean studies?"),
 ]
 
@@ -560,3 +567,40 @@ def test_a_recipe_of_another_study_has_the_values_of_its_source(variant: str) ->
     )
     stops = variant.startswith(("voc2012", "bdd"))
     assert (recipe.early_stopping is not None) == stops
+
+
+# Seeds
+
+
+def test_seeds_are_the_presets_unless_they_are_given_for_all(content: dict[str, Any]) -> None:
+    params = load_params(content)
+    assert {preset: params.run_seeds(preset) for preset in params.presets} == {
+        "demo": [0],
+        "camvid": [0, 1, 2],
+        "paper": [0, 1, 2],
+    }
+    assert params.resolved(STUDY, "unet")["seed"] == (0, "presets.demo.seeds")
+    put(content, "seeds", [4])
+    params = load_params(content)
+    assert [params.run_seeds(preset) for preset in params.presets] == [[4], [4], [4]]
+    assert params.resolved(STUDY, "unet")["seed"] == (4, "seeds")
+    del content["seeds"], content["presets"]["camvid"]["seeds"]
+    assert load_params(content).run_seeds("camvid") == [0]
+
+
+# Early stopping
+
+
+def test_early_stopping_is_refused_where_the_validation_split_is_scored(content: dict[str, Any]) -> None:
+    """Whichever row sets it, once; and where another preset scores other images, it is used."""
+    put(content, f"studies.{STUDY}.defaults.early_stopping", {"patience": 3})
+    (line,) = errors_of(content)
+    assert line.startswith(f"studies.{STUDY}.defaults.early_stopping: would select the weights on the images that")
+    put(content, "preset", "camvid")  # scores its test split
+    params = load_params(content)
+    assert params.recipe("camvid", STUDY, "unet", 0).early_stopping is not None
+    with pytest.raises(ValueError, match="dataset 'cityscapes' is its validation split"):
+        params.recipe("paper", STUDY, "unet", 0)
+    put(content, f"studies.{STUDY}.defaults.early_stopping", None)
+    put(content, "preset", "paper")
+    load_params(content)

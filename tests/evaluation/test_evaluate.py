@@ -18,7 +18,7 @@ from seg.data.pack import pack_split
 from seg.data.pack_format import Pack
 from seg.evaluation.evaluate import evaluate
 from seg.evaluation.samples import draw_samples
-from seg.models.checkpoint import load_checkpoint
+from seg.models.checkpoint import load_checkpoint, save_checkpoint
 from seg.results import EvaluationRun, read_result
 from seg.training.train import Outputs, train
 
@@ -152,6 +152,15 @@ def test_time_and_machine_are_not_in_the_metrics(out: Files) -> None:
     assert run.images_per_second == pytest.approx(12 / run.seconds)
     assert run.peak_memory_bytes > 2**27
     assert set(run.model_dump()) & json.loads(out.metrics.read_text()).keys() == {"schema_version"}
+
+
+def test_a_model_trained_in_tf32_is_evaluated_in_fp32_on_a_cpu(model: Path, packs: Any, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(model)
+    about = {name: value for name, value in checkpoint.about.items() if name != "recipe"}
+    save_checkpoint(tmp_path / "tf32.safetensors", checkpoint.model, checkpoint.recipe, about | {"precision": "tf32"})
+    out = files(tmp_path)
+    evaluate(tmp_path / "tf32.safetensors", packs.train, *out, CPU)
+    assert read_result(EvaluationRun, out.run, "evaluate again").precision == "fp32"
 
 
 def test_twice_gives_the_same_bits(out: Files, model: Path, packs: Any, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
     ends = "–".join(f"{end:.4f}" for end in expected["miou"])
     text = markdown_of(study)
     assert f"| 0.3400 | {ends} | 0.2210 |" in text
-    assert "Measured scores are of seed 1 with 95% intervals from resampling images;" in text
+    assert "of seed 1 with 95% intervals from resampling images, which leave out the noise of training: " in text
 
 
 def test_published_figures_are_beside_measured_scores(results, monkeypatch):
@@ -115,6 +115,22 @@ def test_a_class_absent_in_one_seed_is_the_mean_of_the_others(results, monkeypat
     row = rows_of(make_table(results, monkeypatch))["unet"]
     assert float(row["iou[person]"]) == pytest.approx(0.40)
     assert row["iou[person]_std"] == ""
+
+
+def test_the_number_of_classes_in_the_mean_is_shown_where_variants_differ(results, monkeypatch):
+    """`train` is in the predictions of one seed of the U-Net, where it is wrong."""
+    study = make_table(results, monkeypatch)
+    assert {row["miou_classes"] for row in rows_of(study).values()} == {"4"}
+    assert "classes" not in markdown_of(study).partition("## The study")[0]
+    path = results / "streets" / "unet" / "seed0" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["iou"]["train"] = 0.0
+    write(path, metrics)
+    study = make_table(results, monkeypatch)
+    assert [row["miou_classes"] for row in rows_of(study).values()] == ["4", "4–5", "4"]
+    text = markdown_of(study)
+    assert re.search(r"\| unet \[2\] .* \| 0\.5100 \| ± 0\.0141, 0\.\d{4}–0\.\d{4}, 4–5 classes \|", text)
+    assert "their number is given, because it differs between variants." in text
 
 
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):

@@ -88,7 +88,7 @@ def test_early_stopping_restores_the_best_weights(
     losses = [float(row["val_loss"]) for row in history(out)]
     best = int(np.argmin(losses)) + 1
     assert 1 < best < len(losses) == best + 3 < 60
-    assert json.loads(out.run.read_text())["best_epoch"] == best
+    assert json.loads(out.run.read_text())["scored_epoch"] == best
     assert f"stopped early: no lower validation loss than in epoch {best}\n" in capfd.readouterr().err
     to_the_best = fit(tmp_path / "best", varied(recipe, epochs=best, early_stopping=None), misleading)
     assert same_state(out, to_the_best)
@@ -109,6 +109,13 @@ def test_patience_counts_validations_not_epochs(
     rows = history(fit(tmp_path, recipe, misleading))
     losses = {int(row["epoch"]): float(row["val_loss"]) for row in rows if row["val_loss"]}
     assert len(rows) == min(losses, key=losses.__getitem__) + 6
+
+
+def test_tf32_is_fp32_on_a_cpu_and_recorded_as_such(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+    out = fit(tmp_path / "tf32", varied(tiny_recipe, precision="tf32", epochs=1), packs)
+    plain = fit(tmp_path / "fp32", varied(tiny_recipe, epochs=1), packs)
+    assert json.loads(out.run.read_text())["precision"] == load_checkpoint(out.model).about["precision"] == "fp32"
+    assert torch.equal(parameters(out), parameters(plain))
 
 
 def test_bf16_trains_and_is_recorded(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:

@@ -30,7 +30,10 @@ def settings() -> Iterator[None]:
     threads, cudnn = torch.get_num_threads(), torch.backends.cudnn.benchmark
     deterministic = torch.are_deterministic_algorithms_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory
+    matmul, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     yield
+    torch.set_float32_matmul_precision(matmul)
+    torch.backends.cudnn.allow_tf32 = tf32
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = cudnn
@@ -54,13 +57,52 @@ def test_autocast_computes_in_the_precision(precision: str, dtype: torch.dtype) 
 
 @pytest.mark.usefixtures("settings")
 def test_set_up_fixes_threads_and_kernels() -> None:
-    numerics.set_up(3, deterministic=True, device=torch.device("cuda"))
+    numerics.set_up(3, deterministic=True, precision="fp32", device=torch.device("cuda"))
     assert torch.get_num_threads() == 3
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.benchmark
-    numerics.set_up(1, deterministic=False, device=torch.device("cuda"))
+    numerics.set_up(1, deterministic=False, precision="fp32", device=torch.device("cuda"))
     assert torch.get_num_threads() == 1
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_only_tf32_computes_in_tf32(precision: str) -> None:
+    numerics.set_up(1, deterministic=True, precision=precision, device=torch.device("cuda"))
+    expected = precision == "tf32"
+    assert torch.backends.cuda.matmul.allow_tf32 is expected
+    assert torch.backends.cudnn.allow_tf32 is expected
+    assert (torch.backends.cuda.matmul.fp32_precision == "tf32") is expected
+    assert (torch.backends.cudnn.conv.fp32_precision == "tf32") is expected
+
+
+@pytest.mark.parametrize(("capability", "resolved"), [((7, 5), "fp32"), ((8, 0), "tf32"), ((9, 0), "tf32")])
+def test_tf32_is_fp32_where_the_device_lacks_it(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], resolved: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert numerics.resolve_precision("tf32", torch.device("cuda", 0)) == resolved
+    assert numerics.resolve_precision("tf32", torch.device("cpu")) == "fp32"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.usefixtures("settings")
+def test_tf32_rounds_and_fp32_does_not() -> None:
+    """TF32 keeps 10 of the 23 bits of a mantissa, so 1 + 2^-12 becomes 1."""
+    device = torch.device("cuda", torch.cuda.current_device())
+    if torch.cuda.get_device_capability(device) < (8, 0):
+        pytest.skip("the GPU has no TF32")
+    value = 1 + 2**-12
+    images = torch.full((8, 64, 32, 32), value, device=device)
+    convolution = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False).to(device).requires_grad_(False)
+    convolution.weight.fill_(1.0)
+    centre = {}
+    for precision in ("fp32", "tf32"):
+        numerics.set_up(1, deterministic=True, precision=precision, device=device)
+        centre[precision] = convolution(images)[0, 0, 16, 16].item() / (64 * 9)
+    assert centre["fp32"] == pytest.approx(value, rel=1e-6)
+    assert centre["tf32"] == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the variables are glibc's")

@@ -29,11 +29,17 @@ def jobs(output: str) -> Counter[str]:
     return Counter({name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)})
 
 
-@pytest.mark.parametrize("preset", ["demo", "camvid", "paper"])
-def test_every_preset_trains_thirty_variants(whole: Clone, preset: str) -> None:
+@pytest.mark.parametrize(("preset", "seeds"), [("demo", 1), ("camvid", 3), ("paper", 3)])
+def test_every_preset_trains_thirty_variants_with_its_seeds(whole: Clone, preset: str, seeds: int) -> None:
     planned = jobs(whole.snakemake("-n", "--config", f"preset={preset}"))
-    assert (planned["train_variant"], planned["evaluate_variant"], planned["tabulate_study"]) == (30, 30, 5)
+    runs = 30 * seeds
+    assert (planned["train_variant"], planned["evaluate_variant"], planned["tabulate_study"]) == (runs, runs, 5)
     assert planned["pretrain_backbone" if preset == "demo" else "fetch_weights"] == 5
+
+
+def test_seeds_given_for_one_run_replace_those_of_the_preset(whole: Clone) -> None:
+    planned = jobs(whole.snakemake("-n", "--config", "preset=camvid", "seeds=[0]"))
+    assert planned["train_variant"] == 30
 
 
 def test_data_that_requires_a_login_is_reported_before_any_job(whole: Clone) -> None:

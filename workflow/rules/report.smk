@@ -65,7 +65,7 @@ rule tabulate_study:
         eval_split=lambda w: PLAN.eval_split(w.preset, w.study),
         classes=lambda w: ",".join(PARAMS.studies[w.study].classes),
         variants=lambda w: PLAN.variant_folders(w.preset, w.study),
-        seeds=PARAMS.seeds,
+        seeds=lambda w: PARAMS.run_seeds(w.preset),
         notes=lambda w: PLAN.notes(w.preset, w.study),
         published=content("workflow/resources/published.csv"),
         code=code_digest("seg.report.table"),
