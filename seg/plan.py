@@ -132,6 +132,14 @@ class Plan:
         """Split of the study's dataset that the tables report."""
         return self.params.datasets[self.params.dataset(preset, study)].eval_split
 
+    def source(self, preset: str, study: str) -> str:
+        """What a study's source and this preset score, and the epochs before the preset, as JSON for the table."""
+        row, scored = self.params.studies[study], self.params.dataset(preset, study)
+        dataset = self.params.datasets[scored]
+        epochs = {variant: self.params.values(study, variant)["epochs"] for variant in self.params.variants(study)}
+        content = {"dataset": row.dataset, "classes": row.source_classes, "epochs": epochs}
+        return canonical_json(content | {"scored": scored, "split": dataset.official_split or dataset.eval_split})
+
     def gpu_job(self, study: str | None, variant: str | None) -> GpuJob:
         """Cluster resources of a job on a GPU; those of the variant if `cluster.training_of` names it."""
         return self.params.cluster.training_of.get(f"{study}/{variant}", self.params.cluster.training)

@@ -186,6 +186,27 @@ def test_notes_name_start_weights_and_values_that_are_not_in_the_source(plan: Pl
     assert resnet101[0] == "The backbone starts from resnet101_imagenet."
 
 
+def test_the_source_and_what_is_scored_in_its_place(plan: Plan) -> None:
+    demo = json.loads(plan.source("demo", "bdd100k_lite"))
+    assert demo == {
+        "dataset": "bdd100k",
+        "classes": 41,
+        "scored": "dashcam",
+        "split": "test",
+        "epochs": {"segnet_basic": 38, "u_lite": 38},
+    }
+    paper = {study: json.loads(plan.source("paper", study)) for study in plan.studies}
+    assert all(each["dataset"] == each["scored"] for each in paper.values())
+    assert {study: each["split"] for study, each in paper.items()} == {
+        "cityscapes_fcn": "val",
+        "voc2012_fcn": "half of val",
+        "bdd100k_lite": "15% of train and val",
+        "cityscapes_deeplab": "val",
+        "voc2007_erfnet": "test",
+    }
+    assert [each["classes"] for each in paper.values()] == [19, 21, 41, 30, 21]
+
+
 def test_the_launcher_is_torchrun_for_several_gpus() -> None:
     assert launcher(1) == ["python"]
     assert launcher(4) == ["torchrun", "--standalone", "--nproc-per-node", "4"]

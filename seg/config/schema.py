@@ -46,12 +46,14 @@ class DatasetRow(Frozen):
     """A dataset: its layout on disk, the size (height, width) of its images and the split that the tables report.
 
     It is rendered if it has `scenes`, the user's own if its layout is `folder`, and downloaded otherwise. `files` names
-    another dataset whose files are packed, at this dataset's size.
+    another dataset whose files are packed, at this dataset's size. `official_split` says what the split is in the
+    dataset's own terms, if it is not the split of the same name: published figures are then for reference only.
     """
 
     layout: Literal["camvid", "cityscapes", "bdd100k", "bdd100k_19", "voc", "folder"]
     size: Sides
     eval_split: Literal["train", "val", "test"]
+    official_split: str | None = None
     files: str | None = None
     scenes: RenderedImages | None = None
 
@@ -166,12 +168,16 @@ class VariantRow(Settings):
 
 
 class Study(Frozen):
-    """A published comparison: defaults and one row per variant. `not_in_source` applies to all of its variants."""
+    """A published comparison: defaults and one row per variant. `not_in_source` applies to all of its variants.
+
+    `source_classes` is the number of classes that the source scores; null: those of the dataset.
+    """
 
     title: str
     source: str
     dataset: Identifier
     classes: list[str]
+    source_classes: Count | None = None
     notes: list[str] = []
     not_in_source: list[str] = []
     defaults: Settings

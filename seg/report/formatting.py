@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seg.report.rows import INDISTINCT, Row, classes_differ, difference, number, split_notes
+from seg.report.rows import INDISTINCT, Row, classes_differ, difference, number, split_notes, unequal_budgets
 
 NONE = "–"
 NEAR = "≈"
@@ -37,6 +37,7 @@ class ScoreCell(NamedTuple):
     published: str
     marks: tuple[int, ...]
     difference: str
+    reference: bool  # the published figure is for reference only
 
 
 def score_cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[ScoreCell]:
@@ -56,7 +57,8 @@ def _score_cell(row: Row, column: str, notes: Footnotes) -> ScoreCell:
     spread = [] if std is None else [f"± {std:.4f}"]
     if low is not None and high is not None:
         spread.append(f"{low:.4f}–{high:.4f}")
-    return ScoreCell(near + digits(row[column]), spread, published, notes.of(row, column), change)
+    reference = bool(row["published_obstacle"])
+    return ScoreCell(near + digits(row[column]), spread, published, notes.of(row, column), change, reference)
 
 
 def digits(cell: str) -> str:
@@ -130,19 +132,41 @@ def introduction(rows: Sequence[Row]) -> str:
     published = (
         f"published figures are on the source's {', '.join(splits)} split" if splits else "no figure is published"
     )
+    if obstacles := sorted({row["published_obstacle"] for row in rows if row["published_obstacle"]}):
+        published += f" and for reference only, without a difference ({'; '.join(obstacles)})"
     return f"Scored on {count(first['images'])} images of the {first['split']} split. {measured}; {published}."
 
 
 def near_best_caption(rows: Sequence[Row]) -> str:
     """Meaning of the mark of an mIoU near the best one; empty for a single variant."""
     pairs = len(rows) * (len(rows) - 1) // 2
-    if not pairs:
+    if not pairs or unequal_budgets(rows):
         return ""
     resampled = "images and seeds" if len(rows[0]["seeds"].split()) > 1 else "images"
     joint = f" The interval is wide enough to hold for all {pairs} pairs at once." if pairs > 1 else ""
     return (
         f"{NEAR} marks an mIoU that is indistinguishable from the best one: the 95% interval of their difference, from "
         f"resampling the same {resampled} for both, contains 0.{joint}"
+    )
+
+
+def budget_cells(row: Row) -> list[str]:
+    """Epochs, their budget as a part of the full one, images seen and steps of the optimizer; means over the seeds."""
+    epochs = f"{float(row['epochs']):.4g}"
+    return [epochs, f"{row['budget_epochs']} of {row['full_epochs']}", count(row["images_seen"]), count(row["steps"])]
+
+
+def budget_caption(rows: Sequence[Row]) -> str:
+    """That variants were trained with different shares of their full budgets; empty if they were not."""
+    if not unequal_budgets(rows):
+        return ""
+    by_share = sorted(rows, key=lambda row: int(row["budget_epochs"]) / int(row["full_epochs"]))
+    least, most = (
+        f"{row['variant']} {row['budget_epochs']} of {row['full_epochs']} epochs" for row in (by_share[0], by_share[-1])
+    )
+    return (
+        f"The variants were trained with different shares of their full budgets ({least}, {most}), so their scores do "
+        "not rank them: no variant is marked as better, worse or near the best."
     )
 
 

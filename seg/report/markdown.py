@@ -8,6 +8,8 @@ import pandas as pd
 from seg.report.formatting import (
     NONE,
     Footnotes,
+    budget_caption,
+    budget_cells,
     classes_caption,
     count,
     duration,
@@ -31,7 +33,7 @@ def markdown_text(rows: Sequence[Row]) -> str:
         _escaped(introduction(rows)),
         study_notes,
         _overall_table(rows, notes),
-        " ".join(filter(None, [near_best_caption(rows), classes_caption(rows)])),
+        " ".join(filter(None, [budget_caption(rows), near_best_caption(rows), classes_caption(rows)])),
     ]
     if classes:
         parts += ["## The study's own classes", "IoU, measured / published.", _class_table(rows, classes, notes)]
@@ -49,8 +51,8 @@ def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
         cells = [_escaped(row["variant"]) + _marks(notes.of(row, "variant"))]
         for cell in row_scores:
             cells += [cell.measured, ", ".join(cell.spread), cell.published + _marks(cell.marks), cell.difference]
-        lines.append([*cells, count(row["parameters"]), duration(row["training_seconds"])])
-    return _table_text([*heads, "Parameters", "Training"], lines)
+        lines.append([*cells, *budget_cells(row), count(row["parameters"]), duration(row["training_seconds"])])
+    return _table_text([*heads, "Epochs", "Budget", "Images seen", "Steps", "Parameters", "Training"], lines)
 
 
 def _class_table(rows: Sequence[Row], classes: dict[str, str], notes: Footnotes) -> str:

@@ -25,8 +25,6 @@ from seg.results import HistoryRow
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
-_PUBLISHED_DATA = "paper"  # the preset in which each study has the dataset of its source
-
 
 def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequence[View]) -> str:
     """The page as HTML; all values are escaped."""
@@ -42,7 +40,7 @@ def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequ
     return environment.get_template("index.html.j2").render(
         title=title,
         preset=preset,
-        published_data=preset == _PUBLISHED_DATA,
+        reference=any(row["published_obstacle"] for study in studies for row in study["rows"]),
         studies=studies,
         statistics=statistics,
         environments=environments(studies),

@@ -1,8 +1,11 @@
-"""Scores that the sources report."""
+"""Scores that the sources report, and whether they can be compared with ours."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.report.rows import read_table
 from seg.report.runs import read_all
@@ -16,6 +19,47 @@ class Published(NamedTuple):
     split: str
     value: float | None
     note: str
+
+
+class PublishedData(BaseModel):
+    """What the source of a study scores, and what is scored here. From `seg.plan.Plan.source`.
+
+    Attributes:
+        dataset, classes: dataset of the source and number of classes that it scores (`None`: those of the dataset).
+        scored, split: dataset that is scored here, and the official name of its split.
+        epochs: full number of epochs of each variant, of which a preset trains a share.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str
+    classes: int | None
+    scored: str
+    split: str
+    epochs: dict[str, int]
+
+
+def read_source(text: str, variants: Iterable[str]) -> PublishedData:
+    """Parse a `PublishedData`. Raises ValueError if it has another form or lacks the epochs of a variant."""
+    try:
+        source = PublishedData.model_validate_json(text)
+    except ValidationError as error:
+        raise ValueError(f"--source {text}: {error.errors()[0]['msg']}; copy it from the command of the rule") from None
+    if missing := [name for name in variants if name not in source.epochs]:
+        raise ValueError(
+            f"--source {text}: has no epochs of {', '.join(missing)}; copy it from the command of the rule"
+        )
+    return source
+
+
+def obstacle(source: PublishedData, splits: Iterable[str], classes: int) -> str:
+    """Why figures for these splits cannot be compared with scores over `classes` classes; empty if they can."""
+    if source.scored != source.dataset:  # split and classes differ with it
+        return f"dataset {source.scored} in place of {source.dataset}"
+    reasons = [f"split {source.split} in place of {split}" for split in splits if split != source.split]
+    if source.classes not in (None, classes):
+        reasons.append(f"{classes} classes in place of {source.classes}")
+    return ", ".join(reasons)
 
 
 def read_published(path: Path, study: str) -> dict[tuple[str, str], Published]:

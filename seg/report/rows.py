@@ -3,7 +3,10 @@
 A score column, such as `miou` or `iou[car]`, has four columns beside it: `_std`, `_low`, `_high` and `_published`. Its
 cell is a fraction, `absent` for a class in neither the truth nor the prediction, or empty if there is no value.
 `miou_classes` is the number of classes that entered the mIoU, a range if seeds differ. `against_best` is `best` for the
-variant with the highest mIoU, `behind` if the variant is distinguishable from it, and `indistinct` otherwise.
+variant with the highest mIoU, `behind` if the variant is distinguishable from it, and `indistinct` otherwise; empty if
+the variants were trained with different shares of their budgets. `published_obstacle` says why published figures are
+for reference only; it is empty if they can be compared. `budget_epochs` of the `full_epochs` are the preset's budget,
+of which early stopping may leave some.
 
 All cells are text, so that a table that is read and written again has the same bytes; `number` converts a cell.
 """
@@ -30,7 +33,9 @@ METRIC_TITLES = {
     "frequency_weighted_iou": "Frequency-weighted IoU",
 }
 NOTE_SEPARATOR = " | "
-_COUNTS = ["images", "commonest_pixel_accuracy", "commonest_miou", "parameters", "training_seconds"]
+_TEXTS = ["variant", "seeds", "against_best", "miou_classes", "published_obstacle"]
+_BUDGET = ["epochs", "budget_epochs", "full_epochs", "images_seen", "steps"]
+_COUNTS = ["images", "commonest_pixel_accuracy", "commonest_miou", *_BUDGET, "parameters", "training_seconds"]
 
 Row = dict[str, str]
 
@@ -47,7 +52,9 @@ def mean_score(values: Sequence[float | None]) -> str:
 
 
 def difference(row: Row, column: str) -> float | None:
-    """Measured minus published; `None` if either is missing or the published figure is not a fraction."""
+    """Measured minus published; `None` if either is missing, the figure is for reference only, or not a fraction."""
+    if row["published_obstacle"]:
+        return None
     measured, published = number(row[column]), number(row[f"{column}_published"])
     return None if measured is None or published is None or not 0 <= published <= 1 else measured - published
 
@@ -61,6 +68,18 @@ def best(cells: Iterable[str]) -> float:
 def classes_differ(rows: Sequence[Row]) -> bool:
     """Whether the mIoU of the variants are means over different numbers of classes."""
     return len({row["miou_classes"] for row in rows}) > 1
+
+
+def shares_differ(budgets: Iterable[tuple[int, int]]) -> bool:
+    """Whether budgets (epochs, full epochs) are different shares of the full ones, beyond rounding to whole epochs."""
+    rounding = [(epochs, full, 0.5 * (epochs != full)) for epochs, full in budgets]
+    lows = [(epochs - half) / full if epochs > 1 or not half else 0.0 for epochs, full, half in rounding]
+    return max(lows) > min((epochs + half) / full for epochs, full, half in rounding)
+
+
+def unequal_budgets(rows: Sequence[Row]) -> bool:
+    """Whether the variants were trained with different shares of their full budgets."""
+    return shares_differ((int(row["budget_epochs"]), int(row["full_epochs"])) for row in rows)
 
 
 def class_columns(row: Row) -> dict[str, str]:
@@ -114,9 +133,7 @@ def read_table(path: Path, columns: Iterable[str], fix: str, version: int | None
 
 def read_rows(path: Path) -> list[Row]:
     """Rows of a `table.csv`. Raises ValueError if it is missing or damaged."""
-    frame = read_table(
-        path, ["variant", "seeds", "against_best", "miou_classes", *METRIC_TITLES, *_COUNTS], REMAKE_TABLE
-    )
+    frame = read_table(path, [*_TEXTS, *METRIC_TITLES, *_COUNTS], REMAKE_TABLE)
     if (frame[["variant", "seeds"]] == "").any(axis=None):
         raise ValueError(f"{path}: a row lacks its variant or its seeds; {REMAKE_TABLE}")
     scores = [column for column in frame.columns if column.startswith((*METRIC_TITLES, "iou["))]

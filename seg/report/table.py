@@ -1,7 +1,7 @@
 """Table of a study: the mean scores of every variant over its seeds, beside the published figures.
 
     python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes "building,car" --published FILE
-        --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --csv F --markdown F --pairs F --curves F
+        --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --source JSON --csv F --markdown F --pairs F --curves F
 
 `table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
@@ -22,9 +22,9 @@ from pydantic import TypeAdapter, ValidationError
 from seg.report.figures import draw_curves
 from seg.report.markdown import markdown_text
 from seg.report.pairs import against_best, compare_variants, pairs_text
-from seg.report.published import Published, read_published
+from seg.report.published import Published, PublishedData, obstacle, read_published, read_source
 from seg.report.resamples import resample_variant
-from seg.report.rows import ABSENT, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, table_text
+from seg.report.rows import ABSENT, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, shares_differ, table_text
 from seg.report.runs import Run, named_paths, read_all, read_runs
 from seg.results import Bounds
 from seg.system.console import run_stage
@@ -65,6 +65,7 @@ def build_row(
     intervals: Mapping[str, Bounds | None],
     classes: Sequence[str],
     published: Mapping[tuple[str, str], Published],
+    source: PublishedData,
     notes: Sequence[str],
 ) -> Row:
     """Row of a variant, without the columns of the study: times are means over the seeds, memory is the maximum."""
@@ -82,17 +83,24 @@ def build_row(
     # An absent class has no note: its cell says the same.
     remarks = [f"{name}: {each.note}" for name, each in figures.items() if each.note and each.value is not None]
     training, evaluation = [run.training for run in runs], [run.evaluation for run in runs]
+    splits = sorted({figure.split for figure in figures.values()})
     row = {
         "variant": variant,
         "seeds": " ".join(str(run.seed) for run in runs),
         "split": first.split,
         "images": first.images,
-        "published_split": ", ".join(sorted({figure.split for figure in figures.values()})),
+        "published_split": ", ".join(splits),
+        "published_obstacle": obstacle(source, splits, len(first.classes)) if splits else "",
         **scores,
         "miou_classes": _range([sum(iou is not None for iou in each.iou.values()) for each in metrics]),
         "commonest_class": first.commonest.name,
         "commonest_pixel_accuracy": first.commonest.pixel_accuracy,
         "commonest_miou": first.commonest.miou,
+        "epochs": fmean(each.epochs for each in training),
+        "budget_epochs": training[0].recipe["epochs"],
+        "full_epochs": source.epochs[variant],
+        "images_seen": fmean(each.epochs * each.train_images for each in training),
+        "steps": fmean(each.steps for each in training),
         "parameters": training[0].parameters,
         "trainable_parameters": training[0].trainable_parameters,
         "training_seconds": fmean(each.seconds for each in training),
@@ -148,12 +156,14 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", required=True, metavar="NAME=DIRECTORY")
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
     parser.add_argument("--notes", default="{}", help="JSON: variant or study -> list of notes")
+    parser.add_argument("--source", required=True, help="JSON: what the source scores, see seg.report.published")
     for output in ("csv", "markdown", "pairs", "curves"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     given = parser.parse_args()
 
     directories = named_paths(given.variants, "--variants")
     notes = parse_notes(given.notes, [given.study, *directories])
+    source = read_source(given.source, directories)
     classes = [name.strip() for name in given.classes.split(",") if name.strip()]
     variants = read_variants(directories, given.seeds, given.eval_split)
     published = read_published(given.published, given.study)
@@ -161,10 +171,11 @@ def main() -> None:
     resampled = read_all(lambda runs: resample_variant(runs, names), variants.values())
     scores = {variant: fmean(run.metrics.miou for run in runs) for variant, runs in variants.items()}
     pairs = compare_variants(given.study, scores, [each.miou for each in resampled])
-    standing = against_best(scores, pairs)
+    budgets = [(runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items()]
+    standing = dict.fromkeys(scores, "") if shares_differ(budgets) else against_best(scores, pairs)
     rows = [
         {"study": given.study, "title": given.title}
-        | build_row(variant, runs, resamples.intervals, classes, published, notes.get(variant, ()))
+        | build_row(variant, runs, resamples.intervals, classes, published, source, notes.get(variant, ()))
         | {"against_best": standing[variant], "study_notes": NOTE_SEPARATOR.join(notes.get(given.study, ()))}
         for (variant, runs), resamples in zip(variants.items(), resampled, strict=True)
     ]

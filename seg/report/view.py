@@ -1,6 +1,7 @@
 """Content of the page as plain values for the template."""
 
 import json
+import math
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 from seg.config.base import leaves
 from seg.report.formatting import (
     Footnotes,
+    budget_caption,
+    budget_cells,
     classes_caption,
     count,
     digits,
@@ -30,6 +33,7 @@ from seg.report.rows import (
     number,
     read_rows,
     split_notes,
+    unequal_budgets,
 )
 from seg.report.runs import Run, read_all, read_runs, read_statistics
 from seg.results import Colour, read_bytes
@@ -58,13 +62,15 @@ def read_study(name: str, directory: Path) -> View:
         "rows": rows,
         "runs": runs,
         "overview": _overview(rows, notes),
+        "compared": any(row["published_split"] and not row["published_obstacle"] for row in rows),
         "overall": _overall_lines(rows, notes),
         "near_best_caption": near_best_caption(rows),
+        "budget_caption": budget_caption(rows),
         "classes_caption": classes_caption(rows),
         "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
         "pairs": pairs_view(rows, read_pairs(directory / "pairs.csv", list(runs))),
         "own_classes": {name: _cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
-        "classes": _class_lines(runs, first.metrics.classes),
+        "classes": _class_lines(runs, first.metrics.classes, mark=not unequal_budgets(rows)),
         "colours": _colours(first.training.classes, first.training.palette),
         "curves": curves,
         "samples": [
@@ -146,6 +152,7 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
         "miou": score_cells([measured], "miou", notes)[0],
         "published_best": published["variant"] if number(published["miou_published"]) is not None else None,
         "published": digits(published["miou_published"]),
+        "reference": bool(published["published_obstacle"]),
     }
 
 
@@ -157,6 +164,7 @@ def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
             "variant": row["variant"],
             "marks": notes.of(row, "variant"),
             "cells": cells,
+            "budget": budget_cells(row),
             "parameters": row["parameters"],
             "seconds": row["training_seconds"],
         }
@@ -165,18 +173,18 @@ def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
 
 
 def _cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[View]:
-    """Scores of the variants beside the published figures, and whether each is the highest."""
-    highest = best(row[column] for row in rows)
+    """Scores of the variants beside the published figures, and whether each is marked as the highest."""
+    highest = math.nan if unequal_budgets(rows) else best(row[column] for row in rows)
     cells = score_cells(rows, column, notes)
     return [{**cell._asdict(), "best": number(row[column]) == highest} for row, cell in zip(rows, cells, strict=True)]
 
 
-def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str]) -> list[View]:
+def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str], mark: bool) -> list[View]:
     """One line per scored class of the dataset, one cell per variant: text, IoU in percent, whether it is the best."""
     lines = []
     for name in classes:
         scores = [mean_score([run.metrics.iou[name] for run in each]) for each in runs.values()]
-        highest = best(scores)
+        highest = best(scores) if mark else math.nan
         cells = [(digits(score), round(100 * (number(score) or 0)), number(score) == highest) for score in scores]
         lines.append({"name": name, "cells": cells})
     return lines

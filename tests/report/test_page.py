@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from results_tree import HOSTILE, write, write_picture
+from results_tree import HOSTILE, SOURCE, write, write_picture
 from test_table import make_table, near
 
 from seg.report import figures, page
@@ -189,9 +189,29 @@ def test_runs_recipes_and_machines_are_shown(ready, monkeypatch):
     assert "0 unlabeled 15.000 10 –" in text  # 1,500 of 10,000 pixels
 
 
-def test_only_the_preset_paper_uses_the_published_datasets(ready, monkeypatch):
-    assert "does not use the datasets of the sources" in make_page(ready, monkeypatch)
-    assert "does not use the datasets" not in make_page(ready, monkeypatch, preset="paper")
+def test_figures_for_reference_are_grey_and_without_a_difference(ready, monkeypatch):
+    assert "for reference only" not in make_page(ready, monkeypatch)
+    make_table(ready, monkeypatch, source=json.dumps(SOURCE | {"scored": "objects"}))
+    text = make_page(ready, monkeypatch)
+    assert "Published figures in grey are for reference only, without a difference" in plain(text)
+    assert "for reference only, without a difference (dataset objects in place of streets)." in plain(text)
+    baseline = row_of(text, "study-1-table", "baseline")
+    assert '<td class="n reference">0.2210' in baseline
+    assert '<small class="published reference">0.5819' in row_of(text, "study-1-table", "building")
+    assert '<td class="n reference">0.5100' in row_of(text, "overview", "Streets")
+    assert not re.search("[▲▼]", text)
+
+
+def test_variants_with_unequal_budgets_have_no_marks(results, monkeypatch):
+    near(results)
+    make_table(results, monkeypatch, source=json.dumps(SOURCE | {"epochs": {"baseline": 40, "unet": 5, "dice": 40}}))
+    figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
+    text = make_page(results, monkeypatch)
+    assert "different shares of their full budgets (baseline 4 of 40 epochs, unet 4 of 5 epochs)" in plain(text)
+    assert "4 4 of 40 400 100 3,140,691" in plain(row_of(text, "study-1-table", "baseline"))
+    assert "≈" not in text
+    assert " best" not in row_of(text, "study-1-table", "unet") + row_of(text, "study-1-classes", "road")
+    assert "is bold" not in text
 
 
 def test_comparison_has_every_variant_and_the_columns_that_all_studies_share(ready, monkeypatch):

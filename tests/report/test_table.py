@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, confusion, write, write_run
+from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, SOURCE, confusion, write, write_run
 
 from seg.evaluation.bootstrap import bootstrap_intervals
 from seg.metrics.scores import class_iou, mean_iou
 from seg.report import table
 from seg.report.formatting import duration, signed, size
-from seg.report.rows import best, read_rows, read_table, table_text
+from seg.report.rows import best, read_rows, read_table, shares_differ, table_text
 
 OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "curves": "curves.png"}
 
@@ -33,11 +33,13 @@ def make_table(
     classes: str = f"building,person,train,bicycle,{HOSTILE}",
     eval_split: str = "val",
     variants: Sequence[str] = tuple(MIOU),
+    source: str | None = None,
 ) -> Path:
     """Run the stage as a rule does. Returns the directory of the study."""
     study = results / "streets"
     arguments = ["--study", "streets", "--title", "Streets", "--eval-split", eval_split, "--classes", classes]
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
+    arguments += ["--source", source or json.dumps(SOURCE)]
     arguments += ["--variants", *(f"{name}={study / name}" for name in variants), "--seeds", *seeds.split()]
     for option, name in OUTPUTS.items():
         arguments += [f"--{option}", str(study / name)]
@@ -97,6 +99,83 @@ def test_published_figures_are_beside_measured_scores(results, monkeypatch):
     assert rows["unet"]["published_notes"] == "iou[person]: impossible: an IoU cannot exceed 1 (as printed)"
     assert rows["dice"]["miou_published"] == rows["dice"]["published_split"] == ""
     assert rows["dice"]["variant_notes"] == "lr 0.005 is assumed & <b>bold</b> | lr 1e-4 is assumed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"scored": "objects", "split": "test", "classes": 9}, "dataset objects in place of streets"),
+        ({"split": "half of val"}, "split half of val in place of val"),
+        ({"classes": 30}, "5 classes in place of 30"),
+        ({"split": "half of val", "classes": 30}, "split half of val in place of val, 5 classes in place of 30"),
+    ],
+)
+def test_without_the_data_of_the_source_figures_are_for_reference(results, monkeypatch, changes, why):
+    study = make_table(results, monkeypatch, source=json.dumps(SOURCE | changes))
+    rows = rows_of(study)
+    assert [row["published_obstacle"] for row in rows.values()] == [why, why, ""]  # no figure of `dice` is published
+    assert rows["baseline"]["miou_published"] == "0.221"
+    text = markdown_of(study)
+    assert f"on the source's val split and for reference only, without a difference ({why})." in text
+    assert not re.search("[▲▼]|= 0", text)
+    assert re.search(r"\| 0\.3200 \| ± 0\.0283, 0\.\d{4}–0\.\d{4} \| 0\.2210 \| \|", text)
+
+
+def test_figures_are_compared_if_the_source_says_nothing_of_the_number_of_classes(results, monkeypatch):
+    study = make_table(results, monkeypatch, source=json.dumps(SOURCE | {"classes": None}))
+    assert rows_of(study)["baseline"]["published_obstacle"] == ""
+    assert "▲ +0.0990" in markdown_of(study)
+
+
+def test_budgets_are_beside_the_scores(results, monkeypatch):
+    study = make_table(results, monkeypatch)
+    row = rows_of(study)["unet"]
+    columns = ("epochs", "budget_epochs", "full_epochs", "images_seen", "steps")
+    assert [row[column] for column in columns] == ["4.0", "4", "4", "400.0", "100.0"]
+    assert "| Epochs | Budget | Images seen | Steps | Parameters | Training |" in markdown_of(study)
+    assert "| 4 | 4 of 4 | 400 | 100 | 3,140,691 | 1 min 05 s |" in markdown_of(study)
+
+
+def test_early_stopping_leaves_a_part_of_the_budget(results, monkeypatch):
+    """Two of four epochs with one seed; the budget was the full one, so the variants are compared."""
+    path = results / "streets/unet/seed0/run.json"
+    write(path, json.loads(path.read_text()) | {"epochs": 2, "steps": 50})
+    study = make_table(results, monkeypatch)
+    assert "| 3 | 4 of 4 | 300 | 75 |" in markdown_of(study)
+    assert rows_of(study)["unet"]["against_best"] == "best"
+
+
+def test_variants_with_different_shares_of_their_budgets_are_not_ranked(results, monkeypatch):
+    near(results)
+    budgets = {"baseline": 40, "unet": 5, "dice": 40}
+    study = make_table(results, monkeypatch, source=json.dumps(SOURCE | {"epochs": budgets}))
+    assert {row["against_best"] for row in rows_of(study).values()} == {""}
+    text = markdown_of(study)
+    assert "≈" not in text
+    assert "different shares of their full budgets (baseline 4 of 40 epochs, unet 4 of 5 epochs)" in text
+    assert "| 4 | 4 of 40 | 400 | 100 |" in text
+
+
+@pytest.mark.parametrize(
+    ("budgets", "differ"),
+    [
+        ([(35, 35), (30, 30)], False),
+        ([(7, 35), (6, 30), (6, 32), (7, 37)], False),  # a fifth, rounded to whole epochs
+        ([(1, 35), (1, 30), (1, 500)], False),  # at least one epoch
+        ([(7, 35), (1, 30)], True),
+        ([(34, 35), (30, 30)], True),
+        ([(70, 35), (60, 30)], False),
+    ],
+)
+def test_shares_of_budgets_differ_beyond_rounding(budgets, differ):
+    assert shares_differ(budgets) is differ
+
+
+def test_a_source_that_cannot_be_read_is_refused(results, monkeypatch):
+    with pytest.raises(ValueError, match=r"--source \{.*: has no epochs of unet, dice; copy it from the command"):
+        make_table(results, monkeypatch, source=json.dumps(SOURCE | {"epochs": {"baseline": 4}}))
+    with pytest.raises(ValueError, match=r"--source \{\}: Field required; copy it from the command"):
+        make_table(results, monkeypatch, source="{}")
 
 
 def test_an_absent_class_differs_from_one_that_the_dataset_lacks(results, monkeypatch):

@@ -67,6 +67,7 @@ rule tabulate_study:
         variants=lambda w: PLAN.variant_folders(w.preset, w.study),
         seeds=lambda w: PARAMS.run_seeds(w.preset),
         notes=lambda w: PLAN.notes(w.preset, w.study),
+        source=lambda w: PLAN.source(w.preset, w.study),
         published=content("workflow/resources/published.csv"),
         code=code_digest("seg.report.table"),
     message:
@@ -74,7 +75,7 @@ rule tabulate_study:
     shell:
         "python -m seg.report.table --study {wildcards.study:q} --title {params.title:q} --eval-split {params.eval_split:q}"
         " --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
-        " --seeds {params.seeds:q} --notes {params.notes:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --seeds {params.seeds:q} --notes {params.notes:q} --source {params.source:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --pairs {output.pairs:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
 
 
