@@ -7,7 +7,7 @@ import numpy as np
 
 from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
 from seg.datasets.layouts import class_table
-from seg.synthetic.scenes import render_street
+from seg.synthetic.streets import render_street
 from seg.system.files import write_json
 
 

@@ -1,79 +1,68 @@
-"""Images of shapes and patterns for the pretext task: classify the shape independently of its colours and pose."""
+"""Outlines and textures that every rendered image is composed of."""
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
-
-def _polygon(corners: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Signed distance to a regular polygon with corners at radius 1."""
-    wedge = 2 * np.pi / corners
-
-    def distance(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        angle = np.arctan2(v, u) % wedge - wedge / 2
-        return np.hypot(u, v) * np.cos(angle) - np.cos(wedge / 2)
-
-    return distance
+Outline = np.ndarray  # (points, 2): x to the right and y down
 
 
-# Approximate signed distances to the outline, negative inside. u and v (n, size, size) are coordinates that rotate and
-# scale with the shape, whose radius is 1.
-SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "disc": lambda u, v: np.hypot(u, v) - 1,
-    "triangle": _polygon(3),
-    "square": _polygon(4),
-    "bar": lambda u, v: np.maximum(abs(u) - 1.1, abs(v) - 0.25),
-    "cross": lambda u, v: np.minimum(np.maximum(abs(u) - 1, abs(v) - 0.3), np.maximum(abs(v) - 1, abs(u) - 0.3)),
-    "star": lambda u, v: np.hypot(u, v) - 0.75 - 0.3 * np.cos(5 * np.arctan2(v, u)),
-    "ring": lambda u, v: abs(np.hypot(u, v) - 0.8) - 0.2,
-    "crescent": lambda u, v: np.maximum(np.hypot(u, v) - 1, 0.85 - np.hypot(u - 0.5, v)),
-    # patterns that fill the image
-    "stripes": lambda u, _: np.sin(6 * u) / 6,
-    "checks": lambda u, v: np.sin(5 * u) * np.sin(5 * v) / 5,
-    "dots": lambda u, v: (0.3 - np.sin(5 * u) * np.sin(5 * v)) / 5,
-    "waves": lambda u, v: np.sin(9 * np.hypot(u, v)) / 9,
+def _points(text: str) -> Outline:
+    """Points written as in SVG: x,y x,y ..."""
+    return np.array([[float(value) for value in point.split(",")] for point in text.split()])
+
+
+def _around(*radii: float) -> Outline:
+    """Points at these distances from the origin, at equal angles, clockwise from the top."""
+    angles = 2 * np.pi * np.arange(len(radii)) / len(radii)
+    return np.stack([np.sin(angles), -np.cos(angles)], axis=1) * np.array(radii)[:, None]
+
+
+_DISC = _around(*32 * (1,))
+
+# Outlines within -1 to 1. An outline inside another one is a hole.
+SHAPES: dict[str, tuple[Outline, ...]] = {
+    "disc": (_DISC,),
+    "triangle": (_around(1, 1, 1),),
+    "square": (_points("-.8,-.8 .8,-.8 .8,.8 -.8,.8"),),
+    "bar": (_points("-1,-.25 1,-.25 1,.25 -1,.25"),),
+    "cross": (_points("-.3,-1 .3,-1 .3,-.3 1,-.3 1,.3 .3,.3 .3,1 -.3,1 -.3,.3 -1,.3 -1,-.3 -.3,-.3"),),
+    "star": (_around(*5 * (1, 0.45)),),
+    "ring": (_DISC, 0.6 * _DISC),
+    "crescent": (np.concatenate([_DISC[2:15], (0.8 * _DISC + (-0.45, 0))[13:3:-1]]),),
+    # silhouettes that fill the square
+    "box": (_points("-1,-1 1,-1 1,1 -1,1"),),
+    "beast": (_points("-1,-.5 -.8,-1 -.5,-.4 .9,-.4 1,0 1,1 .7,1 .6,.3 -.3,.3 -.35,1 -.65,1 -.7,0 -1,-.1"),),
+    "bird": (_points("-1,-.9 -.1,-.2 .1,-.2 1,-.9 .6,.3 .1,.6 .2,1 -.2,1 -.1,.6 -.6,.3"),),
+    "bottle": (_points("-.35,-1 .35,-1 .35,-.5 1,-.1 1,1 -1,1 -1,-.1 -.35,-.5"),),
+    "bus": (_points("-.95,-1 1,-1 1,.7 .7,.7 .6,1 .4,1 .3,.7 -.3,.7 -.4,1 -.6,1 -.7,.7 -1,.7"),),
+    "car": (_points("-1,.1 -.7,0 -.4,-1 .4,-1 .7,0 1,.1 1,.75 .65,1 -.65,1 -1,.75"),),
+    "chair": (_points("-1,-1 -.5,-1 -.5,0 1,0 1,1 .6,1 .6,.45 -.5,.45 -.5,1 -1,1"),),
+    "cycle": (
+        0.5 * _DISC + (-0.5, 0.5),
+        0.5 * _DISC + (0.5, 0.5),
+        _points("-.75,-.7 -.3,-.5 .4,-.5 .4,-1 .8,-1 .6,.1 -.5,.1"),
+    ),
+    "hull": (_points("-.05,-1 .6,.2 1,.2 .6,1 -.6,1 -1,.2 -.05,.2"),),
+    "monitor": (_points("-1,-1 1,-1 1,.5 .2,.5 .5,1 -.5,1 -.2,.5 -1,.5"),),
+    "person": (
+        _points("-.4,-1 .4,-1 .4,-.6 1,-.5 1,.1 .7,.2 .7,1 .15,1 0,.4 -.15,1 -.7,1 -.7,.2 -1,.1 -1,-.5 -.4,-.6"),
+    ),
+    "plane": (_points("-1,-.1 -.8,-.7 -.5,-.2 0,-.2 .1,-1 .4,-.2 .8,-.2 1,.05 .8,.2 .3,.2 0,1 -.2,.2 -1,.1"),),
+    "plant": (_points("-.5,.2 -1,-.3 -.6,-.4 -.5,-1 0,-.6 .5,-1 .6,-.4 1,-.3 .5,.2 .4,1 -.4,1"),),
+    "sitting": (_points("-.7,-1 -.35,-.7 0,-.7 .35,-1 .5,-.2 1,.5 .9,1 -.9,1 -.8,.3"),),
+    "sofa": (_points("-1,-.1 -.7,-.2 -.65,-1 .65,-1 .7,-.2 1,-.1 1,1 -1,1"),),
+    "table": (_points("-1,-1 1,-1 1,-.4 .8,-.4 .8,1 .4,1 .4,-.4 -.4,-.4 -.4,1 -.8,1 -.8,-.4 -1,-.4"),),
+    "tree": (_points("-.15,1 -.15,.5 -.7,.6 -1,.1 -.7,-.6 0,-1 .7,-.6 1,.1 .7,.6 .15,.5 .15,1"),),
 }
-CLASSES = tuple(SHAPES)
-_CONTRAST = 60.0  # of 255; minimum difference between shape and background in each channel
 
-
-def draw_shapes(images: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images (images, size, size, 3) uint8 RGB and their classes (images,) int64, equally frequent.
-
-    Position, rotation, size, colours, background clouds and noise are drawn from the seed.
-    """
-    generator = np.random.default_rng(seed)
-    labels = generator.permutation(np.arange(images) % len(CLASSES))
-    u, v, radius = _poses(generator, images, size)
-    distance = np.empty_like(u)
-    for number, name in enumerate(CLASSES):
-        those = labels == number
-        distance[those] = SHAPES[name](u[those], v[those])
-    cover = np.clip(0.5 - distance * radius, 0, 1)[..., None]  # antialiased over one pixel
-    back = generator.uniform(0, 255, (images, 1, 1, 3)).astype(np.float32)
-    step = generator.uniform(_CONTRAST, 255 - _CONTRAST, (images, 1, 1, 3)).astype(np.float32)
-    front = (back + step) % 255
-    picture = back + cover * (front - back)
-    picture += _clouds(generator, images, size) * (1 - 0.7 * cover)
-    picture += generator.normal(0, 6, picture.shape).astype(np.float32)
-    return np.clip(picture, 0, 255).astype(np.uint8), labels
-
-
-def _poses(generator: np.random.Generator, images: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coordinates u, v (images, size, size) in units of the shape's radius, and the radius (images, 1, 1) in pixels."""
-    turn, x, y, radius = (
-        generator.uniform(low, high, (images, 1, 1)).astype(np.float32)
-        for low, high in ((0, 2 * np.pi), (0.35, 0.65), (0.35, 0.65), (0.22, 0.4))
-    )
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
-    across, down = columns - x * size, rows - y * size
-    radius *= size
-    cos, sin = np.cos(turn) / radius, np.sin(turn) / radius
-    return across * cos + down * sin, down * cos - across * sin, radius
-
-
-def _clouds(generator: np.random.Generator, images: int, size: int) -> np.ndarray:
-    """Smooth noise (images, size, size, 1): an enlarged coarse grid of random values."""
-    coarse = generator.normal(0, 15, (images, 5, 5)).astype(np.float32)
-    return np.stack([cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) for grid in coarse])[..., None]
+# Brightness from -1 to 1 at the points u, v, in units of a thing's smaller side.
+TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "plain": lambda u, _: np.zeros_like(u),
+    "stripes": lambda _, v: np.sign(np.sin(20 * v)),
+    "bars": lambda u, _: np.sign(np.sin(20 * u)),
+    "checks": lambda u, v: np.sign(np.sin(13 * u) * np.sin(13 * v)),
+    "dots": lambda u, v: np.sign(np.sin(13 * u) * np.sin(13 * v) - 0.4),
+    "waves": lambda u, v: np.sin(26 * np.hypot(u, v)),
+    "clouds": lambda u, v: (np.sin(9 * u + 3 * np.sin(7 * v)) + np.sin(8 * v + 3 * np.sin(6 * u))) / 2,
+}

@@ -1,9 +1,9 @@
-"""Stage `synthesize`: render a data set of synthetic scenes in the on-disk layout of the one that it stands for.
+"""Stage `synthesize`: renders a dataset in the on-disk layout of the one that it replaces.
 
     python -m seg.synthetic.synthesize --layout cityscapes --height 96 --width 192 \
         --split train=64 --split val=24 --seed 7 --out data/raw/street/manifest.json
 
-The manifest's folder is replaced as a whole. Scene k of a split depends on the seed, the split's name and k alone.
+The manifest's folder is replaced as a whole. Scene k of a split depends only on the seed, the split's name and k.
 """
 
 import argparse
@@ -19,23 +19,22 @@ from pathlib import Path
 import numpy as np
 
 from seg.datasets.manifest import write_manifest
-from seg.synthetic.scenes_layouts import LAYOUTS
+from seg.synthetic.rendered_layouts import RENDERED_LAYOUTS
 from seg.system.console import run_stage
 from seg.system.files import replaced, restore
 
-_LEAST = 32  # pixels; below, nothing can be recognised
-_POOL_PAYS = 40e6  # pixels; fewer are rendered before a second process has started
-_VERSION = "1"  # of the scenes; counts up whenever the renderer's picture of a seed changes
+_LEAST = 32  # pixels; smaller things cannot be recognized
+_POOL_PAYS = 10e6  # pixels; fewer are rendered before a second process has started
+_VERSION = "2"  # of the scenes; increase it when a seed gives other images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenes:
-    """Which scenes a data set consists of; checked when it is made, all that is wrong in one ValueError.
+    """The scenes of a dataset. Raises ValueError with one line per invalid value.
 
     Attributes:
-        layout: a row of `LAYOUTS`.
-        height: of a scene, in pixels.
-        width: of a scene, in pixels; where a layout has images of many sizes, theirs lie about these two.
+        layout: key of `RENDERED_LAYOUTS`.
+        height, width: of a scene, in pixels; the largest ones in a layout with images of many sizes.
         splits: number of scenes of each split.
         seed: 0 or more.
     """
@@ -52,8 +51,8 @@ class Scenes:
             for split, count in self.splits.items()
             if count < 1
         ]
-        if self.layout not in LAYOUTS:
-            bad.append(f"--layout {self.layout}: is unknown; known are {', '.join(LAYOUTS)}")
+        if self.layout not in RENDERED_LAYOUTS:
+            bad.append(f"--layout {self.layout}: is unknown; known are {', '.join(RENDERED_LAYOUTS)}")
         for name, value, least in (
             ("height", self.height, _LEAST),
             ("width", self.width, _LEAST),
@@ -65,19 +64,19 @@ class Scenes:
             raise ValueError("\n".join(bad))
 
     def generator(self, split: str, k: int) -> np.random.Generator:
-        """The source of all chance in scene k of a split, the same however many scenes there are."""
+        """Random generator of scene k of a split; does not depend on the number of scenes."""
         digest = hashlib.sha256(f"{self.seed}/{split}/{k}".encode()).digest()
         return np.random.Generator(np.random.Philox(int.from_bytes(digest)))
 
     def write(self, root: Path, split: str, k: int) -> None:
         """Render scene k of a split below `root`."""
-        row = LAYOUTS[self.layout]
+        row = RENDERED_LAYOUTS[self.layout]
         row.save(root, split, k, row.render(self.generator(split, k), self.height, self.width))
 
     def write_all(self, root: Path, jobs: int) -> None:
-        """Render every scene below `root`, in so many processes where that is sooner than in one, and list them."""
+        """Render every scene below `root`, in up to `jobs` processes if that is faster, and write the splits' lists."""
         for split, count in self.splits.items():
-            LAYOUTS[self.layout].save_names(root, split, count)
+            RENDERED_LAYOUTS[self.layout].save_names(root, split, count)
         pairs = [(split, k) for split, count in self.splits.items() for k in range(count)]
         if jobs == 1 or len(pairs) * self.height * self.width < _POOL_PAYS:
             for split, k in pairs:
@@ -89,11 +88,11 @@ class Scenes:
                 for task in tasks:
                     task.result()
             except BaseException:
-                pool.shutdown(cancel_futures=True)  # nothing more is written once the error is out
+                pool.shutdown(cancel_futures=True)  # nothing is written after the error
                 raise
 
     def about(self) -> dict[str, str]:
-        """What the manifest says of these scenes; `source` is the command that renders them again."""
+        """Description for the manifest; `source` is the command that renders the scenes again."""
         splits = " ".join(f"--split {split}={count}" for split, count in self.splits.items())
         size = f"--height {self.height} --width {self.width}"
         return {
@@ -106,20 +105,20 @@ class Scenes:
 
 
 def synthesize(out: Path, scenes: Scenes, jobs: int = 1) -> None:
-    """Render scenes into the folder of `out`, in place of what an earlier run put there, and write the manifest.
+    """Render scenes into the folder of `out`, in place of those of an earlier run, and write the manifest.
 
     Args:
-        out: the manifest; its folder is the data set's.
+        out: the manifest, in the dataset's folder.
         scenes: what to render.
-        jobs: processes at most; the result does not depend on it.
+        jobs: largest number of processes; does not affect the result.
 
     Raises:
-        ValueError: the folder holds files that are no synthetic scenes.
-        OSError: as the disk says. The folder is then as it was.
+        ValueError: the folder contains other files than rendered scenes.
+        OSError: from the file system. The folder is then unchanged.
     """
     root = out.parent.resolve()  # it may be a link to a larger disk
     restore(root)
-    _refuse_foreign(root, LAYOUTS[scenes.layout].own, out.name)
+    _refuse_foreign(root, RENDERED_LAYOUTS[scenes.layout].own, out.name)
     with replaced(root) as fresh:
         scenes.write_all(fresh, jobs)
         write_manifest(fresh / out.name, scenes.about())
@@ -141,7 +140,7 @@ def parse_splits(texts: Iterable[str]) -> dict[str, int]:
     """Number of scenes by split, from texts such as `train=64`.
 
     Raises:
-        ValueError: all that are malformed or given twice, one line each.
+        ValueError: a text is malformed or a split is given twice: one line per error.
     """
     splits: dict[str, int] = {}
     bad = []
@@ -159,9 +158,9 @@ def parse_splits(texts: Iterable[str]) -> dict[str, int]:
 
 
 def main() -> None:
-    """Command line of the stage."""
-    parser = argparse.ArgumentParser(prog="python -m seg.synthetic.synthesize", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--layout", required=True, help=f"on-disk layout: {', '.join(LAYOUTS)}")
+    """Render a dataset."""
+    parser = argparse.ArgumentParser(prog="python -m seg.synthetic.synthesize", description=main.__doc__)
+    parser.add_argument("--layout", required=True, help=f"on-disk layout: {', '.join(RENDERED_LAYOUTS)}")
     parser.add_argument("--height", type=int, required=True, help="of a scene, in pixels")
     parser.add_argument("--width", type=int, required=True, help="of a scene, in pixels")
     parser.add_argument("--split", action="append", required=True, metavar="NAME=COUNT", help="once for every split")

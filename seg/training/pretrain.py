@@ -21,7 +21,7 @@ from seg.models.backbones import ResNet
 from seg.models.erfnet import ENCODER
 from seg.models.erfnet import build as build_erfnet
 from seg.models.weights import write_weights
-from seg.synthetic.shapes import CLASSES, draw_shapes
+from seg.synthetic.pretext import CLASSES, draw_shapes
 from seg.system.console import run_stage, say
 from seg.system.machine import choose_device, versions
 from seg.training.numerics import autocast, resolve_precision, set_up

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seg.synthetic.objects import render_objects
-from seg.synthetic.scenes import render_street
+from seg.synthetic.streets import render_street
 
 Render = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
 

@@ -12,7 +12,7 @@ from seg.datasets import bdd100k, voc
 from seg.datasets.layouts import find_pairs
 from seg.datasets.manifest import read_manifest
 from seg.synthetic import synthesize as stage
-from seg.synthetic.scenes_layouts import LAYOUTS
+from seg.synthetic.rendered_layouts import RENDERED_LAYOUTS
 from seg.synthetic.synthesize import Scenes, parse_splits, synthesize
 
 
@@ -53,7 +53,7 @@ def test_images_and_labels_pair_up_in_the_layout(tmp_path: Path) -> None:
 def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
     synthesize(tmp_path / "s" / "manifest.json", scenes(train=2))
     pair = find_pairs("cityscapes", tmp_path / "s", "train")[1]
-    image, labels = LAYOUTS["cityscapes"].render(scenes(train=2).generator("train", 1), 32, 64)
+    image, labels = RENDERED_LAYOUTS["cityscapes"].render(scenes(train=2).generator("train", 1), 32, 64)
     with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
         assert np.array_equal(np.asarray(saved_image), image)
         assert np.array_equal(np.asarray(saved_label), labels)
@@ -75,7 +75,7 @@ def test_voc_has_lists_and_palettes_and_images_of_many_sizes(tmp_path: Path) -> 
     assert [len(find_pairs("voc", tmp_path / "s", split)) for split in rows.splits] == [30, 3, 4]
     sizes = set()
     for k, pair in enumerate(find_pairs("voc", tmp_path / "s", "train")):
-        image, labels = LAYOUTS["voc"].render(rows.generator("train", k), 48, 64)
+        image, labels = RENDERED_LAYOUTS["voc"].render(rows.generator("train", k), 48, 64)
         with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
             assert (saved_image.format, saved_label.format, saved_label.mode) == ("JPEG", "PNG", "P")
             assert np.array_equal(np.asarray(saved_label), labels)
@@ -100,7 +100,7 @@ def test_bdd100k_has_41_ids_and_recordings_of_several_frames(tmp_path: Path) -> 
     names = {bdd100k.CLASSES.ids[i] for i in seen}
     assert {"road", "car", "sky", "person", "building", "traffic light", "unlabeled"} <= names
     for pair in pairs["train"]:
-        image, labels = LAYOUTS["bdd100k"].render(rows.generator("train", int(pair.name[-8:], 16)), 32, 64)
+        image, labels = RENDERED_LAYOUTS["bdd100k"].render(rows.generator("train", int(pair.name[-8:], 16)), 32, 64)
         with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
             assert np.array_equal(np.asarray(saved_label), labels)
             assert np.abs(np.asarray(saved_image).astype(int) - image).mean() < 5

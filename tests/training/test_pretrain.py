@@ -12,7 +12,7 @@ import torch
 from seg.data.loader import scaled
 from seg.models import build_model
 from seg.models.weights import load_backbone, read_weights
-from seg.synthetic.shapes import CLASSES, draw_shapes
+from seg.synthetic.pretext import CLASSES, draw_shapes
 from seg.training import pretrain as stage
 from seg.training.pretrain import CLASSIFIERS, HELD_OUT, Classifier, Task, pretrain
 

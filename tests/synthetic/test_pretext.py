@@ -1,33 +1,8 @@
 """Images of the pretext task."""
 
 import numpy as np
-import pytest
 
-from seg.synthetic.shapes import CLASSES, SHAPES, draw_shapes
-
-# Of the points (0, 0), (0.8, 0), (0, 0.8), (0.55, 0.55) in units of the radius: which are inside.
-INSIDE = {
-    "disc": (1, 1, 1, 1),
-    "triangle": (1, 1, 0, 0),
-    "square": (1, 1, 1, 0),
-    "bar": (1, 1, 0, 0),
-    "cross": (1, 1, 1, 0),
-    "ring": (0, 1, 1, 1),
-    "crescent": (0, 0, 1, 0),
-    "checks": (0, 0, 0, 0),
-    "waves": (0, 0, 0, 0),
-}
-
-
-@pytest.mark.parametrize("name", INSIDE)
-def test_a_shape_lies_where_its_geometry_says(name: str) -> None:
-    u, v = (np.float32([values]) for values in ((0, 0.8, 0, 0.55), (0, 0, 0.8, 0.55)))
-    if name in ("checks", "waves"):  # these have an edge at the centre: test a point next to it
-        u, v = np.float32([[0.1, 0.4, 0.1, 0.9]]), np.float32([[-0.1, 0.1, 0.4, -0.9]])
-        expected = {"checks": (1, 0, 0, 1), "waves": (0, 1, 1, 1)}[name]
-    else:
-        expected = INSIDE[name]
-    assert tuple((SHAPES[name](u, v) < 0)[0].astype(int)) == expected
+from seg.synthetic.pretext import CLASSES, draw_shapes
 
 
 def test_pictures_depend_on_the_seed_alone_and_classes_are_balanced() -> None:

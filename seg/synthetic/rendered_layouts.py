@@ -1,4 +1,4 @@
-"""How synthetic scenes lie on disk: a row for every layout of a data set that they can stand for."""
+"""Layouts on disk that rendered scenes are written in, one row per layout."""
 
 import zlib
 from collections.abc import Callable
@@ -13,37 +13,37 @@ from PIL import Image
 from seg.datasets import bdd100k
 from seg.datasets.classes import bit_colour
 from seg.synthetic.objects import render_objects
-from seg.synthetic.scenes import render_street
+from seg.synthetic.streets import render_street
 
-# PNG is compressed little: it is read once, when it is packed. JPEG keeps the colour of thin things.
+# PNG: fast, because it is read once, by the pack. JPEG: without subsampling, which would blur colours of small images.
 _SAVE: dict[str, dict[str, Any]] = {".png": {"compress_level": 1}, ".jpg": {"quality": 92, "subsampling": 0}}
-_FRAMES = 2  # of one recording in BDD100K's layout
+_FRAMES = 2  # per recording in BDD100K's layout
 _VOC = "VOCdevkit/VOC2007"  # the year whose test labels are public
 
-Pictures = tuple[np.ndarray, np.ndarray]
+Scene = tuple[np.ndarray, np.ndarray]  # image (H, W, 3) and ids (H, W), uint8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
-    """How the scenes that stand for a data set are made and named.
+class RenderedLayout:
+    """How the scenes of a layout are rendered and named.
 
     Attributes:
-        render: (generator, height, width) -> image (H, W, 3) uint8 and label ids (H, W) uint8.
-        files: (split, k) -> image file and label file of scene k, relative to the data set's folder.
-        own: pattern of every relative file name that is written; only such files are ever replaced.
-        palette: red, green and blue of the ids 0 to 255 in label files; without it they are grey.
-        names: file that lists a split's image files without their endings, with `{split}` in its name.
+        render: (generator, height, width) -> image (H, W, 3) and ids (H, W), uint8.
+        files: (split, k) -> image file and label file of scene k, relative to the dataset's folder.
+        own: regular expression of the relative file names; other files are never replaced.
+        palette: red, green and blue of the ids 0 to 255 in label files; without it, these are greyscale.
+        names: file with the names of a split's images, with `{split}` in its path.
     """
 
-    render: Callable[[np.random.Generator, int, int], Pictures]
+    render: Callable[[np.random.Generator, int, int], Scene]
     files: Callable[[str, int], tuple[str, str]]
     own: str
     palette: bytes | None = None
     names: str | None = None
 
-    def save(self, root: Path, split: str, k: int, pictures: Pictures) -> None:
+    def save(self, root: Path, split: str, k: int, scene: Scene) -> None:
         """Write image and labels of scene k of a split below `root`."""
-        image, labels = (Image.fromarray(picture) for picture in pictures)
+        image, labels = (Image.fromarray(picture) for picture in scene)
         if self.palette:
             labels.putpalette(self.palette)
         for file, picture in zip(self.files(split, k), (image, labels), strict=True):
@@ -59,15 +59,15 @@ class Layout:
             path.write_text("".join(f"{Path(self.files(split, k)[0]).stem}\n" for k in range(count)), encoding="utf-8")
 
 
-def render_snapshot(rng: np.random.Generator, height: int, width: int) -> Pictures:
+def render_snapshot(generator: np.random.Generator, height: int, width: int) -> Scene:
     """An object scene of one of many sizes, lying or standing, as VOC has 500x375 and 375x500, 500x333 and others.
 
     The longer side is that of the given size, the shorter one at least three quarters of it.
     """
     short, long = sorted((height, width))
-    if rng.random() < 0.5:
-        short = round(short * rng.uniform(0.75, 1))
-    return render_objects(rng, *((long, short) if rng.random() < 0.25 else (short, long)))
+    if generator.random() < 0.5:
+        short = round(short * generator.uniform(0.75, 1))
+    return render_objects(generator, *((long, short) if generator.random() < 0.25 else (short, long)))
 
 
 def _cityscapes_files(split: str, k: int) -> tuple[str, str]:
@@ -87,16 +87,16 @@ def _voc_files(split: str, k: int) -> tuple[str, str]:
     return f"{_VOC}/JPEGImages/{name}.jpg", f"{_VOC}/SegmentationClass/{name}.png"
 
 
-LAYOUTS = {
-    "cityscapes": Layout(
+RENDERED_LAYOUTS = {
+    "cityscapes": RenderedLayout(
         render=render_street, files=_cityscapes_files, own=r"(leftImg8bit|gtFine)/\w+/synthetic-[\w-]+/[\w-]+\.png"
     ),
-    "bdd100k": Layout(
+    "bdd100k": RenderedLayout(
         render=partial(render_street, ids=bdd100k.CLASSES.ids),
         files=_bdd100k_files,
         own=r"bdd100k/seg/(images|labels)/\w+/[0-9a-f]{8}-000[0-9a-f]{5}(\.jpg|_id\.png)",
     ),
-    "voc": Layout(
+    "voc": RenderedLayout(
         render=render_snapshot,
         files=_voc_files,
         own=rf"{_VOC}/((JPEGImages|SegmentationClass)/synthetic_\w+\.(jpg|png)|ImageSets/Segmentation/\w+\.txt)",
