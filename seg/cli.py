@@ -15,8 +15,9 @@ def show(
     variant: Annotated[str, typer.Argument(help="study/variant, for example cityscapes_fcn/unet")],
     params: Annotated[Path, typer.Option(help="path of params.yaml")] = Path("params.yaml"),
 ) -> None:
-    """Print the resolved values of a variant, the row that sets each, and the layers of its network."""
+    """Print the values of a variant and the row that sets each, the readings of its source, and its layers."""
     from seg.config.params import read_params
+    from seg.config.readings import readings_of
     from seg.datasets.layouts import class_table
     from seg.models.summary import layer_table
 
@@ -35,6 +36,10 @@ def show(
     for use in ("train", "val", "eval"):
         pack = content.pack(content.preset, study, name, use)
         typer.echo(row(f"{use} images", f"{pack.height} x {pack.width}", f"{pack.dataset}, split {pack.split}"))
+    if readings := readings_of(content, content.preset, study, name):
+        typer.echo("\nreadings of the source")
+    for reading in readings:
+        typer.echo(f"- {reading.text()}")
     recipe = content.recipe(content.preset, study, name, content.run_seeds(content.preset)[0])
     folder = Path("data/raw", content.files(pack.dataset))
     classes = len(class_table(content.datasets[pack.dataset].layout, folder).names)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Literal
 
 from seg.config.params import PackSpec, Params
+from seg.config.readings import readings_of
 from seg.config.schema import GpuJob
 from seg.system.files import canonical_json
 
@@ -145,18 +146,26 @@ class Plan:
         return self.params.cluster.training_of.get(f"{study}/{variant}", self.params.cluster.training)
 
     def notes(self, preset: str, study: str) -> str:
-        """Notes on the study and each variant as JSON: those of `params.yaml`, weights, values not in the source."""
+        """Notes on all variants of a study and on each variant as JSON: readings, weights, values not in the source."""
         variants = self.params.variants(study)
-        notes = {variant: self._variant_notes(preset, study, variant) for variant in variants}
-        return canonical_json({study: self.params.studies[study].notes} | notes)
+        texts = {variant: self._texts(preset, study, variant) for variant in variants}
+        chosen = {variant: self.params.not_in_source(study, variant) for variant in variants}
+        shared, shared_keys = _common(texts.values()), _common(chosen.values())
+        notes = {study: [*shared, *_chosen_here(shared_keys)]} | {
+            variant: [
+                *(text for text in texts[variant] if text not in shared),
+                *_chosen_here([key for key in chosen[variant] if key not in shared_keys]),
+            ]
+            for variant in variants
+        }
+        return canonical_json(notes)
 
-    def _variant_notes(self, preset: str, study: str, variant: str) -> list[str]:
+    def _texts(self, preset: str, study: str, variant: str) -> list[str]:
         recipe = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0])
         frozen = " and is not trained" if recipe.frozen else ""
         return [
-            *self.params.studies[study].variants[variant].notes,
+            *(reading.text() for reading in readings_of(self.params, preset, study, variant)),
             *([f"The backbone starts from {recipe.weights}{frozen}."] if recipe.weights else []),
-            *(f"{key}: not in the source, chosen here" for key in self.params.not_in_source(study, variant)),
         ]
 
     def _used_packs(self) -> set[PackSpec]:
@@ -170,3 +179,13 @@ class Plan:
 
 def _pack_file(preset: str, pack: PackSpec, name: str) -> str:
     return PACK_FOLDER.format(preset=preset, **pack._asdict()) + name
+
+
+def _common(lists: Iterable[list[str]]) -> list[str]:
+    """The entries that all lists have, in the order of the first."""
+    first, *others = lists
+    return [entry for entry in first if all(entry in other for other in others)]
+
+
+def _chosen_here(keys: list[str]) -> list[str]:
+    return [f"Not in the source, chosen here: {', '.join(keys)}."] if keys else []

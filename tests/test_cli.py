@@ -49,10 +49,20 @@ def test_show_prints_what_a_variant_inherits() -> None:
     lines = {line.split()[0]: line for line in done.stdout.partition("\n\n")[0].splitlines()}
     row = "studies.voc2007_erfnet.variants."
     assert lines["like"].split() == ["like", "darrennet_resnet34", f"{row}darrennet_affine"]
-    assert lines["augmentation.flip"].split()[1:] == ["0.5", f"{row}darrennet", "(not", "in", "the", "source)"]
+    assert lines["augmentation.flip"].split()[1:] == ["0.5", f"{row}darrennet"]
     assert lines["augmentation.affine.shear"].split()[1:3] == ["10.0", f"{row}darrennet_affine"]
     assert lines["model.options.stem"].split()[1:] == ["resnet34", f"{row}darrennet_resnet34"]
     assert lines["schedule.name"].split()[1:] == ["cosine", f"{row}darrennet"]
+
+
+def test_show_prints_the_readings_of_the_source() -> None:
+    readings = seg("show", "cityscapes_fcn/adapted").stdout.split("\n\n")[1].splitlines()
+    assert readings[0] == "readings of the source"
+    assert (
+        "- Section 3.4: no further transposed convolution. Here: a sixth one of 512 channels, because the output would "
+        "otherwise have half the size of the image." in readings
+    )
+    assert not [line for line in readings if line.startswith("- Table 3:")]
 
 
 def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None:

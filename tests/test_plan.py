@@ -175,15 +175,24 @@ def test_cluster_resources_of_single_variants(plan: Plan) -> None:
 
 def test_notes_name_start_weights_and_values_that_are_not_in_the_source(plan: Plan) -> None:
     notes = json.loads(plan.notes("demo", "cityscapes_fcn"))
-    assert notes["cityscapes_fcn"][1] == "Table 1 gives no stride; stride 2 is assumed."
-    assert notes["resnet50_frozen"] == [
+    assert notes["cityscapes_fcn"][-1] == "Not in the source, chosen here: optimizer."
+    assert notes["resnet50_frozen"][-2:] == [
         "The backbone starts from resnet50_shapes and is not trained.",
-        "optimizer: not in the source, chosen here",
-        "lr: not in the source, chosen here",
+        "Not in the source, chosen here: lr.",
     ]
-    assert notes["baseline"] == ["optimizer: not in the source, chosen here"]
+    assert not [text for text in notes["baseline"] if "chosen here" in text or "backbone" in text]
     resnet101 = json.loads(plan.notes("paper", "cityscapes_deeplab"))["resnet101"]
-    assert resnet101[0] == "The backbone starts from resnet101_imagenet."
+    assert resnet101[-1] == "The backbone starts from resnet101_imagenet."
+
+
+def test_a_note_on_all_variants_is_not_repeated_for_each(plan: Plan) -> None:
+    notes = json.loads(plan.notes("demo", "cityscapes_fcn"))
+    shared = notes.pop("cityscapes_fcn")
+    assert "Source: nothing on the scaling of pixel values. " in " ".join(shared)
+    assert not set(shared) & {text for texts in notes.values() for text in texts}
+    fewer = json.loads(Plan(without("cityscapes_fcn", "resnet50_frozen", "unet")).notes("demo", "cityscapes_fcn"))
+    assert [text for text in fewer["cityscapes_fcn"] if "no stride" in text]  # all that are left are FCNs
+    assert not [text for text in shared if "no stride" in text]
 
 
 def test_the_source_and_what_is_scored_in_its_place(plan: Plan) -> None:

@@ -51,6 +51,27 @@ class Part(Frozen):
     model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
 
 
+class Reading(Part):
+    """How a source is read where it is silent, ambiguous, contradictory or not followed.
+
+    `source` is the section or table, `says` what stands there (for a silent source, what is missing), `done` what is
+    done here, `why` the reason.
+    """
+
+    source: str = "Source"
+    says: str
+    done: str
+    why: str = ""
+
+    def text(self) -> str:
+        """The reading as a footnote."""
+        reason = f", because {self.why}" if self.why else ""
+        return f"{self.source}: {self.says}. Here: {self.done}{reason}."
+
+
+Readings = dict[str, Reading | None]  # by the value that they explain; null clears an inherited one
+
+
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """The values in nested mappings by dotted key (`schedule.name`). An empty mapping is a value."""
     if not isinstance(value, dict) or not value:

@@ -18,6 +18,7 @@ from seg.config.base import Frozen, leaves
 from seg.config.checks import impossible_recipes, unknown_names
 from seg.config.inherit import Inherited, apply_inheritance
 from seg.config.messages import error_lines
+from seg.config.readings import unknown_keys
 from seg.config.recipe import Recipe
 from seg.config.schema import Budget, Cluster, DatasetRow, Identifier, Preset, Seeds, Settings, Study, WeightsRow
 from seg.system.console import run_stage
@@ -168,7 +169,7 @@ def load_params(content: Mapping[str, Any]) -> Params:
     problems += unknown_names(content)
     if not problems:
         params._inherited = inherited
-        problems += impossible_recipes(params)
+        problems += [*impossible_recipes(params), *unknown_keys(params)]
     if problems:
         raise ValueError("\n".join(dict.fromkeys(problems)))
     return params

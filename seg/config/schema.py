@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
-from seg.config.base import Count, Frozen, Number, Part, Positive
+from seg.config.base import Count, Frozen, Number, Part, Positive, Readings
 from seg.config.recipe import Recipe
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -48,6 +48,7 @@ class DatasetRow(Frozen):
     It is rendered if it has `scenes`, the user's own if its layout is `folder`, and downloaded otherwise. `files` names
     another dataset whose files are packed, at this dataset's size. `official_split` says what the split is in the
     dataset's own terms, if it is not the split of the same name: published figures are then for reference only.
+    `readings` by key of the row concern the variants that run on the dataset.
     """
 
     layout: Literal["camvid", "cityscapes", "bdd100k", "bdd100k_19", "voc", "folder"]
@@ -56,6 +57,7 @@ class DatasetRow(Frozen):
     official_split: str | None = None
     files: str | None = None
     scenes: RenderedImages | None = None
+    readings: Readings = {}
 
 
 class Pretext(Frozen):
@@ -157,28 +159,30 @@ class VariantRow(Settings):
 
     `like` names another variant of the study, which may itself have `like`. This row is merged over that one: mappings
     key by key; a list, or a mapping of another `name`, replaces the inherited one; null clears an inherited value. All
-    keys but `enabled` are inherited, `notes` and `not_in_source` too.
-    `not_in_source` names the values that the source does not report.
+    keys but `enabled` are inherited, `readings` and `not_in_source` too.
+    `not_in_source` names the values that the source does not report; `readings`, by dotted key of a value, explain what
+    needs more than that, see `seg.config.readings`.
     """
 
     like: Identifier | None = None
     enabled: bool = True
     not_in_source: list[str] = []
-    notes: list[str] = []
+    readings: Readings = {}
 
 
 class Study(Frozen):
-    """A published comparison: defaults and one row per variant. `not_in_source` applies to all of its variants.
+    """A published comparison: defaults and one row per variant.
 
-    `source_classes` is the number of classes that the source scores; null: those of the dataset.
+    `classes` are those whose IoU the source reports, `source_classes` is the number of classes that it scores; null:
+    those of the dataset. `not_in_source` and `readings` apply to all variants.
     """
 
     title: str
     source: str
     dataset: Identifier
-    classes: list[str]
+    classes: list[str] = []
     source_classes: Count | None = None
-    notes: list[str] = []
     not_in_source: list[str] = []
+    readings: Readings = {}
     defaults: Settings
     variants: dict[Identifier, VariantRow]

@@ -18,15 +18,28 @@ class Footnote(NamedTuple):
     kind: str
 
 
+class Mark(NamedTuple):
+    """Consecutive footnotes that a cell refers to."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}–{self.last}" if self.last > self.first else str(self.first)
+
+
 class Footnotes(NamedTuple):
     """Notes of a table and the numbers that mark its cells, by (variant, column); `variant` is a column too."""
 
     notes: tuple[Footnote, ...]
     marks: dict[tuple[str, str], tuple[int, ...]]
 
-    def of(self, row: Row, column: str) -> tuple[int, ...]:
-        """Numbers that mark a cell."""
-        return self.marks.get((row["variant"], column), ())
+    def of(self, row: Row, column: str) -> tuple[Mark, ...]:
+        """Marks of a cell, with consecutive numbers as ranges."""
+        numbers = sorted(self.marks.get((row["variant"], column), ()))
+        starts = [number for number in numbers if number - 1 not in numbers]
+        ends = [number for number in numbers if number + 1 not in numbers]
+        return tuple(map(Mark, starts, ends))
 
 
 class ScoreCell(NamedTuple):
@@ -35,7 +48,7 @@ class ScoreCell(NamedTuple):
     measured: str
     spread: list[str]  # standard deviation over the seeds, 95% interval and number of classes, where they apply
     published: str
-    marks: tuple[int, ...]
+    marks: tuple[Mark, ...]
     difference: str
     reference: bool  # the published figure is for reference only
 

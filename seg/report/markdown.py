@@ -8,6 +8,7 @@ import pandas as pd
 from seg.report.formatting import (
     NONE,
     Footnotes,
+    Mark,
     budget_caption,
     budget_cells,
     classes_caption,
@@ -24,20 +25,22 @@ _HEADLINE = ("pixel_accuracy", "miou")
 
 
 def markdown_text(rows: Sequence[Row]) -> str:
-    """The whole file: overall scores, then the study's own classes, then the footnotes."""
+    """The whole file: overall scores, the study's own classes, notes on all variants and numbered footnotes."""
     notes = footnotes(rows)
-    study_notes = "\n".join(f"- {_escaped(note)}" for note in split_notes(rows[0]["study_notes"]))
     classes = class_columns(rows[0])
     parts = [
         f"# {_escaped(rows[0]['title'])}",
         _escaped(introduction(rows)),
-        study_notes,
         _overall_table(rows, notes),
         " ".join(filter(None, [budget_caption(rows), near_best_caption(rows), classes_caption(rows)])),
     ]
     if classes:
         parts += ["## The study's own classes", "IoU, measured / published.", _class_table(rows, classes, notes)]
-    parts.append("\n".join(f"- [{note.number}] {note.kind}: {_escaped(note.text)}" for note in notes.notes))
+    study_notes = split_notes(rows[0]["study_notes"])
+    if study_notes or notes.notes:
+        parts.append("## Notes")
+        parts.append("\n".join(f"- all variants: {_escaped(note)}" for note in study_notes))
+        parts.append("\n".join(f"- [{note.number}] {note.kind}: {_escaped(note.text)}" for note in notes.notes))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -69,8 +72,8 @@ def _table_text(heads: list[str], lines: list[list[str]]) -> str:
     return pd.DataFrame(lines, columns=heads).to_markdown(index=False, disable_numparse=True, colalign=align)
 
 
-def _marks(numbers: Sequence[int]) -> str:
-    return "".join(f" [{number}]" for number in numbers)
+def _marks(marks: Sequence[Mark]) -> str:
+    return f" [{', '.join(map(str, marks))}]" if marks else ""
 
 
 def _escaped(text: str) -> str:

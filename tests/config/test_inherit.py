@@ -119,15 +119,15 @@ def test_another_name_replaces_a_mapping() -> None:
 
 def test_lists_are_replaced_and_all_keys_but_enabled_are_inherited() -> None:
     params = load(
-        a={"enabled": False, "notes": ["one", "two"], "not_in_source": ["lr"], "lr": 0.2},
+        a={"enabled": False, "not_in_source": ["lr"], "lr": 0.2},
         b={"like": "a"},
-        c={"like": "a", "notes": [], "not_in_source": ["batch", "lr"]},
+        c={"like": "a", "not_in_source": ["batch"]},
+        d={"like": "a", "not_in_source": []},
     )
-    assert params.variants("s") == ["b", "c"]
-    assert (params.studies["s"].variants["b"].notes, params.not_in_source("s", "b")) == (["one", "two"], ["lr"])
-    assert (params.studies["s"].variants["c"].notes, params.not_in_source("s", "c")) == ([], ["batch", "lr"])
-    assert params.row_of("studies.s.variants.b", "notes") == "studies.s.variants.a"
-    assert params.row_of("studies.s.variants.c", "notes") == "studies.s.variants.c"
+    assert params.variants("s") == ["b", "c", "d"]
+    assert [params.not_in_source("s", name) for name in "bcd"] == [["lr"], ["batch"], []]
+    assert params.row_of("studies.s.variants.b", "not_in_source") == "studies.s.variants.a"
+    assert params.row_of("studies.s.variants.c", "not_in_source") == "studies.s.variants.c"
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ TEXT = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
 CONTENT: dict[str, Any] = yaml.safe_load(TEXT)
 STUDIES: dict[str, Any] = CONTENT["studies"]
 PARAMS = load_params(CONTENT)
-ASIDE = ("enabled", "notes", "not_in_source")  # keys of a row that are not part of its recipe
+ASIDE = ("enabled", "readings", "not_in_source")  # keys of a row that are not part of its recipe
 
 
 def leaves(row: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in row.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key != "readings":  # texts, see `tests/config/test_readings.py`
             yield from leaves(value, f"{above}{key}.")
-        else:
+        elif key != "readings":
             yield above + key, value
 
 
@@ -58,7 +58,7 @@ def outcome(params: Params, study: str, variant: str) -> dict[str, Any]:
     return {
         "training": (params.recipe("paper", study, variant, 0).json_line(), packs),
         "enabled": variant in params.variants(study),
-        "notes": params.studies[study].variants[variant].notes,
+        "readings": params.studies[study].variants[variant].readings,
         "not_in_source": params.not_in_source(study, variant),
     }
 

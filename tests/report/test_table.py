@@ -216,12 +216,12 @@ def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     text = markdown_of(make_table(results, monkeypatch))
     assert text.startswith("# Streets\n\nScored on 24 images of the val split.")
     assert "resampling images and seeds, which are too narrow with fewer than 10 seeds; published" in text
-    assert "\n\n- Its \\<i\\>stride\\</i\\> is assumed.\n\n| Variant |" in text
+    assert "\n\n## Notes\n\n- all variants: Its \\<i\\>stride\\</i\\> is assumed.\n\n- [1] published" in text
     assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1
     text = re.sub(r", 0\.\d{4}–0\.\d{4} \|", " |", text)
     assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text
     assert "| unet [2] | 0.9100 | ± 0.0141 | – | | 0.5100 | ± 0.0141 | 0.5100 | = 0.0000 |" in text
-    assert "| dice [3] [2] |" in text
+    assert "| dice [2–3] |" in text
     assert "| person | 0.2200 / – | 0.4100 / 1.3824 [1] | 0.1000 / – |" in text
     assert "| train | absent / absent | absent / – | absent / – |" in text
     assert "| \\<script\\>alert(1)\\</script\\> | 0.3200 / –" in text

@@ -65,7 +65,7 @@ def test_free_text_is_passed_on_as_it_is(clone: Clone) -> None:
     title = "$(touch injected) `touch injected`; touch injected & 'quoted' \"twice\""
     clone.set("studies.cityscapes_fcn.title", title)
     clone.set("presets.demo.title", title)
-    clone.set("studies.cityscapes_fcn.variants.dice.notes", [title])
+    clone.set("studies.cityscapes_fcn.variants.dice.readings.model.says", title)
     clone.snakemake()
     assert not (clone.path / "injected").exists()
     assert title.replace('"', '""') in clone.result("table.csv").read_text()
