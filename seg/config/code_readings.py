@@ -32,7 +32,7 @@ _DICE, _WEIGHTED = {"loss": "dice"}, {"loss": "weighted_cross_entropy"}
 _ZERO_BIAS = "biases start at 0", "the paper on this initialization starts them so"
 _NO_BIAS = "none before batch norm", "batch norm cancels it"
 _OUTPUT_PADDING = (
-    "as much as restores the size before the counterpart in the encoder: 1 for even sides, 0 for odd ones",
+    "output padding that restores the size before the counterpart in the encoder, 1 for even sides and 0 for odd ones",
     "the output would otherwise not have the size of the image",
 )
 _PER_STEP = "half a period down to 0 over the training, in every step", "it is the same curve without jumps"
@@ -170,7 +170,7 @@ CODE_READINGS = (
     _of("voc2007_erfnet", _DARRENNET | {"model.options.stem": "erfnet"}, "Table 1", "stride 1 of the initial block",
         "it halves the size, as in ERFNet", "the output would otherwise have twice the size of the image"),
     _of("voc2007_erfnet", _DARRENNET, "Table 1", "padding 0 throughout and stride 1 of the upsamplers",
-        "the padding and the strides of Tables 2 to 4", "the two contradict each other, and only these keep the size"),
+        "the padding and the strides of Tables 2 to 4", "they contradict Table 1, and only they keep the size"),
     _of("voc2007_erfnet", _DARRENNET, "Table 2", "batch norm and dropout after all convolutions, no residual, no "
         "dilations", "order, residual, epsilon of batch norm and dilations (2, 4, 8, 16, twice) of ERFNet",
         "the network is derived from it"),

@@ -5,12 +5,7 @@ encoder (pretrained weights of ERFNet fit), or ResNet-34 up to its second stage 
 names) in place of everything before non-bottleneck 6. With 21 classes 2,064,321 parameters, or 3,119,237 with
 `stem="resnet34"`.
 
-Deviations and interpretations:
-- Table 1 prints stride 1 and padding 0 for the initial block; here it halves the size and pads as in
-  ERFNet; otherwise the output would not have the size of the image.
-- The order within blocks, the residual connection, epsilon of batch norm and the dilations (2, 4, 8, 16, twice, from
-  non-bottleneck 6 on) are ERFNet's; the tables do not give them.
-- The tables do not give the dropout rates; these are chosen. As in ERFNet, the decoder has no dropout.
+Deviations from the source: `seg.config.code_readings`.
 """
 
 from collections import OrderedDict

@@ -2,17 +2,13 @@
 
 ResNet at output stride 16 or 8; atrous spatial pyramid pooling (Table 1 of the study: 1x1, 3x3 at rates 6, 12 and 18,
 doubled at output stride 8, and image pooling); a decoder with the low-level features of stride 4. Batch norm and ReLU
-follow each convolution but the classifier. With 19 classes 59,343,795 parameters on ResNet-101 and 74,987,443 on
-ResNet-152, which the study prints as "ResNet156".
+follow each convolution but the classifier. Features and logits are upsampled to the required size
+(`align_corners=False`). With 19 classes 59,343,795 parameters on ResNet-101 and 74,987,443 on ResNet-152.
 
-Deviations and interpretations:
-- Features and logits are upsampled to the required size (`align_corners=False`), where the study says "by 4".
-- The last stage of the ResNet has rate 2, as in the study, without multi-grid; its first 3x3 convolution has rate 1, as
-  in torchvision.
-- Convolutions are plain, not depthwise separable.
-- The study mentions dropout without its rate; it is 0.1 after the pyramid, as in the paper's own code.
-- The batch norm of the image pooling sees one value per channel and image. A batch of one image has no variance, so its
-  running statistics are used.
+The batch norm of the image pooling sees one value per channel and image. A batch of one image has no variance, so its
+running statistics are used.
+
+Deviations from the source: `seg.config.code_readings`.
 """
 
 from typing import Literal

@@ -5,11 +5,7 @@ cityscapes_fcn, section 3.6 (ResNet-50, 2048 channels), voc2012_fcn, Table 4, an
 classifier. With 21 classes 25,213,365 parameters on ResNet-34 (21,284,672 of them in the backbone) and 34,514,613 on
 ResNet-50 (23,508,032).
 
-Deviations and interpretations:
-- Table 5 of voc2007_erfnet prints its first row, 512 -> 256, twice. Five rows from 512 to 32 need one that keeps the
-  width; as in the table of voc2012_fcn, it is the first.
-- The last row of that table, 3x3 of stride 2 with softmax, is the 1x1 classifier here, as in the other models.
-- A convolution directly followed by batch norm has no bias, because batch norm cancels it.
+Deviations from the three sources: `seg.config.code_readings`.
 """
 
 from typing import Literal

@@ -5,9 +5,7 @@ concatenation with the encoder's features of the same size, two 3x3 convolutions
 level has the size of the image, where the encoder has no features. Where the encoder's features have an odd side, the
 surplus row or column of the transposed convolution is cropped. 24,349,781 parameters with ResNet-34 and 21 classes.
 
-Deviation: the study only says that the U-Net starts from a pretrained encoder. Rows deconv2 to conv18 of its Table 6
-fit ResNet-34 unchanged (deepest features of 512 channels, skips of 256, 128 and 64). The widths of the two finest
-levels, 32 and 16, are not in the study; they continue the halving.
+Deviations from the source: `seg.config.code_readings`.
 """
 
 from itertools import pairwise

@@ -6,12 +6,8 @@ norm follows each convolution but the classifier; ReLU follows it in the encoder
 Pooling rounds up, and unpooling restores the size before pooling.
 1,418,025 parameters with 41 classes, 29,458,729 with `depth="vgg16"`.
 
-Deviations:
-- Convolutions before batch norm have no bias (VGG-16's have one), because batch norm cancels it.
-- The input has no local contrast normalization.
-- The study says that the larger decoder has no non-linearity either. It has ReLU, as in the authors' published network.
-- The study names two outer layers. There is one classifier, as in the authors' network: the counterpart of VGG-16's
-  first convolution in SegNet, a 1x1 convolution in SegNet-Basic.
+The classifier is the counterpart of VGG-16's first convolution in SegNet, a 1x1 convolution in SegNet-Basic. Deviations
+from the source: `seg.config.code_readings`.
 """
 
 from typing import Literal, NamedTuple

@@ -6,13 +6,7 @@ two 3x3 convolutions. Batch norm and ReLU follow each 3x3 convolution; a 1x1 con
 a multiple of 8, each transposed convolution is padded to the size of the features that it is concatenated with.
 870,473 parameters with 41 classes.
 
-The study prints no table or figure of U-Lite. It only mentions three levels down and up, max pooling, upsampling, batch
-norm and ReLU, and swaps the words encoder and decoder. Deviations and interpretations:
-- The study calls it a simplified U-Net, so two convolutions per level, skips and the kind of upsampling are those of
-  its section II.C on U-Net.
-- The study gives no widths; these are chosen.
-- Convolutions are padded; otherwise the output would be smaller than the image.
-- Convolutions before batch norm have no bias, because batch norm cancels it.
+The source prints no table of U-Lite. What is read into its text: `seg.config.code_readings`.
 """
 
 from torch import nn

@@ -7,13 +7,7 @@ multiple of 16, each transposed convolution is padded to the size of the feature
 14,695,171 parameters for cityscapes_fcn with 19 classes, 31,038,933 for the other two with 21 classes.
 
 voc2012_fcn and voc2007_erfnet have the same widths; voc2007_erfnet has a ReLU after each transposed convolution.
-
-Deviations:
-- The 3x3 convolutions have no bias, because the batch norm after them cancels it.
-- voc2007_erfnet prints no batch norm; it is added, as in the networks that the study compares.
-- conv17 of voc2007_erfnet prints 64 input channels, those of the transposed convolution alone; the skip is concatenated
-  here, as on every other level.
-- The ReLU on the logits of voc2007_erfnet is omitted: with it, no logit could be negative.
+Deviations from the three sources: `seg.config.code_readings`.
 """
 
 from itertools import pairwise

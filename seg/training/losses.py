@@ -46,8 +46,8 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, redu
 def dice(logits: Tensor, labels: Tensor, reduce: Reduce = identity) -> Tensor:
     """1 - 2TP / (2TP + FP + FN) with soft counts over the batch, mean over the classes present in the labels.
 
-    Chen et al., equation 7. Not in the paper: soft counts (probabilities instead of decisions) and the mean over
-    present classes. 2TP + FP + FN is the sum of the predicted probabilities of a class and the number of its pixels.
+    Chen et al., equation 7, as read in `seg.config.code_readings`. 2TP + FP + FN is the sum of the predicted
+    probabilities of a class and the number of its pixels.
     """
     labelled = (labels != IGNORE).flatten().unsqueeze(1)
     probabilities = _pixels(logits).softmax(1) * labelled

@@ -28,6 +28,7 @@ EDITS = {
     "the text of a validation": ("seg/config/messages.py", "unknown", "not known", []),
     "the bootstrap": ("seg/evaluation/bootstrap.py", "RESAMPLES = 2000", "RESAMPLES = 2001", FOLLOWING),
     "the paired comparison": ("seg/evaluation/comparison.py", "np.quantile", "np.percentile", FOLLOWING),
+    "a reading of a source": ("seg/config/code_readings.py", "no stride", "no strides", FOLLOWING),
     "the U-Net": (
         "seg/models/unet.py",
         "nn.MaxPool2d(2)",
