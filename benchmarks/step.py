@@ -95,6 +95,7 @@ def recipe(name: str) -> Recipe:
         deterministic=False,
         threads=torch.get_num_threads(),
         gpus=1,
+        train_images=None,
         seed=0,
     )
 

@@ -166,7 +166,15 @@ class Plan:
         return [
             *(reading.text() for reading in readings_of(self.params, preset, study, variant)),
             *([f"The backbone starts from {recipe.weights}{frozen}."] if recipe.weights else []),
+            *self._subset_note(study, variant, recipe.train_images),
         ]
+
+    def _subset_note(self, study: str, variant: str, used: int | None) -> list[str]:
+        images = self.params.values(study, variant)["train_images"]
+        if used:
+            return [f"Trained on a fixed subset of {used} images of the training split, or on all if it has fewer."]
+        limiting = ", ".join(name for name, row in self.params.presets.items() if row.limit_train_images) or "none"
+        return [f"Trained on all images; train_images: {images} applies to the presets: {limiting}."] if images else []
 
     def _used_packs(self) -> set[PackSpec]:
         uses: tuple[PackUse, ...] = ("train", "val", "eval")

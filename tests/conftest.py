@@ -119,6 +119,7 @@ def tiny_recipe() -> Recipe:
         deterministic=True,
         threads=1,
         gpus=1,
+        train_images=None,
         seed=0,
     )
 

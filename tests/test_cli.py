@@ -43,6 +43,13 @@ def test_show_prints_the_weights_that_replace_others() -> None:
     assert line.endswith("presets.demo.weights, in place of resnet34_imagenet in studies.voc2012_fcn.variants.resnet34")
 
 
+def test_show_prints_that_a_preset_uses_all_training_images() -> None:
+    text = seg("show", "bdd100k_lite/u_lite").stdout
+    line = next(line for line in text.splitlines() if line.startswith("train_images"))
+    assert line.split()[1] == "None"
+    assert line.endswith("presets.demo.limit_train_images, in place of 700 in studies.bdd100k_lite.variants.u_lite")
+
+
 def test_show_prints_what_a_variant_inherits() -> None:
     done = seg("show", "voc2007_erfnet/darrennet_affine")
     assert done.returncode == 0, done.stderr

@@ -195,6 +195,17 @@ def test_a_note_on_all_variants_is_not_repeated_for_each(plan: Plan) -> None:
     assert not [text for text in shared if "no stride" in text]
 
 
+def test_notes_tell_a_subset_of_the_training_images(plan: Plan) -> None:
+    subsets = {
+        preset: [note for note in json.loads(plan.notes(preset, "bdd100k_lite"))["segnet_basic"] if "Trained" in note]
+        for preset in ("demo", "paper")
+    }
+    assert subsets == {
+        "demo": ["Trained on all images; train_images: 70 applies to the presets: paper."],
+        "paper": ["Trained on a fixed subset of 70 images of the training split, or on all if it has fewer."],
+    }
+
+
 def test_the_source_and_what_is_scored_in_its_place(plan: Plan) -> None:
     demo = json.loads(plan.source("demo", "bdd100k_lite"))
     assert demo == {

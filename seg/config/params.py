@@ -86,6 +86,7 @@ class Params(Frozen):
         values = {key: value for key, value in self.values(study, variant).items() if key not in _SIZES}
         values["weights"] = row.weights.get(values["weights"], values["weights"])
         values["threads"] = budget.threads or values["threads"]
+        values["train_images"] = values["train_images"] if row.limit_train_images else None
         full = values["epochs"]
         values["epochs"] = budget.epochs.get(f"{study}/{variant}") or max(1, round(full * row.epochs_scale))
         if every := values["schedule"].get("every"):
@@ -125,6 +126,7 @@ class Params(Frozen):
             "epochs": f"{budget}.epochs.{run}" if counted else f"{preset}.epochs_scale",
             "schedule.every": "scaled with epochs",
             "threads": f"{budget}.threads",
+            "train_images": f"{preset}.limit_train_images",
             "weights": f"{preset}.weights",
         }
         found = {key: settings[key] for key in settings if key.partition(".")[0] in _SIZES}

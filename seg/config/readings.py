@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Further keys of readings: what the source reports of a variant, and how it scores.
 _ABOUT_FIGURES = ("published", "metrics")
-_BY_PRESET = ("weights", "epochs", "threads")  # values that a preset may replace
+_BY_PRESET = ("weights", "epochs", "threads", "train_images")  # values that a preset may replace
 
 
 def readings_of(params: "Params", preset: str, study: str, variant: str) -> list[Reading]:

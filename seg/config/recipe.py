@@ -123,7 +123,10 @@ class EarlyStopping(Part):
 
 
 class Recipe(Frozen):
-    """One training. The backbone starts from `weights` and is not trained if `frozen`."""
+    """One training. The backbone starts from `weights` and is not trained if `frozen`.
+
+    `train_images` limits the training to a fixed subset of the training split, see `seg.data.subset`.
+    """
 
     model: Model
     weights: str | None
@@ -135,6 +138,7 @@ class Recipe(Frozen):
     momentum: Annotated[Number, Field(ge=0, lt=1)]
     schedule: Schedule
     clip_norm: Positive | None
+    train_images: Count | None
     batch: Count
     accumulate: Count
     epochs: Count

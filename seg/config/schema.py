@@ -96,7 +96,8 @@ class Preset(Frozen):
 
     `datasets` and `weights` map names of the studies to their replacements. `epochs_scale` multiplies the epochs of
     every variant that has no number of epochs in the preset's budget. `validate_every` is in epochs. Every variant is
-    trained once with each of the `seeds`, unless `seeds` at the top level replace them.
+    trained once with each of the `seeds`, unless `seeds` at the top level replace them. `train_images` of the variants
+    applies if `limit_train_images` is true; else all images are used.
     """
 
     title: str
@@ -104,6 +105,7 @@ class Preset(Frozen):
     datasets: dict[Identifier, Identifier] = {}
     weights: dict[Identifier, Identifier] = {}
     epochs_scale: Positive = 1.0
+    limit_train_images: bool = False
     validate_every: Count
 
 

@@ -31,20 +31,27 @@ def read_pack_info(path: Path) -> dict[str, Any]:
 
 
 class Pack:
-    """Reader of a pack.
+    """Reader of a pack, or of some of its samples.
 
     Attributes:
-        about: content of the `.json` file.
+        about: content of the `.json` file; its numbers of images and pixels are those of the whole pack.
+        names: names of the samples.
         height, width: size of the images in pixels.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, subset: np.ndarray | None = None) -> None:
         """Open the pack with this `.json` file.
+
+        Args:
+            path: `.json` file.
+            subset: positions (N,) in the pack of the samples to read, which are then numbered from 0; default: all.
 
         Raises:
             ValueError: a file is missing or damaged, or has another schema version or shape.
         """
         self.about = read_pack_info(path)
+        self._positions = np.arange(self.about["images"]) if subset is None else subset
+        self.names = [str(self.about["names"][i]) for i in self._positions]
         self.height, self.width = self.about["height"], self.about["width"]
         self._shapes = {part: (self.height, self.width, *channels) for part, channels in PIXEL_PARTS.items()}
         found = {part: memory_map(path, part) for part in PIXEL_PARTS}
@@ -52,7 +59,7 @@ class Pack:
         self._files = {part: os.open(str(pixels.filename), os.O_RDONLY) for part, pixels in found.items()}
 
     def __len__(self) -> int:
-        return int(self.about["images"])
+        return len(self._positions)
 
     def __del__(self) -> None:
         for file in getattr(self, "_files", {}).values():
@@ -65,12 +72,16 @@ class Pack:
 
     def read(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images (B, H, W, 3) and labels (B, H, W), uint8, of the samples at positions (B,)."""
-        return self._read("images", samples), self._read("labels", samples)
+        return self._read("images", samples), self.read_labels(samples)
+
+    def read_labels(self, samples: np.ndarray) -> np.ndarray:
+        """Labels (B, H, W), uint8, of the samples at positions (B,)."""
+        return self._read("labels", samples)
 
     def _read(self, part: str, samples: np.ndarray) -> np.ndarray:
         values = np.empty((len(samples), *self._shapes[part]), np.uint8)
         size = values[0].nbytes
-        for value, sample in zip(values, samples, strict=True):
+        for value, sample in zip(values, self._positions[samples], strict=True):
             start, got = self._offsets[part] + int(sample) * size, 0
             while got < size:  # a read may return early: above 2 GiB, or after a signal
                 count = os.preadv(self._files[part], [value.reshape(-1)[got:]], start + got)

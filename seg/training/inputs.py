@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seg.config.recipe import Recipe
 from seg.data.class_weights import inverse_weights
 from seg.data.loader import Loader
-from seg.data.pack_format import Pack
+from seg.data.pack_format import Pack, read_pack_info
+from seg.data.subset import choose_subset, class_pixels
 from seg.models import build_model
 from seg.models.weights import load_backbone
 from seg.training.distributed import world_size
@@ -30,11 +30,10 @@ def open_inputs(
         raise ValueError(f"number of processes is {world_size()}, but the recipe's gpus are {recipe.gpus}; {fix}")
     if (recipe.weights is None) != (weights is None):
         raise ValueError(f"--weights is {weights}, but the recipe's weights are {recipe.weights}; give both or neither")
-    packs = Pack(train_pack), Pack(val_pack)
+    packs = _training_pack(train_pack, recipe.train_images), Pack(val_pack)
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have different classes; use packs of the same dataset")
-    pixels = np.array(packs[0].about["id_pixels"], np.int64)[packs[0].about["scored"]]
-    class_weights = torch.from_numpy(inverse_weights(pixels)).float().to(device)
+    class_weights = torch.from_numpy(inverse_weights(class_pixels(packs[0]))).float().to(device)
     train, val = (Loader(pack, device, workers) for pack in packs)
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model.name, len(class_weights), recipe.model.options)
@@ -42,3 +41,11 @@ def open_inputs(
     if recipe.frozen:
         model.get_submodule("backbone").requires_grad_(False)
     return train, val, class_weights, model.to(device).to(memory_format=torch.channels_last), weights_info
+
+
+def _training_pack(path: Path, limit: int | None) -> Pack:
+    """The training pack, or a fixed subset of `limit` images if it has more."""
+    info = read_pack_info(path)
+    if limit is None or info["images"] <= limit:
+        return Pack(path)
+    return Pack(path, choose_subset(info["names"], info["groups"], limit))

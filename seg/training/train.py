@@ -161,7 +161,7 @@ def _read_losses(unread: list[_Unread], state: TrainState, loader: Loader, progr
     losses = torch.stack([loss for *_, loss in unread]).tolist()
     for number, ((lr, samples, _), loss) in enumerate(zip(unread, losses, strict=True), start=state.step):
         if not np.isfinite(loss):
-            names = ", ".join(loader.pack.about["names"][i] for i in samples)
+            names = ", ".join(loader.pack.names[i] for i in samples)
             raise ValueError(
                 f"loss is {loss} in epoch {state.epoch + 1}, step {number + 1}, at learning rate {lr:g}, "
                 f"images {names}; lower lr, set clip_norm or precision: fp32"

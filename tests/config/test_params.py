@@ -588,6 +588,19 @@ def test_seeds_are_the_presets_unless_they_are_given_for_all(content: dict[str, 
     assert load_params(content).run_seeds("camvid") == [0]
 
 
+# Training images
+
+
+def test_a_subset_of_the_training_images_is_used_under_paper_only(content: dict[str, Any]) -> None:
+    params = load_params(content)
+    used = {
+        preset: [params.recipe(preset, "bdd100k_lite", name, 0).train_images for name in ("segnet_basic", "u_lite")]
+        for preset in params.presets
+    }
+    assert used == {"demo": [None, None], "camvid": [None, None], "paper": [70, 700]}
+    assert params.recipe("paper", STUDY, "unet", 0).train_images is None
+
+
 # Early stopping
 
 

@@ -12,6 +12,7 @@ from trainings import bits, fit, history, parameters, varied, write_colours
 
 from seg.config.recipe import EarlyStopping, Recipe, Schedule
 from seg.data.pack_format import Pack
+from seg.data.subset import choose_subset, class_pixels
 from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint
 from seg.training.train import Outputs
@@ -109,6 +110,33 @@ def test_patience_counts_validations_not_epochs(
     rows = history(fit(tmp_path, recipe, misleading))
     losses = {int(row["epoch"]): float(row["val_loss"]) for row in rows if row["val_loss"]}
     assert len(rows) == min(losses, key=losses.__getitem__) + 6
+
+
+def test_a_subset_of_the_images_is_trained_with_its_own_class_weights(
+    tiny_recipe: Recipe, packs: Any, tmp_path: Path
+) -> None:
+    """As on a pack of these images alone, for every seed; a split with fewer images is used whole."""
+    recipe = varied(tiny_recipe, loss="weighted_cross_entropy", epochs=1)
+    limited = varied(recipe, train_images=5)
+    about = Pack(packs.train).about
+    chosen = choose_subset(about["names"], about["groups"], 5)
+    part = Pack(packs.train, chosen)
+    images, labels = part.read(np.arange(5))
+    np.save(tmp_path / "part.images.npy", images)
+    np.save(tmp_path / "part.labels.npy", labels)
+    ids = np.zeros(len(about["ids"]), np.int64)
+    ids[about["scored"]] = class_pixels(part)
+    alone = about | {"images": 5, "names": part.names, "groups": [""] * 5, "id_pixels": ids.tolist()}
+    (tmp_path / "part.json").write_text(json.dumps(alone))
+    for seed in (0, 1):
+        out = fit(tmp_path / f"limited{seed}", varied(limited, seed=seed), packs)
+        other = fit(tmp_path / f"part{seed}", varied(recipe, seed=seed), (tmp_path / "part.json", packs.val))
+        assert same_state(out, other)
+    run = json.loads(out.run.read_text())
+    assert (run["train_images"], run["steps"]) == (5, 2)
+    whole = fit(tmp_path / "whole", varied(recipe, train_images=50), packs)
+    assert json.loads(whole.run.read_text())["train_images"] == 12
+    assert same_state(whole, fit(tmp_path / "all", recipe, packs))
 
 
 def test_tf32_is_fp32_on_a_cpu_and_recorded_as_such(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:

@@ -73,6 +73,19 @@ def test_another_seed_trains_that_seed_and_compares_in_pairs(clone: Clone) -> No
     assert clone.scheduled() == []
 
 
+def test_a_limit_of_the_training_images_applies_where_the_preset_says_so(clone: Clone) -> None:
+    clone.set("studies.cityscapes_fcn.variants.dice.train_images", 3)
+    assert clone.scheduled() == ["Report preset demo", "Tabulate cityscapes_fcn"]  # it says that all images are used
+    clone.set("presets.demo.limit_train_images", True)
+    assert clone.scheduled() == rerun("dice")
+    clone.snakemake()
+    run = json.loads(clone.result("dice/seed0/run.json").read_text())
+    assert (run["train_images"], run["steps"]) == (3, run["epochs"])
+    table = clone.result("table.md").read_text()
+    assert "Trained on a fixed subset of 3 images of the training split, or on all if it has fewer." in table
+    assert clone.scheduled() == []
+
+
 def test_a_default_of_the_study_reruns_the_variants_that_use_it(clone: Clone) -> None:
     clone.set("studies.cityscapes_fcn.defaults.loss", "dice")
     assert clone.scheduled() == rerun(*(name for name in VARIANTS if name != "dice"))
