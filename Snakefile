@@ -2,7 +2,7 @@
 #
 # data/raw/<dataset>/manifest.json                               download, render or list         workflow/rules/data.smk
 # data/manifests/<dataset>.json                                  kept copy, versioned by DVC
-# data/packs/<preset>/<dataset>-<height>x<width>/<split>.*       pack; statistics.json
+# data/packs/<preset>/<dataset>-<height>x<width>/<split>.*       pack, labels at own size; statistics.json
 # data/weights/<name>.safetensors                                download or pretrain             workflow/rules/train.smk
 # results/<preset>/<study>/<variant>/seed<seed>/*                train, evaluate
 # data/packs/<preset>/<dataset>-<height>x<width>/classes.png     plot the class statistics        workflow/rules/report.smk
@@ -27,7 +27,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 
 
-state.compare_by_content_after([rules.pack_split], PLAN.packs())
+state.compare_by_content_after([rules.pack_split, rules.keep_native_labels], PLAN.packs())
 state.compare_by_content_after([rules.fetch_weights, rules.pretrain_backbone], PLAN.all_weights())
 
 

@@ -59,9 +59,11 @@ class Plan:
         return [f"{stem}.images.npy", f"{stem}.labels.npy"]
 
     def packs(self) -> list[str]:
-        """`.json` of every pack that an enabled variant uses."""
-        stems = {_pack_file(self.params.preset, pack, pack.split) for pack in self._used_packs()}
-        return sorted(f"{stem}.json" for stem in stems)
+        """`.json` of every pack that an enabled variant uses, and of the labels at their own size beside it."""
+        preset = self.params.preset
+        files = {f"{_pack_file(preset, pack, pack.split)}.json" for pack in self._used_packs()}
+        files |= {f"{self.pack_stem(preset, *variant, 'eval')}.native.json" for variant in self.variants}
+        return sorted(files)
 
     def statistics(self, preset: str, name: str = "statistics.json") -> dict[str, str]:
         """File `name` beside the training pack of each study's first variant, by dataset."""

@@ -28,6 +28,7 @@ HISTORY_VERSION = 1  # of history.csv
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
 NonNegative = Annotated[int, Field(ge=0)]
+SCORINGS = ("native", "pack")  # sizes that a model is scored at, as fields of `Metrics` and in `confusion.npy`
 Colour = tuple[NonNegative, NonNegative, NonNegative]
 Bounds = tuple[float, float]
 
@@ -56,11 +57,35 @@ class Commonest(Strict):
     miou: Share
 
 
-class Metrics(ResultFile):
-    """Scores of one model on the evaluation split, from the summed confusion matrix.
+class Scores(Strict):
+    """Scores of one model at one size of the images.
 
-    A class in neither the truth nor the prediction is absent: its IoU is `None`. `groups` has one entry per image: what
-    it was recorded with (a video, a city), empty if unknown. `ordered`: those of a group are in the order of recording.
+    From the confusion matrix summed over the images: `pixel_accuracy` to `frequency_weighted_iou`, and `iou` by class,
+    `None` for a class in neither the truth nor the prediction. `image_accuracy` and `image_miou` are means over the
+    images of the pixel accuracy and the mIoU of each. `boundary_iou` is defined in `seg.metrics.boundary`,
+    `calibration_error` in `seg.metrics.calibration`.
+    """
+
+    pixel_accuracy: Share
+    mean_accuracy: Share
+    miou: Share
+    frequency_weighted_iou: Share
+    image_accuracy: Share
+    image_miou: Share
+    boundary_iou: Share
+    calibration_error: Share
+    iou: dict[str, Share | None]
+    commonest: Commonest
+
+
+class Metrics(ResultFile):
+    """Loss and scores of one model on the evaluation split.
+
+    `native` are the scores of the logits resized to each label's own size, `pack` those at the size of the pack, which
+    the network was evaluated at. `confusion.npy` has the matrices of both, in this order: (2, N, C, C) int64, rows are
+    true classes. `loss` is that of the variant's training, at the size of the pack. `groups` has one entry per image:
+    what it was recorded with (a video, a city), empty if unknown. `ordered`: those of a group are in the order of
+    recording.
     """
 
     split: str
@@ -69,16 +94,13 @@ class Metrics(ResultFile):
     groups: tuple[str, ...]
     ordered: bool
     classes: tuple[str, ...]
-    pixel_accuracy: Share
-    mean_accuracy: Share
-    miou: Share
-    frequency_weighted_iou: Share
-    iou: dict[str, Share | None]
-    commonest: Commonest
+    loss: Amount
+    native: Scores
+    pack: Scores
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if set(self.iou) != set(self.classes):
+        if any(set(scores.iou) != set(self.classes) for scores in (self.native, self.pack)):
             raise ValueError("'iou' and 'classes' name different classes")
         if len(set(self.names)) != self.images:
             raise ValueError("'names' and 'images' differ in number, or a name is repeated")

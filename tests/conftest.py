@@ -13,6 +13,7 @@ from requirements import mounted
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, Recipe, Schedule
+from seg.data.native_labels import write_native_labels
 from seg.data.pack import pack_split
 from seg.datasets.layouts import class_table
 from seg.datasets.manifest import write_manifest
@@ -86,10 +87,11 @@ def cityscapes_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def packs(camvid_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Packs:
-    """Packs (train, val) of `camvid_root`, 48x64: 11 classes, some pixels ignored. Read only."""
+    """Packs (train, val) of `camvid_root` with native labels, 48x64: 11 classes, some pixels ignored. Read only."""
     folder = tmp_path_factory.mktemp("packs")
     for split in Packs._fields:
-        pack_split(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
+        for write in (pack_split, write_native_labels):
+            write(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
     return Packs(*(folder / f"{split}.json" for split in Packs._fields))
 
 

@@ -7,10 +7,11 @@ import torch
 
 from seg.config.params import Params
 from seg.config.recipe import Recipe
+from seg.config.schema import Study
 from seg.datasets.layouts import FOLDERS
 from seg.metrics import scores
-from seg.report.rows import METRIC_TITLES
-from seg.results import Metrics
+from seg.report.rows import DETAILS, METRIC_TITLES
+from seg.results import SCORINGS, Metrics, Scores
 from seg.training.losses import make_loss
 
 
@@ -22,7 +23,9 @@ def test_every_loss_of_the_schema_is_implemented(name: str) -> None:
 
 def test_every_metric_is_stored_and_reported() -> None:
     assert set(scores.METRICS) == set(METRIC_TITLES)
-    assert set(scores.METRICS) <= set(Metrics.model_fields)
+    assert {*scores.METRICS, *DETAILS} <= set(Scores.model_fields)
+    assert set(SCORINGS) <= set(Metrics.model_fields)
+    assert get_args(Study.model_fields["scoring"].annotation) == SCORINGS
 
 
 @pytest.mark.parametrize("layout", FOLDERS)

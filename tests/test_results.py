@@ -18,6 +18,7 @@ from seg.results import (
     Machine,
     Metrics,
     ResultFile,
+    Scores,
     Statistics,
     TrainingRun,
     history_text,
@@ -34,6 +35,19 @@ STAGE: dict[str, Any] = {
     "images_per_second": 120.5,
     "peak_memory_bytes": 2**33,
 }
+SCORES = Scores(
+    pixel_accuracy=0.1 + 0.2,
+    mean_accuracy=1e-7,
+    miou=1.0,
+    frequency_weighted_iou=0.0,
+    image_accuracy=0.5,
+    image_miou=1 / 3,
+    boundary_iou=0.25,
+    calibration_error=0.125,
+    iou={"road": 2 / 3, "train": None},
+    commonest=Commonest(name="road", pixel_accuracy=0.5, miou=0.25),
+)
+SCORES_JSON = json.loads(SCORES.model_dump_json(by_alias=True))
 METRICS = Metrics(
     split="val",
     images=2,
@@ -41,12 +55,9 @@ METRICS = Metrics(
     groups=("drive", "drive"),
     ordered=True,
     classes=("road", "train"),
-    pixel_accuracy=0.1 + 0.2,
-    mean_accuracy=1e-7,
-    miou=1.0,
-    frequency_weighted_iou=0.0,
-    iou={"road": 2 / 3, "train": None},
-    commonest=Commonest(name="road", pixel_accuracy=0.5, miou=0.25),
+    loss=1.5,
+    native=SCORES,
+    pack=SCORES.model_copy(update={"miou": 0.75}),
 )
 RESULTS: list[ResultFile] = [
     METRICS,
@@ -143,8 +154,8 @@ def test_a_schema_has_its_own_version(tmp_path: Path) -> None:
 @given(st.floats(0, 1), st.floats(0, allow_infinity=False))
 def test_json_keeps_the_bits_of_floats(tmp_path_factory: pytest.TempPathFactory, share: float, amount: float) -> None:
     folder = tmp_path_factory.mktemp("results")
-    metrics = METRICS.model_copy(update={"miou": share})
-    assert read_result(Metrics, written(folder / "metrics.json", metrics.text()), "").miou == share
+    metrics = METRICS.model_copy(update={"native": SCORES.model_copy(update={"miou": share})})
+    assert read_result(Metrics, written(folder / "metrics.json", metrics.text()), "").native.miou == share
     run = EvaluationRun(**STAGE | {"seconds": amount})
     assert read_result(EvaluationRun, written(folder / "evaluation.json", run.text()), "").seconds == amount
 
@@ -152,13 +163,16 @@ def test_json_keeps_the_bits_of_floats(tmp_path_factory: pytest.TempPathFactory,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"miou": float("nan")}, "miou: "),
-        ({"miou": 1.5}, "miou: Input should be less than or equal to 1"),
+        ({"native": {**SCORES_JSON, "miou": float("nan")}}, "native.miou: "),
+        ({"pack": {**SCORES_JSON, "miou": 1.5}}, "pack.miou: Input should be less than or equal to 1"),
         ({"images": "2"}, "images: Input should be a valid integer"),
-        ({"iou": {"road": 0.5}}, "Value error, 'iou' and 'classes' name different classes"),
+        ({"native": {**SCORES_JSON, "iou": {"road": 0.5}}}, "Value error, 'iou' and 'classes' name different classes"),
         ({"names": ["a", "a"]}, "Value error, 'names' and 'images' differ in number, or a name is repeated"),
         ({"groups": ["drive"]}, "Value error, 'groups' and 'images' differ in number"),
-        ({"commonest": {"class": "road", "miou": 0.5}}, "commonest.pixel_accuracy: Field required"),
+        (
+            {"pack": {**SCORES_JSON, "commonest": {"class": "road", "miou": 0.5}}},
+            "pack.commonest.pixel_accuracy: Field required",
+        ),
     ],
 )
 def test_damaged_metrics_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:

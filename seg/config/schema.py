@@ -175,6 +175,8 @@ class VariantRow(Settings):
 class Study(Frozen):
     """A published comparison: defaults and one row per variant.
 
+    `scoring` names the scores that stand in the tables: `native` at each label's own size, `pack` at the size that the
+    network is evaluated at. Evaluation computes both.
     `classes` are those whose IoU the source reports, `source_classes` is the number of classes that it scores; null:
     those of the dataset. `not_in_source` and `readings` apply to all variants.
     """
@@ -184,6 +186,7 @@ class Study(Frozen):
     dataset: Identifier
     classes: list[str] = []
     source_classes: Count | None = None
+    scoring: Literal["native", "pack"] = "native"
     not_in_source: list[str] = []
     readings: Readings = {}
     defaults: Settings

@@ -4,6 +4,10 @@ A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.
 255 for pixels that are not scored, and `<split>.json`: schema version, class table, size, digests, numbers of pixels
 and images of each id in the class table, names of the images, the group of each (a video, a city; empty if unknown),
 and whether the images of a group are in the order of recording.
+
+Beside the pack of a split that models are evaluated on are the labels at their own size: `<split>.native.npy`, the
+train ids of all labels one after the other (flat, uint8), and `<split>.native.json`: schema version, names and sizes.
+A label of the pack's own size is not repeated there.
 """
 
 import os
@@ -15,6 +19,7 @@ import numpy as np
 from seg.system.files import read_json
 
 PACK_VERSION = 2  # of the `.json`; increases when older packs would be misread
+NATIVE_VERSION = 1  # of the `.native.json`
 PIXEL_PARTS = {"images": (3,), "labels": ()}  # channels of each pixel file
 
 
@@ -115,3 +120,46 @@ def memory_map(path: Path, part: str) -> np.memmap:
             f"{file}: got {found.dtype} {found.shape}, expected uint8 {shape}; delete the pack and run again"
         )
     return found
+
+
+class NativeLabels:
+    """Reader of the labels at their own size beside a pack.
+
+    Attributes:
+        stored: whether any label has another size than the pack.
+    """
+
+    def __init__(self, pack: Path) -> None:
+        """Open the labels beside the pack with this `.json` file.
+
+        Raises:
+            ValueError: a file is missing or damaged, has another schema version, or is of other images.
+        """
+        path = pack.with_suffix(".native.json")
+        fix = "delete it and run again"
+        info, about = read_json(path), read_pack_info(pack)
+        if (found := info.get("schema_version")) != NATIVE_VERSION:
+            raise ValueError(f"{path}: schema version {found}, expected {NATIVE_VERSION}; {fix}")
+        if (info["names"], info["classes"]) != (about["names"], about["classes"]):
+            raise ValueError(f"{path}: its images or classes are not those of {pack}; {fix}")
+        size = (about["height"], about["width"])
+        self._sizes = [None if tuple(each) == size else (each[0], each[1]) for each in info["sizes"]]
+        areas = [0 if each is None else each[0] * each[1] for each in self._sizes]
+        self._ends = np.cumsum(areas, dtype=np.int64)
+        self.stored = any(areas)
+        file = path.with_suffix(".npy")
+        try:
+            # An empty file cannot be mapped.
+            self._pixels: np.ndarray = np.load(file, mmap_mode="r" if self.stored else None, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{file}: cannot be read ({error}); {fix}") from None
+        if self._pixels.dtype != np.uint8 or self._pixels.shape != (sum(areas),):
+            got = f"{self._pixels.dtype} {self._pixels.shape}"
+            raise ValueError(f"{file}: got {got}, expected uint8 ({sum(areas)},); {fix}")
+
+    def read(self, sample: int) -> np.ndarray | None:
+        """Labels (h, w) uint8 of the image at this position; `None` if they have the size of the pack."""
+        if (size := self._sizes[sample]) is None:
+            return None
+        end = int(self._ends[sample])
+        return np.asarray(self._pixels[end - size[0] * size[1] : end]).reshape(size)

@@ -1,72 +1,90 @@
-"""Evaluate a checkpoint on the evaluation split: confusion matrices, metrics, samples."""
+"""Evaluate a checkpoint on the evaluation split: confusion matrices, scores, loss, samples.
+
+The network gets the images of the pack. Its logits are scored twice: at the size of the pack, and resized to each
+label's own size (native).
+"""
 
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from seg.data.class_weights import inverse_weights
 from seg.data.loader import Loader, scaled
-from seg.data.pack_format import Pack
+from seg.data.pack_format import NativeLabels, Pack, read_pack_info
+from seg.datasets import IGNORE
 from seg.evaluation.samples import draw_samples
-from seg.metrics.confusion import confusion_matrix
-from seg.metrics.labels import predict_labels
-from seg.metrics.scores import METRICS, class_iou
+from seg.evaluation.scoring import Tally, count_image
 from seg.models.checkpoint import Checkpoint, load_checkpoint
-from seg.results import Commonest, EvaluationRun, Machine, Metrics
+from seg.results import SCORINGS, EvaluationRun, Machine, Metrics
 from seg.system.console import run_stage, say
 from seg.system.files import written_whole
 from seg.system.machine import choose_device, machine_info, peak_memory
+from seg.training.losses import make_loss
 from seg.training.numerics import autocast, resolve_precision, set_up
 
 SAMPLES = 4  # images that are drawn, spread evenly over the split
 
 
+class Evaluation(NamedTuple):
+    """Counts of all images by scoring, loss, and predictions (H, W) uint8 of the images that are drawn."""
+
+    tallies: dict[str, Tally]
+    loss: float
+    drawn: dict[int, np.ndarray]
+
+
 @torch.inference_mode()
-def confusion_by_image(
-    checkpoint: Checkpoint, pack: Pack, device: torch.device, workers: int = 0
-) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Confusion matrices (N, C, C) int64, one per image, and predictions (H, W) uint8 of the images that are drawn."""
-    classes = len(checkpoint.about["classes"])
-    drawn = {int(i) for i in np.linspace(0, len(pack) - 1, min(SAMPLES, len(pack)))}
+def evaluate_images(
+    checkpoint: Checkpoint,
+    pack: Pack,
+    native: NativeLabels,
+    class_weights: np.ndarray,
+    device: torch.device,
+    workers: int = 0,
+) -> Evaluation:
+    """Run the network on a pack and count.
+
+    The loss is defined as in validation: the loss of the training, mean over batches weighted by labelled pixels.
+
+    Args:
+        checkpoint: network with its recipe.
+        pack: images, and labels of the same size.
+        native: labels at their own size.
+        class_weights: (C,), for the weighted loss.
+        device: to run on.
+        workers: threads that prepare batches ahead.
+    """
+    recipe, classes = checkpoint.recipe, len(checkpoint.about["classes"])
+    to_draw = {int(i) for i in np.linspace(0, len(pack) - 1, min(SAMPLES, len(pack)))}
     model = checkpoint.model.to(device)
-    matrices = np.zeros((len(pack), classes, classes), np.int64)
-    predictions = {}
-    for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), checkpoint.recipe.batch):
+    compute_loss = make_loss(recipe.loss, torch.from_numpy(class_weights).float().to(device))
+    tallies = {scoring: Tally(len(pack), classes) for scoring in SCORINGS}
+    total_loss, pixels, drawn = 0.0, 0, {}
+    for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.batch):
         with autocast(device, checkpoint.about["precision"]):
-            logits = model(scaled(batch.images, checkpoint.recipe.scaling))
-        predicted = predict_labels(logits, (pack.height, pack.width)).cpu().numpy()
-        for sample, labels, prediction in zip(batch.samples, batch.labels.cpu().numpy(), predicted, strict=True):
-            matrices[sample] = confusion_matrix(labels, prediction, classes)
-            if int(sample) in drawn:
-                predictions[int(sample)] = prediction
-    return matrices, predictions
-
-
-def summarize_scores(matrices: np.ndarray, classes: list[str]) -> dict[str, Any]:
-    """The scores of `Metrics` from one confusion matrix per image (N, C, C)."""
-    total = matrices.sum(0)
-    truth = total.sum(1)
-    constant = np.zeros_like(total)  # confusion matrix of predicting the most frequent class for all pixels
-    constant[:, truth.argmax()] = truth
-    return {
-        **{name: float(metric(total)) for name, metric in METRICS.items()},
-        "iou": {
-            name: None if np.isnan(iou) else float(iou) for name, iou in zip(classes, class_iou(total), strict=True)
-        },
-        "commonest": Commonest(
-            name=classes[int(truth.argmax())],
-            pixel_accuracy=float(METRICS["pixel_accuracy"](constant)),
-            miou=float(METRICS["miou"](constant)),
-        ),
-    }
+            logits = model(scaled(batch.images, recipe.scaling))
+        labelled = int((batch.labels != IGNORE).sum())
+        total_loss += float(compute_loss(logits, batch.labels)) * labelled
+        pixels += labelled
+        for sample, each, labels in zip(batch.samples.tolist(), logits, batch.labels.cpu().numpy(), strict=True):
+            counts, prediction = count_image(each, labels)
+            tallies["pack"].add(sample, counts)
+            if (own := native.read(sample)) is not None:
+                counts, _ = count_image(each, own)
+            tallies["native"].add(sample, counts)
+            if sample in to_draw:
+                drawn[sample] = prediction
+    return Evaluation(tallies, total_loss / max(pixels, 1), drawn)
 
 
 def evaluate(
     model: Path,
     pack: Path,
+    train_pack: Path,
     metrics: Path,
     confusion: Path,
     samples: Path,
@@ -76,17 +94,21 @@ def evaluate(
 ) -> None:
     """Write metrics, confusion matrices, samples, and time and memory of the run; all or none.
 
+    The class weights of the loss are those of the training pack.
+
     Raises:
         ValueError: checkpoint and pack have different classes, one is damaged, or the pack has no labelled pixel.
     """
-    checkpoint, data = load_checkpoint(model), Pack(pack)
+    checkpoint, data, trained_on = load_checkpoint(model), Pack(pack), read_pack_info(train_pack)
     if checkpoint.about["classes"] != data.classes:
         raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], device)
     start = time.monotonic()
-    matrices, predictions = confusion_by_image(checkpoint, data, device, workers)
+    class_weights = inverse_weights(np.array(trained_on["id_pixels"], np.int64)[trained_on["scored"]])
+    found = evaluate_images(checkpoint, data, NativeLabels(pack), class_weights, device, workers)
     seconds = time.monotonic() - start
-    if not matrices.any():
+    matrices = np.stack([found.tallies[scoring].confusion for scoring in SCORINGS])
+    if not matrices.any((1, 2, 3)).all():
         raise ValueError(f"{pack}: has no labelled pixel, so no score is defined; check the dataset's labels")
     result = Metrics(
         split=data.about["split"],
@@ -95,7 +117,9 @@ def evaluate(
         groups=tuple(data.about["groups"]),
         ordered=data.about["ordered"],
         classes=tuple(data.classes),
-        **summarize_scores(matrices, data.classes),
+        loss=found.loss,
+        native=found.tallies["native"].scores(data.classes),
+        pack=found.tallies["pack"].scores(data.classes),
     )
     run = EvaluationRun(
         device=str(device),
@@ -107,14 +131,15 @@ def evaluate(
     )
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(data.classes)] = data.about["palette"]
-    drawn = list(zip(*data.read(np.array(list(predictions))), predictions.values(), strict=True))
+    drawn = list(zip(*data.read(np.array(list(found.drawn))), found.drawn.values(), strict=True))
     with written_whole(metrics, confusion, samples, run_info) as (metrics_part, confusion_part, samples_part, run_part):
         metrics_part.write_text(result.text(), encoding="utf-8")
         with confusion_part.open("wb") as file:
             np.save(file, matrices)
         draw_samples(drawn, palette).save(samples_part, "PNG")
         run_part.write_text(run.text(), encoding="utf-8")
-    say(f"mIoU {result.miou} pixel accuracy {result.pixel_accuracy} on {len(data)} images of '{result.split}'")
+    scores = result.native
+    say(f"mIoU {scores.miou} pixel accuracy {scores.pixel_accuracy} on {len(data)} images of '{result.split}'")
 
 
 def main() -> None:
@@ -122,8 +147,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seg.evaluation.evaluate", description=main.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--pack", type=Path, required=True, help=".json of the pack of the evaluation split")
+    parser.add_argument("--train-pack", type=Path, required=True, help=".json of the pack of the training")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write: scores")
-    parser.add_argument("--confusion", type=Path, required=True, help=".npy to write: one matrix per image")
+    parser.add_argument("--confusion", type=Path, required=True, help=".npy to write: two matrices per image")
     parser.add_argument("--samples", type=Path, required=True, help="PNG to write")
     parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: time, memory, machine")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")

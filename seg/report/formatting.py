@@ -9,6 +9,8 @@ NONE = "–"
 NEAR = "≈"
 _FEW_SEEDS = 10  # with fewer seeds, a 95% interval covers the true mean in less than 90%: seg.evaluation.bootstrap
 
+_SCORED_AT = {"native": "the labels' own size", "pack": "the size of the network's input"}
+
 
 class Footnote(NamedTuple):
     """A numbered note on a published figure (`kind` is "published") or on a variant ("variant")."""
@@ -147,7 +149,8 @@ def introduction(rows: Sequence[Row]) -> str:
     )
     if obstacles := sorted({row["published_obstacle"] for row in rows if row["published_obstacle"]}):
         published += f" and for reference only, without a difference ({'; '.join(obstacles)})"
-    return f"Scored on {count(first['images'])} images of the {first['split']} split. {measured}; {published}."
+    images = f"{count(first['images'])} images of the {first['split']} split"
+    return f"Scored on {images} at {_SCORED_AT[first['scoring']]}. {measured}; {published}."
 
 
 def near_best_caption(rows: Sequence[Row]) -> str:

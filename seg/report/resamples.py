@@ -8,7 +8,7 @@ import numpy as np
 from seg.evaluation.bootstrap import interval, resample
 from seg.metrics.scores import METRICS, class_iou
 from seg.report.runs import EVALUATE_AGAIN, Run, read_all
-from seg.results import Bounds
+from seg.results import SCORINGS, Bounds
 
 
 class Resamples(NamedTuple):
@@ -36,9 +36,9 @@ def resample_variant(runs: Sequence[Run], names: Sequence[str]) -> Resamples:
 
 
 def _read_confusion(run: Run) -> np.ndarray:
-    """Memory map of a seed's matrices (N, C, C) int64, one per image."""
+    """Memory map of the matrices (N, C, C) int64, one per image, of a seed's scores."""
     path = run.directory / "confusion.npy"
-    shape = (run.metrics.images, len(run.metrics.classes), len(run.metrics.classes))
+    shape = (len(SCORINGS), run.metrics.images, len(run.metrics.classes), len(run.metrics.classes))
     try:
         found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
@@ -47,4 +47,5 @@ def _read_confusion(run: Run) -> np.ndarray:
         raise ValueError(f"{path}: cannot be read ({error}); {EVALUATE_AGAIN}") from None
     if found.shape != shape or found.dtype != np.int64:
         raise ValueError(f"{path}: got {found.dtype} {found.shape}, expected int64 {shape}; {EVALUATE_AGAIN}")
-    return found
+    matrices: np.ndarray = found[SCORINGS.index(run.scoring)]
+    return matrices

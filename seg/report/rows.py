@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from seg.results import read_bytes
+from seg.results import SCORINGS, read_bytes
 
 TABLE_VERSION = 1  # of table.csv, comparison.csv, pairs.csv and the preset's history.csv
 REMAKE_TABLE = "make the study's table again"
@@ -32,8 +32,9 @@ METRIC_TITLES = {
     "mean_accuracy": "Mean accuracy",
     "frequency_weighted_iou": "Frequency-weighted IoU",
 }
+DETAILS = ("image_accuracy", "image_miou", "boundary_iou", "calibration_error")  # scores without intervals
 NOTE_SEPARATOR = " | "
-_TEXTS = ["variant", "seeds", "against_best", "miou_classes", "published_obstacle"]
+_TEXTS = ["variant", "seeds", "scoring", "against_best", "miou_classes", "published_obstacle"]
 _BUDGET = ["epochs", "budget_epochs", "full_epochs", "images_seen", "steps"]
 _COUNTS = ["images", "commonest_pixel_accuracy", "commonest_miou", *_BUDGET, "parameters", "training_seconds"]
 
@@ -136,6 +137,8 @@ def read_rows(path: Path) -> list[Row]:
     frame = read_table(path, [*_TEXTS, *METRIC_TITLES, *_COUNTS], REMAKE_TABLE)
     if (frame[["variant", "seeds"]] == "").any(axis=None):
         raise ValueError(f"{path}: a row lacks its variant or its seeds; {REMAKE_TABLE}")
+    if unknown := sorted(set(frame["scoring"]) - set(SCORINGS)):
+        raise ValueError(f"{path}: scoring '{unknown[0]}', expected {' or '.join(SCORINGS)}; {REMAKE_TABLE}")
     scores = [column for column in frame.columns if column.startswith((*METRIC_TITLES, "iou["))]
     try:
         frame[scores].map(number)

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from seg.results import EvaluationRun, HistoryRow, Metrics, Statistics, TrainingRun, read_history, read_result
+from seg.results import (
+    EvaluationRun,
+    HistoryRow,
+    Metrics,
+    Scores,
+    Statistics,
+    TrainingRun,
+    read_history,
+    read_result,
+)
 
 EVALUATE_AGAIN = "evaluate this seed again"
 Item = TypeVar("Item")
@@ -15,14 +24,21 @@ Content = TypeVar("Content")
 
 
 class Run(NamedTuple):
-    """One seed of a variant, trained and evaluated."""
+    """One seed of a variant, trained and evaluated; the report uses the scores that `scoring` names."""
 
     directory: Path
     seed: int
+    scoring: str
     metrics: Metrics
     training: TrainingRun
     evaluation: EvaluationRun
     history: tuple[HistoryRow, ...]
+
+    @property
+    def scores(self) -> Scores:
+        """Scores at the size that `scoring` names."""
+        found: Scores = getattr(self.metrics, self.scoring)
+        return found
 
 
 def read_all(read: Callable[[Item], Content], items: Iterable[Item]) -> list[Content]:
@@ -50,7 +66,7 @@ def named_paths(arguments: Sequence[str], option: str) -> dict[str, Path]:
     return paths
 
 
-def read_run(directory: Path) -> Run:
+def read_run(directory: Path, scoring: str) -> Run:
     """Files of one seed in `<variant>/seed<k>`. Raises ValueError if any is missing or damaged, one line per file."""
     seed = directory.name.removeprefix("seed")
     if not seed.isdecimal():
@@ -61,12 +77,13 @@ def read_run(directory: Path) -> Run:
         lambda: read_result(EvaluationRun, directory / "evaluation.json", EVALUATE_AGAIN),
         lambda: read_history(directory / "history.csv"),
     )
-    return Run(directory, int(seed), *read_all(lambda read: read(), readers))
+    return Run(directory, int(seed), scoring, *read_all(lambda read: read(), readers))
 
 
-def read_runs(variants: Mapping[str, Path], seeds: Sequence[int | str]) -> dict[str, list[Run]]:
+def read_runs(variants: Mapping[str, Path], seeds: Sequence[int | str], scoring: str) -> dict[str, list[Run]]:
     """Runs of each variant, in the order of the seeds, from the directories of the variants."""
-    found = iter(read_all(read_run, [path / f"seed{seed}" for path in variants.values() for seed in seeds]))
+    directories = [path / f"seed{seed}" for path in variants.values() for seed in seeds]
+    found = iter(read_all(lambda directory: read_run(directory, scoring), directories))
     return {variant: [next(found) for _ in seeds] for variant in variants}
 
 

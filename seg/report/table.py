@@ -1,7 +1,8 @@
 """Table of a study: the mean scores of every variant over its seeds, beside the published figures.
 
-    python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes "building,car" --published FILE
-        --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --source JSON --csv F --markdown F --pairs F --curves F
+    python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes "building,car" --scoring native
+        --published FILE --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --source JSON
+        --csv F --markdown F --pairs F --curves F
 
 `table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
@@ -24,20 +25,22 @@ from seg.report.markdown import markdown_text
 from seg.report.pairs import against_best, compare_variants, pairs_text
 from seg.report.published import Published, PublishedData, obstacle, read_published, read_source
 from seg.report.resamples import resample_variant
-from seg.report.rows import ABSENT, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, shares_differ, table_text
+from seg.report.rows import ABSENT, DETAILS, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, shares_differ, table_text
 from seg.report.runs import Run, named_paths, read_all, read_runs
-from seg.results import Bounds
+from seg.results import SCORINGS, Bounds
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
 
-def read_variants(directories: Mapping[str, Path], seeds: Sequence[int], split: str) -> dict[str, list[Run]]:
+def read_variants(
+    directories: Mapping[str, Path], seeds: Sequence[int], split: str, scoring: str
+) -> dict[str, list[Run]]:
     """Runs of all variants, evaluated on one split, the same images and the same classes.
 
     Raises:
         ValueError: files are missing or damaged, or variants were evaluated on different images or classes.
     """
-    variants = read_runs(directories, seeds)
+    variants = read_runs(directories, seeds, scoring)
     runs = [run for each in variants.values() for run in each]
     first = runs[0].metrics
     expected = (split, first.images, first.classes)
@@ -69,8 +72,8 @@ def build_row(
     notes: Sequence[str],
 ) -> Row:
     """Row of a variant, without the columns of the study: times are means over the seeds, memory is the maximum."""
-    metrics = [run.metrics for run in runs]
-    first = metrics[0]
+    metrics = [run.scores for run in runs]
+    first = runs[0].metrics
     scores: dict[str, Any] = {}
     for name in METRIC_TITLES:
         scores |= _scores(name, [getattr(each, name) for each in metrics], intervals[name])
@@ -88,14 +91,17 @@ def build_row(
         "variant": variant,
         "seeds": " ".join(str(run.seed) for run in runs),
         "split": first.split,
+        "scoring": runs[0].scoring,
         "images": first.images,
         "published_split": ", ".join(splits),
         "published_obstacle": obstacle(source, splits, len(first.classes)) if splits else "",
         **scores,
         "miou_classes": _range([sum(iou is not None for iou in each.iou.values()) for each in metrics]),
-        "commonest_class": first.commonest.name,
-        "commonest_pixel_accuracy": first.commonest.pixel_accuracy,
-        "commonest_miou": first.commonest.miou,
+        **{name: fmean(getattr(each, name) for each in metrics) for name in DETAILS},
+        **{f"miou_{name}": fmean(getattr(run.metrics, name).miou for run in runs) for name in SCORINGS},
+        "commonest_class": metrics[0].commonest.name,
+        "commonest_pixel_accuracy": metrics[0].commonest.pixel_accuracy,
+        "commonest_miou": metrics[0].commonest.miou,
         "epochs": fmean(each.epochs for each in training),
         "budget_epochs": training[0].recipe["epochs"],
         "full_epochs": source.epochs[variant],
@@ -151,6 +157,7 @@ def main() -> None:
     parser.add_argument("--study", required=True)
     parser.add_argument("--title", required=True)
     parser.add_argument("--eval-split", required=True, help="split that the variants were evaluated on")
+    parser.add_argument("--scoring", choices=SCORINGS, required=True, help="scores that the table reports")
     parser.add_argument("--classes", default="", help="the study's own classes, separated by commas")
     parser.add_argument("--published", type=Path, required=True, help="CSV of published figures")
     parser.add_argument("--variants", nargs="+", required=True, metavar="NAME=DIRECTORY")
@@ -165,11 +172,11 @@ def main() -> None:
     notes = parse_notes(given.notes, [given.study, *directories])
     source = read_source(given.source, directories)
     classes = [name.strip() for name in given.classes.split(",") if name.strip()]
-    variants = read_variants(directories, given.seeds, given.eval_split)
+    variants = read_variants(directories, given.seeds, given.eval_split, given.scoring)
     published = read_published(given.published, given.study)
     names = next(iter(variants.values()))[0].metrics.names
     resampled = read_all(lambda runs: resample_variant(runs, names), variants.values())
-    scores = {variant: fmean(run.metrics.miou for run in runs) for variant, runs in variants.items()}
+    scores = {variant: fmean(run.scores.miou for run in runs) for variant, runs in variants.items()}
     pairs = compare_variants(given.study, scores, [each.miou for each in resampled])
     budgets = [(runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items()]
     standing = dict.fromkeys(scores, "") if shares_differ(budgets) else against_best(scores, pairs)

@@ -46,7 +46,7 @@ def read_study(name: str, directory: Path) -> View:
     """Content of the page for a study. Raises ValueError if files are missing or damaged, one line per file."""
     rows = read_rows(directory / "table.csv")
     variants = {row["variant"]: directory / row["variant"] for row in rows}
-    runs = read_runs(variants, rows[0]["seeds"].split())
+    runs = read_runs(variants, rows[0]["seeds"].split(), rows[0]["scoring"])
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
     images = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
@@ -183,7 +183,7 @@ def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str], mark
     """One line per scored class of the dataset, one cell per variant: text, IoU in percent, whether it is the best."""
     lines = []
     for name in classes:
-        scores = [mean_score([run.metrics.iou[name] for run in each]) for each in runs.values()]
+        scores = [mean_score([run.scores.iou[name] for run in each]) for each in runs.values()]
         highest = best(scores) if mark else math.nan
         cells = [(digits(score), round(100 * (number(score) or 0)), number(score) == highest) for score in scores]
         lines.append({"name": name, "cells": cells})

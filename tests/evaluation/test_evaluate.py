@@ -40,10 +40,22 @@ def files(folder: Path) -> Files:
 
 def command(model: Path, data: Path, out: Files, *more: str) -> subprocess.CompletedProcess[str]:
     """Evaluate as a rule of the workflow does."""
-    flags = {"model": model, "pack": data, "device": "cpu", **out._asdict()}
+    flags = {"model": model, "pack": data, "train-pack": data, "device": "cpu", **out._asdict()}
     arguments = [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
     line = [sys.executable, "-m", "seg.evaluation.evaluate", *arguments, *more]
     return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def one_image(packs: Any, label: np.ndarray, folder: Path) -> Path:
+    """A pack of the first validation image with this label (48, 64)."""
+    about = Pack(packs.val).about | {"images": 1, "names": ["one"], "groups": [""]}
+    np.save(folder / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
+    np.save(folder / "one.labels.npy", label[None].astype(np.uint8))
+    (folder / "one.json").write_text(json.dumps(about))
+    native = json.loads(packs.val.with_name("val.native.json").read_text()) | {"names": ["one"], "sizes": [[48, 64]]}
+    (folder / "one.native.json").write_text(json.dumps(native))
+    np.save(folder / "one.native.npy", np.zeros(0, np.uint8))
+    return folder / "one.json"
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:
@@ -105,8 +117,9 @@ def plain_confusion(labels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 def test_one_confusion_matrix_per_image(out: Files, judged: tuple[np.ndarray, ...]) -> None:
     _, labels, prediction = judged
     matrices = np.load(out.confusion, allow_pickle=False)
-    assert matrices.dtype == np.int64
-    assert np.array_equal(matrices, [plain_confusion(*pair) for pair in zip(labels, prediction, strict=True)])
+    assert (matrices.dtype, matrices.shape) == (np.int64, (2, 12, 11, 11))
+    assert np.array_equal(matrices[0], matrices[1])  # the labels' own size is that of the pack
+    assert np.array_equal(matrices[1], [plain_confusion(*pair) for pair in zip(labels, prediction, strict=True)])
 
 
 def test_metrics_are_those_of_the_predictions(out: Files, judged: tuple[np.ndarray, ...], packs: Any) -> None:
@@ -125,6 +138,8 @@ def test_metrics_are_those_of_the_predictions(out: Files, judged: tuple[np.ndarr
             share.append((truth == k).mean() * iou[name])
     assert (metrics["split"], metrics["images"], metrics["classes"]) == ("train", 12, classes)
     assert metrics["names"] == Pack(packs.train).about["names"]
+    assert metrics["native"] == metrics["pack"]
+    metrics = metrics["pack"]
     assert metrics["iou"] == iou
     assert metrics["pixel_accuracy"] == (truth == guess).mean()
     assert metrics["miou"] == pytest.approx(np.mean([value for value in iou.values() if value is not None]), rel=1e-12)
@@ -135,7 +150,7 @@ def test_metrics_are_those_of_the_predictions(out: Files, judged: tuple[np.ndarr
 def test_scores_of_predicting_the_most_frequent_class(out: Files, judged: tuple[np.ndarray, ...], packs: Any) -> None:
     labels = judged[1]
     pixels = np.bincount(labels[labels != 255], minlength=11)
-    commonest = json.loads(out.metrics.read_text())["commonest"]
+    commonest = json.loads(out.metrics.read_text())["native"]["commonest"]
     assert commonest["class"] == Pack(packs.train).classes[pixels.argmax()]
     assert commonest["pixel_accuracy"] == pixels.max() / pixels.sum()
     assert commonest["miou"] == pytest.approx(pixels.max() / pixels.sum() / (pixels > 0).sum(), rel=1e-12)
@@ -165,7 +180,7 @@ def test_a_model_trained_in_tf32_is_evaluated_in_fp32_on_a_cpu(model: Path, pack
 
 def test_twice_gives_the_same_bits(out: Files, model: Path, packs: Any, tmp_path: Path) -> None:
     again = files(tmp_path)
-    evaluate(model, packs.train, *again, CPU, workers=2)
+    evaluate(model, packs.train, packs.train, *again, CPU, workers=2)
     for one, other in list(zip(out, again, strict=True))[:3]:
         assert one.read_bytes() == other.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in again}
@@ -212,26 +227,18 @@ def test_samples_by_hand() -> None:
 
 def test_a_split_of_fewer_than_four_images_and_an_absent_class(model: Path, packs: Any, tmp_path: Path) -> None:
     """One image of one class: a class in neither the truth nor the prediction has no IoU."""
-    about = Pack(packs.val).about | {"images": 1, "names": ["one"], "groups": [""]}
-    np.save(tmp_path / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
-    np.save(tmp_path / "one.labels.npy", np.zeros((1, 48, 64), np.uint8))
-    (tmp_path / "one.json").write_text(json.dumps(about))
     written = files(tmp_path)
-    evaluate(model, tmp_path / "one.json", *written, CPU)
+    evaluate(model, one_image(packs, np.zeros((48, 64)), tmp_path), packs.train, *written, CPU)
     metrics = json.loads(written.metrics.read_text())
-    predicted = np.load(written.confusion)[0].sum(0) > 0
+    predicted = np.load(written.confusion)[0, 0].sum(0) > 0
     for there, name in zip(predicted[1:], metrics["classes"][1:], strict=True):
-        assert metrics["iou"][name] == (0 if there else None)
+        assert metrics["native"]["iou"][name] == (0 if there else None)
     with Image.open(written.samples) as file:
         assert file.height == 240
 
 
 def test_a_pack_without_a_labelled_pixel_is_refused(model: Path, packs: Any, tmp_path: Path) -> None:
-    about = Pack(packs.val).about | {"images": 1, "names": ["one"], "groups": [""]}
-    np.save(tmp_path / "one.images.npy", Pack(packs.val).read(np.array([0]))[0])
-    np.save(tmp_path / "one.labels.npy", np.full((1, 48, 64), 255, np.uint8))
-    (tmp_path / "one.json").write_text(json.dumps(about))
-    message = refusal(command(model, tmp_path / "one.json", files(tmp_path / "out")))
+    message = refusal(command(model, one_image(packs, np.full((48, 64), 255), tmp_path), files(tmp_path / "out")))
     assert message.startswith(f"error: {tmp_path / 'one.json'}: has no labelled pixel")
     assert not (tmp_path / "out").exists()
 
@@ -252,5 +259,5 @@ def test_an_unavailable_device_is_refused(model: Path, packs: Any, tmp_path: Pat
 def test_a_full_disk_leaves_no_partial_file(model: Path, packs: Any, small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(1000 << 10))
     with pytest.raises(OSError, match="No space left on device"):
-        evaluate(model, packs.val, *files(small_disk / "run"), CPU)
+        evaluate(model, packs.val, packs.train, *files(small_disk / "run"), CPU)
     assert not list((small_disk / "run").iterdir())

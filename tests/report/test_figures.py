@@ -54,7 +54,7 @@ def test_class_figure_has_the_same_bytes_with_any_matplotlib_style(results, monk
 
 def test_curves_have_one_panel_per_variant_and_share_the_range_of_a_loss(results, drawn):
     runs = {
-        name: [read_run(results / "streets" / name / f"seed{seed}") for seed in (0, 1)]
+        name: [read_run(results / "streets" / name / f"seed{seed}", "native") for seed in (0, 1)]
         for name in ("baseline", "unet", "dice")
     }
     before = dict(mpl.rcParams)
@@ -76,13 +76,13 @@ def test_a_spike_makes_the_axis_logarithmic(results, drawn):
         directory / "history.csv",
         HISTORY.splitlines()[0] + "\n1,0.1,2.0,900,,,1\n2,0.1,1.5,2.0,,,1\n3,0.1,1.2,1.9,,,1\n",
     )
-    figures.draw_curves({"unet": [read_run(directory)]}, results / "curves.png")
+    figures.draw_curves({"unet": [read_run(directory, "native")]}, results / "curves.png")
     assert drawn[0].axes[0].get_yscale() == "log"
 
 
 def test_names_are_text_not_formulas(results, drawn):
     write_run(results / "costs/$x^{/seed0", 0.3)
-    figures.draw_curves({"$x^{$": [read_run(results / "costs/$x^{/seed0")]}, results / "curves.png")
+    figures.draw_curves({"$x^{$": [read_run(results / "costs/$x^{/seed0", "native")]}, results / "curves.png")
     assert drawn[0].axes[0].get_title(loc="left") == "$x^{$"
 
 

@@ -32,12 +32,14 @@ def make_table(
     notes: str | None = None,
     classes: str = f"building,person,train,bicycle,{HOSTILE}",
     eval_split: str = "val",
+    scoring: str = "native",
     variants: Sequence[str] = tuple(MIOU),
     source: str | None = None,
 ) -> Path:
     """Run the stage as a rule does. Returns the directory of the study."""
     study = results / "streets"
-    arguments = ["--study", "streets", "--title", "Streets", "--eval-split", eval_split, "--classes", classes]
+    arguments = ["--study", "streets", "--title", "Streets", "--eval-split", eval_split]
+    arguments += ["--classes", classes, "--scoring", scoring]
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
     arguments += ["--source", source or json.dumps(SOURCE)]
     arguments += ["--variants", *(f"{name}={study / name}" for name in variants), "--seeds", *seeds.split()]
@@ -73,6 +75,27 @@ def test_scores_are_means_over_seeds_with_the_sample_standard_deviation(results,
     assert row["training_peak_memory_bytes"] == "1200000001"
     assert (row["parameters"], row["commonest_class"], row["commonest_miou"]) == ("3140691", "road", "0.0825")
     assert float(rows["dice"]["miou_std"]) == 0.0
+
+
+def test_the_study_chooses_the_size_at_which_scores_are_compared(results, monkeypatch):
+    native = rows_of(make_table(results, monkeypatch))["unet"]
+    study = make_table(results, monkeypatch, scoring="pack")
+    pack = rows_of(study)["unet"]
+    assert (native["scoring"], pack["scoring"]) == ("native", "pack")
+    assert (float(native["miou"]), float(pack["miou"])) == pytest.approx((0.51, 0.46))
+    for end in ("miou_low", "miou_high"):  # from the matrices at this size
+        assert float(native[end]) - float(pack[end]) == pytest.approx(0.05, abs=0.005)
+    assert (float(native["iou[person]"]), float(pack["iou[person]"])) == pytest.approx((0.41, 0.36))
+    assert float(pack["boundary_iou"]) == pytest.approx(0.36)
+    assert "Scored on 24 images of the val split at the size of the network's input." in markdown_of(study)
+    for row in (native, pack):  # both figures, whichever is compared
+        assert (float(row["miou_native"]), float(row["miou_pack"])) == pytest.approx((0.51, 0.46))
+
+
+def test_scores_without_intervals_are_means_over_seeds(results, monkeypatch):
+    row = rows_of(make_table(results, monkeypatch))["baseline"]
+    details = {"image_accuracy": 0.62, "image_miou": 0.30, "boundary_iou": 0.22, "calibration_error": 0.125}
+    assert {name: float(row[name]) for name in details} == pytest.approx(details)
 
 
 def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
@@ -189,7 +212,7 @@ def test_an_absent_class_differs_from_one_that_the_dataset_lacks(results, monkey
 def test_a_class_absent_in_one_seed_is_the_mean_of_the_others(results, monkeypatch):
     path = results / "streets" / "unet" / "seed0" / "metrics.json"
     metrics = json.loads(path.read_text())
-    metrics["iou"]["person"] = None
+    metrics["native"]["iou"]["person"] = None
     write(path, metrics)
     row = rows_of(make_table(results, monkeypatch))["unet"]
     assert float(row["iou[person]"]) == pytest.approx(0.40)
@@ -214,7 +237,7 @@ def test_the_number_of_classes_in_the_mean_is_shown_where_variants_differ(result
 
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     text = markdown_of(make_table(results, monkeypatch))
-    assert text.startswith("# Streets\n\nScored on 24 images of the val split.")
+    assert text.startswith("# Streets\n\nScored on 24 images of the val split at the labels' own size.")
     assert "resampling images and seeds, which are too narrow with fewer than 10 seeds; published" in text
     assert "\n\n## Notes\n\n- all variants: Its \\<i\\>stride\\</i\\> is assumed.\n\n- [1] published" in text
     assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1
@@ -305,8 +328,8 @@ def test_all_missing_or_damaged_files_are_reported_at_once(results, monkeypatch)
 def test_damaged_confusion_matrices_are_reported(results, monkeypatch):
     study = results / "streets"
     (study / "baseline/seed0/confusion.npy").unlink()
-    np.save(study / "baseline/seed1/confusion.npy", confusion(0.3)[1:])
-    np.save(study / "unet/seed0/confusion.npy", confusion(0.3).astype(float))
+    np.save(study / "baseline/seed1/confusion.npy", confusion(0.3))
+    np.save(study / "unet/seed0/confusion.npy", np.stack([confusion(0.3)] * 2).astype(float))
     (study / "dice/seed1/confusion.npy").write_bytes((study / "dice/seed0/confusion.npy").read_bytes()[:200])
     with pytest.raises(ValueError, match="missing") as caught:
         make_table(results, monkeypatch)
@@ -314,8 +337,8 @@ def test_damaged_confusion_matrices_are_reported(results, monkeypatch):
     assert [line.split("streets/")[1].split(": ")[0] for line in lines] == [
         f"{run}/confusion.npy" for run in ("baseline/seed0", "baseline/seed1", "unet/seed0", "dice/seed1")
     ]
-    assert "got int64 (23, 5, 5), expected int64 (24, 5, 5)" in lines[1]
-    assert "got float64 (24, 5, 5), expected int64" in lines[2]
+    assert "got int64 (24, 5, 5), expected int64 (2, 24, 5, 5)" in lines[1]
+    assert "got float64 (2, 24, 5, 5), expected int64" in lines[2]
     assert all(line.endswith("; evaluate this seed again") for line in lines)
     assert not (study / "table.csv").exists()
 
@@ -378,7 +401,7 @@ def test_images_are_paired_by_name_and_not_by_position(results, monkeypatch):
     order = np.random.default_rng(0).permutation(24)
     metrics = json.loads((directory / "metrics.json").read_text())
     write(directory / "metrics.json", metrics | {"names": [metrics["names"][i] for i in order]})
-    np.save(directory / "confusion.npy", np.load(directory / "confusion.npy")[order])
+    np.save(directory / "confusion.npy", np.load(directory / "confusion.npy")[:, order])
     assert expected == {name: (make_table(results, monkeypatch) / name).read_bytes() for name in expected}
 
 
@@ -398,7 +421,7 @@ def test_variants_scored_on_other_images_are_not_paired(results, monkeypatch):
 def test_nan_in_metrics_is_refused(results, monkeypatch):
     path = results / "streets/dice/seed0/metrics.json"
     write(path, path.read_text().replace('"miou": 0.2,', '"miou": NaN,'))
-    with pytest.raises(ValueError, match=r"dice/seed0/metrics\.json: miou: .*evaluate this seed again$"):
+    with pytest.raises(ValueError, match=r"dice/seed0/metrics\.json: native\.miou: .*evaluate this seed again$"):
         make_table(results, monkeypatch)
 
 

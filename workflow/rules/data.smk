@@ -125,6 +125,32 @@ rule pack_split:
         " 2>&1 | tee {log:q}"
 
 
+rule keep_native_labels:
+    input:
+        manifest=raw_manifest,
+    output:
+        metadata=f"{plan.PACK_FOLDER}{{split}}.native.json",
+        labels=f"{plan.PACK_FOLDER}{{split}}.native.npy",
+    log:
+        "logs/{preset}/{dataset}-{height}x{width}.{split}.native.log",
+    benchmark:
+        "logs/{preset}/{dataset}-{height}x{width}.{split}.native.tsv"
+    conda:
+        "../envs/seg.yaml"
+    threads: 1
+    resources:
+        **cluster_resources(data_job),
+    params:
+        layout=lambda w: dataset_row(w).layout,
+        out=f"{plan.PACK_FOLDER}{{split}}",
+        code=lambda w: code_digest("seg.data.native_labels", f"seg.datasets.{dataset_row(w).layout}"),
+    message:
+        "Keep the labels of the {wildcards.split} split of {wildcards.dataset} beside {wildcards.height}x{wildcards.width}"
+    shell:
+        "python -m seg.data.native_labels --manifest {input.manifest:q} --layout {params.layout:q} --split {wildcards.split:q}"
+        " --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} 2>&1 | tee {log:q}"
+
+
 rule count_classes:
     input:
         pack=f"{plan.PACK_FOLDER}train.json",

@@ -63,6 +63,7 @@ rule tabulate_study:
     params:
         title=lambda w: PARAMS.studies[w.study].title,
         eval_split=lambda w: PLAN.eval_split(w.preset, w.study),
+        scoring=lambda w: PARAMS.studies[w.study].scoring,
         classes=lambda w: ",".join(PARAMS.studies[w.study].classes),
         variants=lambda w: PLAN.variant_folders(w.preset, w.study),
         seeds=lambda w: PARAMS.run_seeds(w.preset),
@@ -74,7 +75,7 @@ rule tabulate_study:
         "Tabulate {wildcards.study}"
     shell:
         "python -m seg.report.table --study {wildcards.study:q} --title {params.title:q} --eval-split {params.eval_split:q}"
-        " --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
+        " --scoring {params.scoring:q} --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
         " --seeds {params.seeds:q} --notes {params.notes:q} --source {params.source:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --pairs {output.pairs:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
 

@@ -1,0 +1,80 @@
+"""Stage `native_labels`: the labels of a split at their own size, to score models on; see `seg.data.pack_format`."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seg.data.pack_format import NATIVE_VERSION
+from seg.datasets.images import read_label
+from seg.datasets.layouts import class_table, find_pairs
+from seg.datasets.manifest import fingerprint, read_manifest
+from seg.system.console import run_stage
+from seg.system.files import sha256, write_json, written_whole
+
+
+def write_native_labels(manifest: Path, layout: str, split: str, height: int, width: int, out: Path) -> None:
+    """Write the labels of a split, beside its pack, that have another size than the pack.
+
+    Args:
+        manifest: manifest of the dataset, in the dataset's directory.
+        layout: layout of the dataset, see `seg.datasets.layouts`.
+        split: `train`, `val` or `test`.
+        height, width: size of the pack in pixels.
+        out: path of the pack's files without suffixes.
+
+    Raises:
+        ValueError: the split is empty, or a label cannot be used: one line per error.
+        OSError: from the file system, such as a full disk.
+    """
+    content = read_manifest(manifest)
+    pairs = find_pairs(layout, manifest.parent, split)
+    table = class_table(layout, manifest.parent)
+    train_ids = table.train_ids()
+    sizes = [_size(pair.label) for pair in pairs]
+    stored = [(pair, size) for pair, size in zip(pairs, sizes, strict=True) if size != (height, width)]
+    with written_whole(out.with_name(f"{out.name}.native.npy")) as (part,):
+        with part.open("wb") as file:
+            shape = (sum(h * w for _, (h, w) in stored),)
+            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            for pair, _ in stored:
+                file.write(train_ids[np.asarray(read_label(pair.label, table))].tobytes())
+        digest = sha256(part)
+    info = {
+        "schema_version": NATIVE_VERSION,
+        "dataset": content.get("name"),
+        "layout": layout,
+        "split": split,
+        "classes": table.names,
+        "manifest": fingerprint(content),
+        "labels_sha256": digest,
+        "names": [pair.name for pair in pairs],
+        "sizes": sizes,
+    }
+    write_json(out.with_name(f"{out.name}.native.json"), info)
+
+
+def _size(label: Path) -> tuple[int, int]:
+    """Height and width of a label, from the header of its file."""
+    try:
+        with Image.open(label) as file:
+            return file.height, file.width
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{label}: cannot be decoded ({error}); replace the file") from None
+
+
+def main() -> None:
+    """Keep the labels of a split at their own size."""
+    parser = argparse.ArgumentParser(prog="python -m seg.data.native_labels", description=main.__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest in the dataset's directory")
+    parser.add_argument("--layout", required=True, help="layout of the dataset, see seg/datasets/layouts.py")
+    parser.add_argument("--split", required=True, help="train, val or test")
+    parser.add_argument("--height", type=int, required=True, help="of the pack, pixels")
+    parser.add_argument("--width", type=int, required=True, help="of the pack, pixels")
+    parser.add_argument("--out", type=Path, required=True, help="path of the pack's files without suffixes")
+    write_native_labels(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_stage(main)
