@@ -50,12 +50,16 @@ def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
         heads += [METRIC_TITLES[column], "spread", "published", "difference"]
     lines = []
     scores = zip(*(score_cells(rows, column, notes) for column in _HEADLINE), strict=True)
-    for row, row_scores in zip(rows, scores, strict=True):
+    losses = score_cells(rows, "loss", notes)
+    for row, row_scores, loss in zip(rows, scores, losses, strict=True):
         cells = [_escaped(row["variant"]) + _marks(notes.of(row, "variant"))]
         for cell in row_scores:
             cells += [cell.measured, ", ".join(cell.spread), cell.published + _marks(cell.marks), cell.difference]
+        cells += [" ".join([loss.measured, *loss.spread]), loss.published + _marks(loss.marks)]
         lines.append([*cells, *budget_cells(row), count(row["parameters"]), duration(row["training_seconds"])])
-    return _table_text([*heads, "Epochs", "Budget", "Images seen", "Steps", "Parameters", "Training"], lines)
+    return _table_text(
+        [*heads, "Loss", "published", "Epochs", "Budget", "Images seen", "Steps", "Parameters", "Training"], lines
+    )
 
 
 def _class_table(rows: Sequence[Row], classes: dict[str, str], notes: Footnotes) -> str:

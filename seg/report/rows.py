@@ -139,7 +139,8 @@ def read_rows(path: Path) -> list[Row]:
         raise ValueError(f"{path}: a row lacks its variant or its seeds; {REMAKE_TABLE}")
     if unknown := sorted(set(frame["scoring"]) - set(SCORINGS)):
         raise ValueError(f"{path}: scoring '{unknown[0]}', expected {' or '.join(SCORINGS)}; {REMAKE_TABLE}")
-    scores = [column for column in frame.columns if column.startswith((*METRIC_TITLES, "iou["))]
+    columns = frame.columns.drop("miou_classes")  # may be a range
+    scores = [column for column in columns if column.startswith((*METRIC_TITLES, "loss", "iou["))]
     try:
         frame[scores].map(number)
         frame[_COUNTS].map(float)

@@ -8,7 +8,7 @@
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
 the 95% bootstrap interval of the mean over images and seeds, or over images for a single seed. A class in neither the
 truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such class or the
-source no such figure. `pairs.csv` has one row per pair of variants, see `seg.report.pairs`.
+source no such figure. `loss` is the loss of the evaluation split. `pairs.csv` has one row per pair of variants, see `seg.report.pairs`.
 """
 
 import argparse
@@ -77,6 +77,7 @@ def build_row(
     scores: dict[str, Any] = {}
     for name in METRIC_TITLES:
         scores |= _scores(name, [getattr(each, name) for each in metrics], intervals[name])
+    scores |= _scores("loss", [run.metrics.loss for run in runs], None)
     for name in classes:  # no values if the dataset has no such class
         values = [each.iou[name] for each in metrics if name in each.iou]
         scores |= _scores(f"iou[{name}]", values, intervals.get(f"iou[{name}]"))

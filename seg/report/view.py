@@ -157,18 +157,19 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
 
 
 def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """One line per variant, with a cell per metric."""
+    """One line per variant, with a cell per metric and one for the loss."""
     columns = (_cells(rows, column, notes) for column in METRIC_TITLES)
     return [
         {
             "variant": row["variant"],
             "marks": notes.of(row, "variant"),
             "cells": cells,
+            "loss": loss,
             "budget": budget_cells(row),
             "parameters": row["parameters"],
             "seconds": row["training_seconds"],
         }
-        for row, cells in zip(rows, zip(*columns, strict=True), strict=True)
+        for row, cells, loss in zip(rows, zip(*columns, strict=True), score_cells(rows, "loss", notes), strict=True)
     ]
 
 

@@ -98,6 +98,14 @@ def test_scores_without_intervals_are_means_over_seeds(results, monkeypatch):
     assert {name: float(row[name]) for name in details} == pytest.approx(details)
 
 
+def test_the_loss_of_the_split_is_beside_the_published_one(results, monkeypatch):
+    study = make_table(results, monkeypatch)
+    row = rows_of(study)["unet"]
+    assert (float(row["loss"]), row["loss_published"]) == (1.5, "0.9")  # mean of 1.25 and 1.75
+    assert "| 1.5000 ± 0.3536 | 0.9000 | 3,140,691 |" in markdown_of(study)
+    assert "| 1.5000 ± 0.3536 | – | 3,140,691 |" in markdown_of(study)
+
+
 def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
     study = make_table(results, monkeypatch, seeds="1")
     row = rows_of(study)["baseline"]
@@ -226,13 +234,14 @@ def test_the_number_of_classes_in_the_mean_is_shown_where_variants_differ(result
     assert "classes" not in markdown_of(study).partition("## The study")[0]
     path = results / "streets" / "unet" / "seed0" / "metrics.json"
     metrics = json.loads(path.read_text())
-    metrics["iou"]["train"] = 0.0
+    metrics["native"]["iou"]["train"] = 0.0
     write(path, metrics)
     study = make_table(results, monkeypatch)
     assert [row["miou_classes"] for row in rows_of(study).values()] == ["4", "4–5", "4"]
     text = markdown_of(study)
     assert re.search(r"\| unet \[2\] .* \| 0\.5100 \| ± 0\.0141, 0\.\d{4}–0\.\d{4}, 4–5 classes \|", text)
     assert "their number is given, because it differs between variants." in text
+    assert len(read_rows(study / "table.csv")) == 3
 
 
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
