@@ -29,10 +29,10 @@ class ScoreValue(NamedTuple):
         return f"{self.score:.4f}" if self.std is None else f"{self.score:.4f} ± {self.std:.4f}"
 
 
-Scores = dict[tuple[str, str], ScoreValue]
+ComparedScores = dict[tuple[str, str], ScoreValue]
 
 
-def read_scores(path: Path, metric: str) -> Scores:
+def read_scores(path: Path, metric: str) -> ComparedScores:
     """A metric of all variants in a `comparison.csv`, by (study, variant).
 
     Raises:
@@ -50,7 +50,7 @@ def read_scores(path: Path, metric: str) -> Scores:
     return dict(zip(frame.index, map(ScoreValue, *numbers, frame["split"], frame["images"]), strict=True))
 
 
-def scores_at(path: Path, commit: str, metric: str) -> Scores:
+def scores_at(path: Path, commit: str, metric: str) -> ComparedScores:
     """A metric of all variants at another commit, from DVC's cache or remote.
 
     Raises:
@@ -74,7 +74,7 @@ def scores_at(path: Path, commit: str, metric: str) -> Scores:
         return read_scores(copy, metric)
 
 
-def compare_scores(before: Scores, now: Scores, metric: str) -> str:
+def compare_scores(before: ComparedScores, now: ComparedScores, metric: str) -> str:
     """A table with one line per variant, in the order of `now`, then the variants that were removed.
 
     If the two intervals overlap or one is missing, the difference may be due to chance.

@@ -8,7 +8,8 @@
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
 the 95% bootstrap interval of the mean over images and seeds, or over images for a single seed. A class in neither the
 truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such class or the
-source no such figure. `loss` is the loss of the evaluation split. `pairs.csv` has one row per pair of variants, see `seg.report.pairs`.
+source no such figure. `loss` is the loss of the evaluation split. `pairs.csv` has one row per pair of variants, see
+`seg.report.pairs`.
 """
 
 import argparse
