@@ -174,7 +174,7 @@ def test_a_model_trained_in_tf32_is_evaluated_in_fp32_on_a_cpu(model: Path, pack
     about = {name: value for name, value in checkpoint.about.items() if name != "recipe"}
     save_checkpoint(tmp_path / "tf32.safetensors", checkpoint.model, checkpoint.recipe, about | {"precision": "tf32"})
     out = files(tmp_path)
-    evaluate(tmp_path / "tf32.safetensors", packs.train, *out, CPU)
+    evaluate(tmp_path / "tf32.safetensors", packs.train, packs.train, *out, CPU)
     assert read_result(EvaluationRun, out.run, "evaluate again").precision == "fp32"
 
 
