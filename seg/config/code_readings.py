@@ -171,6 +171,8 @@ CODE_READINGS = (
         "it halves the size, as in ERFNet", "the output would otherwise have twice the size of the image"),
     _of("voc2007_erfnet", _DARRENNET, "Table 1", "padding 0 throughout and stride 1 of the upsamplers",
         "the padding and the strides of Tables 2 to 4", "they contradict Table 1, and only they keep the size"),
+    _of("voc2007_erfnet", _DARRENNET, "Tables 1 and 4", "convolutions of stride 2 in the upsamplers and as the output",
+        "transposed ones", "each has to double the size"),
     _of("voc2007_erfnet", _DARRENNET, "Table 2", "batch norm and dropout after all convolutions, no residual, no "
         "dilations", "order, residual, epsilon of batch norm and dilations (2, 4, 8, 16, twice) of ERFNet",
         "the network is derived from it"),
@@ -189,8 +191,8 @@ CODE_READINGS = (
             "at the start, no weights named", "torchvision's for ImageNet", "random weights start far below")
         for depth in (101, 152)
     ),
-    _of("voc2007_erfnet", {"weights": "resnet34_imagenet"}, "Results", "pretrained weights, not the data",
-        "torchvision's for ImageNet", "these are the usual ones"),
+    _of("voc2007_erfnet", {"weights": "resnet34_imagenet"}, "Results", "pretrained weights, neither the data nor "
+        "whether they are trained further", "torchvision's for ImageNet, trained further", "both are usual"),
     _of("cityscapes_fcn", _DICE, "Equation 7", "counts for one class, no rule for several",
         "soft counts from probabilities over the batch, mean over the classes that are present",
         "counts of decisions have no gradient, and absent classes no ratio"),
