@@ -22,6 +22,7 @@ VARIED = {
     "adam": {"augmentation": Augmentation(flip=0.5, rotation=Rotation(p=0.5, degrees=10.0))},
     "momentum": {"optimizer": "sgd", "lr": 0.05, "schedule": Schedule(name="cosine"), "weight_decay": 1e-4},
     "accumulated": {"batch": 2, "accumulate": 2, "optimizer": "adamw", "clip_norm": 1.0},
+    "subset": {"train_images": 9, "loss": "weighted_cross_entropy"},
     "dropout": {"model": make_model("fcn", dropout=True), "lr": 0.02},
     "stopping": {"early_stopping": EarlyStopping(patience=1), "lr": 0.05, "epochs": 6},
     "plain": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.0},
