@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from seg.data.class_weights import inverse_weights
 from seg.data.loader import Loader, scaled
-from seg.data.pack_format import NativeLabels, Pack, read_pack_info
+from seg.data.pack_format import NativeLabels, Pack
 from seg.datasets import IGNORE
 from seg.evaluation.samples import draw_samples
 from seg.evaluation.scoring import Tally, count_image
@@ -42,7 +41,6 @@ def evaluate_images(
     checkpoint: Checkpoint,
     pack: Pack,
     native: NativeLabels,
-    class_weights: np.ndarray,
     device: torch.device,
     workers: int = 0,
 ) -> Evaluation:
@@ -51,17 +49,16 @@ def evaluate_images(
     The loss is defined as in validation: the loss of the training, mean over batches weighted by labelled pixels.
 
     Args:
-        checkpoint: network with its recipe.
+        checkpoint: network with its recipe and the class weights of its training.
         pack: images, and labels of the same size.
         native: labels at their own size.
-        class_weights: (C,), for the weighted loss.
         device: to run on.
         workers: threads that prepare batches ahead.
     """
     recipe, classes = checkpoint.recipe, len(checkpoint.about["classes"])
     to_draw = {int(i) for i in np.linspace(0, len(pack) - 1, min(SAMPLES, len(pack)))}
     model = checkpoint.model.to(device)
-    compute_loss = make_loss(recipe.loss, torch.from_numpy(class_weights).float().to(device))
+    compute_loss = make_loss(recipe.loss, torch.tensor(checkpoint.about["class_weights"], device=device))
     tallies = {scoring: Tally(len(pack), classes) for scoring in SCORINGS}
     total_loss, pixels, drawn = 0.0, 0, {}
     for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.batch):
@@ -84,7 +81,6 @@ def evaluate_images(
 def evaluate(
     model: Path,
     pack: Path,
-    train_pack: Path,
     metrics: Path,
     confusion: Path,
     samples: Path,
@@ -94,18 +90,15 @@ def evaluate(
 ) -> None:
     """Write metrics, confusion matrices, samples, and time and memory of the run; all or none.
 
-    The class weights of the loss are those of the training pack.
-
     Raises:
         ValueError: checkpoint and pack have different classes, one is damaged, or the pack has no labelled pixel.
     """
-    checkpoint, data, trained_on = load_checkpoint(model), Pack(pack), read_pack_info(train_pack)
+    checkpoint, data = load_checkpoint(model), Pack(pack)
     if checkpoint.about["classes"] != data.classes:
         raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], device)
     start = time.monotonic()
-    class_weights = inverse_weights(np.array(trained_on["id_pixels"], np.int64)[trained_on["scored"]])
-    found = evaluate_images(checkpoint, data, NativeLabels(pack), class_weights, device, workers)
+    found = evaluate_images(checkpoint, data, NativeLabels(pack), device, workers)
     seconds = time.monotonic() - start
     matrices = np.stack([found.tallies[scoring].confusion for scoring in SCORINGS])
     if not matrices.any((1, 2, 3)).all():
@@ -147,7 +140,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seg.evaluation.evaluate", description=main.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--pack", type=Path, required=True, help=".json of the pack of the evaluation split")
-    parser.add_argument("--train-pack", type=Path, required=True, help=".json of the pack of the training")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write: scores")
     parser.add_argument("--confusion", type=Path, required=True, help=".npy to write: two matrices per image")
     parser.add_argument("--samples", type=Path, required=True, help="PNG to write")

@@ -29,7 +29,7 @@ def save_checkpoint(path: Path, model: nn.Module, recipe: Recipe, about: dict[st
         path: file to write; use `seg.system.files.written_whole` to write it whole or not at all.
         model: trained with `recipe`.
         recipe: stored in the metadata.
-        about: classes, palette, versions, precision, code digest; JSON values.
+        about: classes, palette, class weights, versions, precision, code digest; JSON values.
     """
     metadata = {**about, "schema_version": CHECKPOINT_VERSION, "recipe": recipe.model_dump(mode="json")}
     write_tensors(path, model.state_dict(), metadata)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from seg.data.pack_format import Pack
@@ -33,11 +34,12 @@ def write_outputs(
     step: TrainStep,
     state: TrainState,
     pack: Pack,
+    class_weights: Tensor,
     weights_info: dict[str, Any] | None,
     code: str,
     started: datetime,
 ) -> None:
-    """Write checkpoint, history and run information, all or none."""
+    """Write checkpoint, history and run information, all or none; arguments as in `seg.training.train`."""
     parameters = list(step.model.parameters())
     epoch_steps = math.ceil(len(pack) / (step.recipe.batch * step.recipe.accumulate))
     run = TrainingRun(
@@ -63,6 +65,7 @@ def write_outputs(
         started=started.isoformat(timespec="seconds"),
     )
     about = run.model_dump(mode="json", include={"classes", "palette", "precision", "weights", "versions", "code"})
+    about["class_weights"] = class_weights.tolist()  # of the weighted loss, which evaluation reports too
     with written_whole(outputs.model, outputs.history, outputs.run) as (model_file, history_file, run_file):
         save_checkpoint(model_file, step.model, step.recipe, about)
         history_file.write_text(history_text(state.history), encoding="utf-8")

@@ -118,7 +118,7 @@ def train(
         if state.best_weights:
             model.load_state_dict(state.best_weights)
         if is_main():
-            write_outputs(outputs, step, state, train_loader.pack, weights_info, code, started)
+            write_outputs(outputs, step, state, train_loader.pack, class_weights, weights_info, code, started)
             store.clear()
 
 

@@ -19,7 +19,7 @@ from seg.data.pack_format import Pack
 from seg.evaluation.evaluate import evaluate
 from seg.evaluation.samples import draw_samples
 from seg.models.checkpoint import load_checkpoint, save_checkpoint
-from seg.results import EvaluationRun, read_result
+from seg.results import EvaluationRun, read_history, read_result
 from seg.training.train import Outputs, train
 
 CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def files(folder: Path) -> Files:
 
 def command(model: Path, data: Path, out: Files, *more: str) -> subprocess.CompletedProcess[str]:
     """Evaluate as a rule of the workflow does."""
-    flags = {"model": model, "pack": data, "train-pack": data, "device": "cpu", **out._asdict()}
+    flags = {"model": model, "pack": data, "device": "cpu", **out._asdict()}
     arguments = [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
     line = [sys.executable, "-m", "seg.evaluation.evaluate", *arguments, *more]
     return subprocess.run(line, capture_output=True, text=True, check=False)
@@ -174,13 +174,24 @@ def test_a_model_trained_in_tf32_is_evaluated_in_fp32_on_a_cpu(model: Path, pack
     about = {name: value for name, value in checkpoint.about.items() if name != "recipe"}
     save_checkpoint(tmp_path / "tf32.safetensors", checkpoint.model, checkpoint.recipe, about | {"precision": "tf32"})
     out = files(tmp_path)
-    evaluate(tmp_path / "tf32.safetensors", packs.train, packs.train, *out, CPU)
+    evaluate(tmp_path / "tf32.safetensors", packs.train, *out, CPU)
     assert read_result(EvaluationRun, out.run, "evaluate again").precision == "fp32"
+
+
+def test_the_weighted_loss_has_the_weights_of_the_training(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
+    """Those of a subset of the training images: the loss is that of the last validation."""
+    recipe = tiny_recipe.model_copy(update={"loss": "weighted_cross_entropy", "train_images": 5, "epochs": 1})
+    trained = Outputs(*(tmp_path / name for name in ("model.safetensors", "history.csv", "run.json", "events")))
+    train(recipe, packs.train, packs.val, None, trained, CPU, 0, "0123")
+    out = files(tmp_path)
+    evaluate(trained.model, packs.val, *out, CPU)
+    (row,) = read_history(trained.history)
+    assert json.loads(out.metrics.read_text())["loss"] == pytest.approx(row.val_loss, rel=1e-6)
 
 
 def test_twice_gives_the_same_bits(out: Files, model: Path, packs: Any, tmp_path: Path) -> None:
     again = files(tmp_path)
-    evaluate(model, packs.train, packs.train, *again, CPU, workers=2)
+    evaluate(model, packs.train, *again, CPU, workers=2)
     for one, other in list(zip(out, again, strict=True))[:3]:
         assert one.read_bytes() == other.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in again}
@@ -228,7 +239,7 @@ def test_samples_by_hand() -> None:
 def test_a_split_of_fewer_than_four_images_and_an_absent_class(model: Path, packs: Any, tmp_path: Path) -> None:
     """One image of one class: a class in neither the truth nor the prediction has no IoU."""
     written = files(tmp_path)
-    evaluate(model, one_image(packs, np.zeros((48, 64)), tmp_path), packs.train, *written, CPU)
+    evaluate(model, one_image(packs, np.zeros((48, 64)), tmp_path), *written, CPU)
     metrics = json.loads(written.metrics.read_text())
     predicted = np.load(written.confusion)[0, 0].sum(0) > 0
     for there, name in zip(predicted[1:], metrics["classes"][1:], strict=True):
@@ -259,5 +270,5 @@ def test_an_unavailable_device_is_refused(model: Path, packs: Any, tmp_path: Pat
 def test_a_full_disk_leaves_no_partial_file(model: Path, packs: Any, small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(1000 << 10))
     with pytest.raises(OSError, match="No space left on device"):
-        evaluate(model, packs.val, packs.train, *files(small_disk / "run"), CPU)
+        evaluate(model, packs.val, *files(small_disk / "run"), CPU)
     assert not list((small_disk / "run").iterdir())

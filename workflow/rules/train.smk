@@ -90,7 +90,6 @@ rule train_variant:
 rule evaluate_variant:
     input:
         model=f"{plan.RUN_FOLDER}model.safetensors",
-        train=pack_json("train"),
         pack=pack_json("eval"),
         pixels=pack_pixels("eval"),
         native=lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, 'eval')}.native.json",
@@ -121,6 +120,5 @@ rule evaluate_variant:
     message:
         "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
-        "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q} --train-pack {input.train:q}"
-        " --metrics {output.metrics:q} --confusion {output.confusion:q} --samples {output.samples:q} --run-info {output.run:q}"
-        " 2>&1 | tee {log:q}"
+        "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q} --metrics {output.metrics:q}"
+        " --confusion {output.confusion:q} --samples {output.samples:q} --run-info {output.run:q} 2>&1 | tee {log:q}"
