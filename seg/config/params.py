@@ -14,13 +14,24 @@ from typing import Any, Literal, NamedTuple
 import yaml
 from pydantic import PrivateAttr, ValidationError
 
-from seg.config.base import Frozen, leaves
+from seg.config.base import Count, Frozen, leaves
 from seg.config.checks import impossible_recipes, unknown_names
 from seg.config.inherit import Inherited, apply_inheritance
 from seg.config.messages import error_lines
 from seg.config.readings import unknown_keys
 from seg.config.recipe import Recipe
-from seg.config.schema import Budget, Cluster, DatasetRow, Identifier, Preset, Seeds, Settings, Study, WeightsRow
+from seg.config.schema import (
+    Budget,
+    Cluster,
+    DatasetRow,
+    Identifier,
+    Margin,
+    Preset,
+    Seeds,
+    Settings,
+    Study,
+    WeightsRow,
+)
 from seg.system.console import run_stage
 
 _SIZES = ("train_size", "eval_size")
@@ -40,6 +51,8 @@ class Params(Frozen):
 
     preset: Identifier
     seeds: Seeds | None = None
+    block: Count
+    equivalence: Margin
     presets: dict[Identifier, Preset]
     cluster: Cluster
     datasets: dict[Identifier, DatasetRow]

@@ -11,6 +11,7 @@ from seg.config.recipe import Recipe
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Side = Annotated[int, Field(ge=32)]
 Scale = Annotated[Number, Field(gt=0, le=1)]
+Margin = Annotated[Number, Field(gt=0, lt=1)]
 Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML has lists only
 Size = Scale | Sides
 

@@ -1,1 +1,1 @@
-"""Evaluation, prediction, bootstrap and paired comparison."""
+"""Evaluation, prediction, intervals and paired comparison."""

@@ -1,10 +1,17 @@
-"""Differences between variants with the same resamples, and their intervals for each pair and for all pairs jointly."""
+"""Differences between variants, paired by unit and by seed, with intervals for each pair and for all pairs jointly."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
-from seg.evaluation.bootstrap import interval
+from seg.evaluation.jackknife import Estimate, spread_over_seeds
+
+_DRAWS = 20_000  # the standard error of a 95% level is then 0.15%
+_ROUNDING = 1e-12  # variants whose standard error is below do not differ
+_LEVEL = 0.95
+_EQUIVALENCE_LEVEL = 0.90  # two one-sided tests at 5%
 
 
 class Differences(NamedTuple):
@@ -12,39 +19,60 @@ class Differences(NamedTuple):
 
     pairs: np.ndarray  # (P, 2) int
     value: np.ndarray  # (P,): the score of i minus that of j
-    alone: np.ndarray  # (2, P): ends of the percentile interval of each pair by itself
-    joint: np.ndarray  # (2, P): ends of the intervals that hold for all pairs at once
+    alone: np.ndarray  # (2, P): ends of the 95% interval of each pair by itself
+    joint: np.ndarray  # (2, P): ends of the 95% intervals that hold for all pairs at once
+    equivalence: np.ndarray  # (2, P): ends of the 90% intervals that hold for all pairs at once
 
 
-def differences(scores: np.ndarray, resampled: np.ndarray, level: float = 0.95) -> Differences:
-    """Differences between variants with their intervals.
+def differences(estimates: Sequence[Estimate]) -> Differences:
+    """Differences between variants that were scored on the same units with equally many seeds.
+
+    The variance of a difference is that of its jackknife and of its seeds, on the scale of the scores; quantiles are
+    those of `seg.evaluation.jackknife`.
 
     Among many pairs, some intervals miss the true difference by chance, and choosing the best variant selects such
-    pairs. The joint intervals correct for this. Their half-width, in standard errors, is the `level` quantile over the
-    resamples of the largest deviation of any pair: the single-step maxT procedure of Westfall and Young,
-    Resampling-Based Multiple Testing (1993), as intervals. They account for the correlation of the pairs, so they are
-    narrower than with Bonferroni's correction, whose tail quantiles cannot be estimated from 2,000 resamples.
+    pairs. The joint intervals correct for this. The largest of all pairs' deviations, in standard errors, is drawn from
+    the normal distribution with the correlations of the jackknife; trainings of different variants count as
+    independent, because correlations cannot be estimated from few seeds. Its quantile is converted to a level that is
+    common to all pairs, at which each pair takes its own quantiles. This is the single-step max-t procedure (Hothorn,
+    Bretz and Westfall, Biometrical Journal 50, 2008) for pairs with different degrees of freedom. The draws have a
+    fixed seed.
+    """
+    scores = np.array([float(estimate.value) for estimate in estimates])
+    influence = np.stack([estimate.seeds_influence for estimate in estimates])  # (V, U, K)
+    seeds = np.stack([estimate.seeds for estimate in estimates])  # (V, K)
+    pairs = np.stack(np.triu_indices(len(scores), 1), 1)
+    first, second = pairs.T
+    value = scores[first] - scores[second]
+    spread = spread_over_seeds(influence[first] - influence[second], seeds[first] - seeds[second])
+
+    def ends(level: float) -> np.ndarray:
+        half_width = spread.half_width(level) if influence.shape[1] > 1 else 2  # a single unit has no spread
+        return np.clip([value - half_width, value + half_width], -1, 1)
+
+    errors = np.sqrt([spread_over_seeds(estimate.seeds_influence, estimate.seeds).seeds for estimate in estimates])
+    effects = np.concatenate([influence.mean(2), np.diag(errors)], 1)
+    joint, equivalence = (ends(level) for level in joint_levels(effects, (_LEVEL, _EQUIVALENCE_LEVEL)))
+    return Differences(pairs, value, ends(_LEVEL), joint, equivalence)
+
+
+def joint_levels(effects: np.ndarray, levels: Sequence[float]) -> list[float]:
+    """Level of the interval of each pair at which the intervals of all pairs hold at once with each of `levels`.
 
     Args:
-        scores: scores (V,) of the variants on all images and seeds.
-        resampled: the same scores (RESAMPLES, V) from `seg.evaluation.bootstrap.resample`.
-        level: confidence level.
+        effects: (V, E) of E independent sources; the products of two rows sum to the covariance of two scores.
+        levels: confidence levels.
     """
-    resampled = resampled[~np.isnan(resampled).any(1)]  # a resample without a labelled pixel is NaN
-    value, errors, alone = [np.zeros(0)], [np.zeros(0)], [np.zeros((2, 0))]
-    furthest = np.zeros(len(resampled))  # largest deviation of any pair, in standard errors
-    for i in range(len(scores) - 1):  # one variant against all later ones, so that memory grows with V, not with P
-        drawn = resampled[:, i, None] - resampled[:, i + 1 :]
-        value.append(scores[i] - scores[i + 1 :])
-        errors.append(drawn.std(0))
-        alone.append(interval(drawn, level))
-        deviations = np.abs(drawn - value[-1])
-        ratios = np.divide(deviations, errors[-1], out=np.zeros_like(drawn), where=errors[-1] > 0)
+    count = len(effects)
+    if count < 3:  # at most one pair
+        return list(levels)
+    vectors, scales, _ = np.linalg.svd(effects, full_matrices=False)
+    drawn = np.random.Generator(np.random.Philox(0)).standard_normal((_DRAWS, len(scales)))
+    variants = drawn @ (vectors * scales).T  # with the covariance of the scores
+    furthest = np.zeros(_DRAWS)  # largest deviation of any pair, in standard errors
+    for i in range(count - 1):  # one variant against all later ones, so that memory grows with V, not with P
+        errors = np.sqrt(((effects[i] - effects[i + 1 :]) ** 2).sum(-1))
+        deviations = np.abs(variants[:, i, None] - variants[:, i + 1 :])
+        ratios = np.divide(deviations, errors, out=np.zeros_like(deviations), where=errors > _ROUNDING)
         furthest = np.maximum(furthest, ratios.max(1))
-    centre, half_width = np.concatenate(value), np.quantile(furthest, level) * np.concatenate(errors)
-    return Differences(
-        np.stack(np.triu_indices(len(scores), 1), 1),
-        centre,
-        np.concatenate(alone, 1),
-        np.stack([centre - half_width, centre + half_width]),
-    )
+    return [float(2 * ndtr(np.quantile(furthest, level)) - 1) for level in levels]

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seg.report.rows import INDISTINCT, Row, classes_differ, difference, number, split_notes, unequal_budgets
+from seg.report.rows import FEW_UNITS, NEAR_BEST, Row, classes_differ, difference, number, split_notes, unequal_budgets
 
 NONE = "–"
 NEAR = "≈"
-_FEW_SEEDS = 10  # with fewer seeds, a 95% interval covers the true mean in less than 90%: seg.evaluation.bootstrap
 
 _SCORED_AT = {"native": "the labels' own size", "pack": "the size of the network's input"}
 
@@ -65,7 +64,7 @@ def score_cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[Scor
 
 
 def _score_cell(row: Row, column: str, notes: Footnotes) -> ScoreCell:
-    near = f"{NEAR} " if column == "miou" and row["against_best"] == INDISTINCT else ""
+    near = f"{NEAR} " if column == "miou" and row["against_best"] in NEAR_BEST else ""
     published = digits(row[f"{column}_published"])
     change = signed(difference(row, column))
     std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
@@ -133,14 +132,13 @@ def introduction(rows: Sequence[Row]) -> str:
     first = rows[0]
     seeds = first["seeds"].split()
     if len(seeds) > 1:
-        few = f", which are too narrow with fewer than {_FEW_SEEDS} seeds" if len(seeds) < _FEW_SEEDS else ""
         measured = (
             f"Measured scores are means over seeds {', '.join(seeds)} with their standard deviation and 95% intervals "
-            f"from resampling images and seeds{few}"
+            "over images and seeds"
         )
     else:
         measured = (
-            f"Measured scores are of seed {seeds[0]} with 95% intervals from resampling images, which leave out the "
+            f"Measured scores are of seed {seeds[0]} with 95% intervals over images, which leave out the "
             "noise of training: how much scores vary from seed to seed"
         )
     splits = sorted({row["published_split"] for row in rows if row["published_split"]})
@@ -158,11 +156,35 @@ def near_best_caption(rows: Sequence[Row]) -> str:
     pairs = len(rows) * (len(rows) - 1) // 2
     if not pairs or unequal_budgets(rows):
         return ""
-    resampled = "images and seeds" if len(rows[0]["seeds"].split()) > 1 else "images"
-    joint = f" The interval is wide enough to hold for all {pairs} pairs at once." if pairs > 1 else ""
+    joint = f" The intervals are wide enough to hold for all {pairs} pairs at once." if pairs > 1 else ""
+    margin = float(rows[0]["margin"])
     return (
-        f"{NEAR} marks an mIoU that is indistinguishable from the best one: the 95% interval of their difference, from "
-        f"resampling the same {resampled} for both, contains 0.{joint}"
+        f"{NEAR} marks an mIoU that is equivalent to the best one (the 90% interval of their difference is within "
+        f"±{margin:g}) or undecided (the 95% interval contains 0). Undecided does not mean equal.{joint}"
+    )
+
+
+def units_caption(rows: Sequence[Row]) -> str:
+    """What the intervals are over, what they leave out, and for which classes they are too narrow."""
+    first = rows[0]
+    number_of, length = count(first["units"]), first["block"]
+    units, remains = {
+        "group": ("groups of images (videos, cities)", "Dependence between groups remains"),
+        "block": (
+            f"blocks of {length} consecutive images (or somewhat more) of a video or a city",
+            "Dependence between blocks remains",
+        ),
+        "image": ("single images", "Dependence between images remains, for example between frames of a video"),
+    }[first["unit"]]
+    text = (
+        f"Intervals are delete-one jackknife intervals over {number_of} {units}. {remains}: it makes them too narrow."
+    )
+    if not (scarce := split_notes(first["scarce_classes"])):
+        return text
+    return (
+        f"{text} Classes in the truth of fewer than {FEW_UNITS} of the {number_of}: {', '.join(scarce)}. Their "
+        "intervals, and those of the means that contain them, are too narrow (docs/results.md has the simulated "
+        "coverage)."
     )
 
 

@@ -18,6 +18,7 @@ from seg.report.formatting import (
     introduction,
     near_best_caption,
     score_cells,
+    units_caption,
 )
 from seg.report.rows import METRIC_TITLES, Row, class_columns, split_notes
 
@@ -33,6 +34,7 @@ def markdown_text(rows: Sequence[Row]) -> str:
         _escaped(introduction(rows)),
         _overall_table(rows, notes),
         " ".join(filter(None, [budget_caption(rows), near_best_caption(rows), classes_caption(rows)])),
+        _escaped(units_caption(rows)),
     ]
     if classes:
         parts += ["## The study's own classes", "IoU, measured / published.", _class_table(rows, classes, notes)]

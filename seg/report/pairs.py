@@ -2,23 +2,35 @@
 
 A row is the difference in mIoU of `variant` minus `other`, each the mean over its seeds. `low` and `high` are the ends
 of the 95% interval of this pair alone; `joint_low` and `joint_high` are wide enough for all pairs of the study to hold
-at once. A pair is `distinguishable` if its joint interval excludes 0. Variants are paired by image and by seed;
-with the same seed they see the training images in the same order. If this does not correlate their scores, pairing is
-still valid but gains no precision. Variants with different input sizes are also paired by image, each scored at its own
-size.
+at once, and so are `equivalence_low` and `equivalence_high`, the ends of a 90% interval. The `verdict` on `variant` is
+
+- `equivalent` if the 90% interval is within the margin of equivalence: two one-sided tests at 5%,
+- else `better` or `worse` if the 95% interval excludes 0,
+- else `undecided`: neither a difference nor its absence is shown.
+
+All verdicts of a study hold at once. They are empty if the variants were trained with different shares of their
+budgets. Variants are paired by image and by seed; with the same seed they see the training images in the same order. If
+this does not correlate their scores, pairing is still valid but gains no precision. Variants with different input sizes
+are also paired by image, each scored at its own size. `classes` and `other_classes` are the numbers of classes in the
+two means; if they are not the same ones (`same_classes`), the difference depends on that too.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from seg.evaluation.comparison import differences
-from seg.report.rows import BEHIND, BEST, INDISTINCT, REMAKE_TABLE, Row, number, read_table, table_text
+from seg.evaluation.jackknife import Estimate
+from seg.report.rows import BEST, NEAR_BEST, REMAKE_TABLE, Row, number, read_table, table_text
+
+Verdict = Literal["better", "worse", "equivalent", "undecided", ""]
+_MIRRORED: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
 
 class PairDifference(NamedTuple):
@@ -32,27 +44,59 @@ class PairDifference(NamedTuple):
     high: float
     joint_low: float
     joint_high: float
-    distinguishable: bool
+    equivalence_low: float
+    equivalence_high: float
+    verdict: Verdict
+    classes: str
+    other_classes: str
+    same_classes: bool
 
 
-def compare_variants(study: str, scores: Mapping[str, float], resampled: Sequence[np.ndarray]) -> list[PairDifference]:
-    """All pairs in the order of the variants, from the mIoU of each variant and its resamples (RESAMPLES,)."""
-    names = list(scores)
-    found = differences(np.array(list(scores.values())), np.stack(resampled, 1))
-    figures = np.column_stack([found.value, *found.alone, *found.joint]).tolist()
-    return [
-        PairDifference._make([study, names[i], names[j], *row, not row[-2] <= 0 <= row[-1]])
-        for (i, j), row in zip(found.pairs.tolist(), figures, strict=True)
-    ]
+class PairMember(NamedTuple):
+    """A variant to compare: its mIoU, and the classes in the mean of each seed."""
+
+    miou: Estimate
+    classes: tuple[frozenset[str], ...]
+
+
+def compare_variants(
+    study: str, variants: Mapping[str, PairMember], margin: float, comparable: bool = True
+) -> list[PairDifference]:
+    """All pairs in the order of the variants; without verdicts if they are not `comparable`."""
+    names = list(variants)
+    found = differences([each.miou for each in variants.values()])
+    figures = np.column_stack([found.value, *found.alone, *found.joint, *found.equivalence]).tolist()
+    rows = []
+    for (i, j), row in zip(found.pairs.tolist(), figures, strict=True):
+        sets = variants[names[i]].classes, variants[names[j]].classes
+        verdict = _verdict(row, margin) if comparable else ""
+        members = [class_range(sets[0]), class_range(sets[1]), sets[0] == sets[1]]
+        rows.append(PairDifference._make([study, names[i], names[j], *row, verdict, *members]))
+    return rows
+
+
+def class_range(classes: Sequence[frozenset[str]]) -> str:
+    """Number of classes in a mean; the lowest and the highest if seeds differ."""
+    low, high = (extreme(len(each) for each in classes) for extreme in (min, max))
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _verdict(figures: Sequence[float], margin: float) -> Verdict:
+    """Verdict from the columns of a row from `difference` to `equivalence_high`."""
+    low, high, equivalence_low, equivalence_high = figures[-4:]
+    if -margin < equivalence_low and equivalence_high < margin:
+        return "equivalent"
+    return "better" if low > 0 else "worse" if high < 0 else "undecided"
 
 
 def against_best(scores: Mapping[str, float], pairs: Sequence[PairDifference]) -> dict[str, str]:
-    """How each variant compares with the one with the highest mIoU; empty for a single variant."""
-    if len(scores) == 1:
+    """Verdict on each variant against the one with the highest mIoU, which is `best`; empty if there are none."""
+    if not any(pair.verdict for pair in pairs):
         return dict.fromkeys(scores, "")
     best = max(scores, key=lambda name: scores[name])
-    behind = {name for pair in pairs if pair.distinguishable for name in pair[1:3] if best in pair[1:3]}
-    return {name: BEST if name == best else BEHIND if name in behind else INDISTINCT for name in scores}
+    verdicts: dict[str, str] = {pair.variant: pair.verdict for pair in pairs if pair.other == best}
+    verdicts |= {pair.other: _MIRRORED.get(pair.verdict, pair.verdict) for pair in pairs if pair.variant == best}
+    return {name: BEST if name == best else verdicts[name] for name in scores}
 
 
 def pairs_text(pairs: Sequence[PairDifference]) -> str:
@@ -85,5 +129,13 @@ def pairs_view(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> dict[str
         {"variant": better, "cells": [cells[frozenset((better, worse))] for worse in ranked[i:]]}
         for i, better in enumerate(ranked[:-1], start=1)
     ]
-    distinguishable = sum(pair.distinguishable for pair in pairs)
-    return {"columns": ranked[1:], "lines": lines, "all": len(pairs), "distinguishable": distinguishable}
+    counts = Counter[str](pair.verdict for pair in pairs)
+    decided = {"better or worse": counts["better"] + counts["worse"], **{name: counts[name] for name in NEAR_BEST}}
+    return {
+        "columns": ranked[1:],
+        "lines": lines,
+        "all": len(pairs),
+        "counts": ", ".join(f"{count} {verdict}" for verdict, count in decided.items()),
+        "near": NEAR_BEST,
+        "classes_differ": any(not pair.same_classes for pair in pairs),
+    }

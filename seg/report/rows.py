@@ -3,10 +3,11 @@
 A score column, such as `miou` or `iou[car]`, has four columns beside it: `_std`, `_low`, `_high` and `_published`. Its
 cell is a fraction, `absent` for a class in neither the truth nor the prediction, or empty if there is no value.
 `miou_classes` is the number of classes that entered the mIoU, a range if seeds differ. `against_best` is `best` for the
-variant with the highest mIoU, `behind` if the variant is distinguishable from it, and `indistinct` otherwise; empty if
-the variants were trained with different shares of their budgets. `published_obstacle` says why published figures are
-for reference only; it is empty if they can be compared. `budget_epochs` of the `full_epochs` are the preset's budget,
-of which early stopping may leave some.
+variant with the highest mIoU, and the verdict against it for the others: `worse`, `equivalent` within `margin`, or
+`undecided`; empty if the variants were trained with different shares of their budgets. Intervals are over `units`
+images, groups, or blocks of `block` images, as `unit` says; `scarce_classes` occur in the truth of fewer than six of
+them. `published_obstacle` says why published figures are for reference only; it is empty if they can be compared.
+`budget_epochs` of the `full_epochs` are the preset's budget, of which early stopping may leave some.
 
 All cells are text, so that a table that is read and written again has the same bytes; `number` converts a cell.
 """
@@ -25,7 +26,9 @@ from seg.results import SCORINGS, read_bytes
 TABLE_VERSION = 1  # of table.csv, comparison.csv, pairs.csv and the preset's history.csv
 REMAKE_TABLE = "make the study's table again"
 ABSENT = "absent"
-BEST, BEHIND, INDISTINCT = "best", "behind", "indistinct"
+BEST = "best"
+NEAR_BEST = ("equivalent", "undecided")  # verdicts that are marked in tables
+FEW_UNITS = 6  # the coverage of intervals was found to be right for classes that occur in at least as many units
 METRIC_TITLES = {
     "pixel_accuracy": "Pixel accuracy",
     "miou": "mIoU",
@@ -34,9 +37,28 @@ METRIC_TITLES = {
 }
 DETAILS = ("image_accuracy", "image_miou", "boundary_iou", "calibration_error")  # scores without intervals
 NOTE_SEPARATOR = " | "
-_TEXTS = ["variant", "seeds", "scoring", "against_best", "miou_classes", "published_obstacle"]
+_TEXTS = [
+    "variant",
+    "seeds",
+    "scoring",
+    "unit",
+    "scarce_classes",
+    "against_best",
+    "miou_classes",
+    "published_obstacle",
+]
 _BUDGET = ["epochs", "budget_epochs", "full_epochs", "images_seen", "steps"]
-_COUNTS = ["images", "commonest_pixel_accuracy", "commonest_miou", *_BUDGET, "parameters", "training_seconds"]
+_COUNTS = [
+    "images",
+    "units",
+    "block",
+    "margin",
+    "commonest_pixel_accuracy",
+    "commonest_miou",
+    *_BUDGET,
+    "parameters",
+    "training_seconds",
+]
 
 Row = dict[str, str]
 

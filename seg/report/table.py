@@ -2,14 +2,14 @@
 
     python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes "building,car" --scoring native
         --published FILE --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --source JSON
-        --csv F --markdown F --pairs F --curves F
+        --block N --equivalence X --csv F --markdown F --pairs F --curves F
 
 `table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
-the 95% bootstrap interval of the mean over images and seeds, or over images for a single seed. A class in neither the
-truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such class or the
-source no such figure. `loss` is the loss of the evaluation split. `pairs.csv` has one row per pair of variants, see
-`seg.report.pairs`.
+the 95% interval, see `seg.evaluation.jackknife`, over images and seeds, or over images for a single seed. A class in
+neither the truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such
+class or the source no such figure. `loss` is the loss of the evaluation split. `pairs.csv` has one row per pair of
+variants, see `seg.report.pairs`.
 """
 
 import argparse
@@ -22,10 +22,10 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from seg.report.figures import draw_curves
+from seg.report.intervals import split_units, variant_intervals
 from seg.report.markdown import markdown_text
-from seg.report.pairs import against_best, compare_variants, pairs_text
+from seg.report.pairs import PairMember, against_best, class_range, compare_variants, pairs_text
 from seg.report.published import Published, PublishedData, obstacle, read_published, read_source
-from seg.report.resamples import resample_variant
 from seg.report.rows import ABSENT, DETAILS, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, shares_differ, table_text
 from seg.report.runs import Run, named_paths, read_all, read_runs
 from seg.results import SCORINGS, Bounds
@@ -98,7 +98,7 @@ def build_row(
         "published_split": ", ".join(splits),
         "published_obstacle": obstacle(source, splits, len(first.classes)) if splits else "",
         **scores,
-        "miou_classes": _range([sum(iou is not None for iou in each.iou.values()) for each in metrics]),
+        "miou_classes": class_range(_classes_in_mean(runs)),
         **{name: fmean(getattr(each, name) for each in metrics) for name in DETAILS},
         **{f"miou_{name}": fmean(getattr(run.metrics, name).miou for run in runs) for name in SCORINGS},
         "commonest_class": metrics[0].commonest.name,
@@ -122,10 +122,9 @@ def build_row(
     return {column: "" if value is None else str(value) for column, value in row.items()}
 
 
-def _range(counts: Sequence[int]) -> str:
-    """One number if the seeds agree, else the lowest and the highest."""
-    low, high = min(counts), max(counts)
-    return str(low) if low == high else f"{low}–{high}"
+def _classes_in_mean(runs: Sequence[Run]) -> tuple[frozenset[str], ...]:
+    """Classes in the mIoU of each seed."""
+    return tuple(frozenset(name for name, iou in run.scores.iou.items() if iou is not None) for run in runs)
 
 
 def _scores(column: str, values: Sequence[float | None], interval: Bounds | None) -> dict[str, Any]:
@@ -166,6 +165,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
     parser.add_argument("--notes", default="{}", help="JSON: variant or study -> list of notes")
     parser.add_argument("--source", required=True, help="JSON: what the source scores, see seg.report.published")
+    parser.add_argument("--block", type=int, required=True, help="images of a block, see seg.evaluation.units")
+    parser.add_argument("--equivalence", type=float, required=True, help="margin of equivalence in mIoU")
     for output in ("csv", "markdown", "pairs", "curves"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     given = parser.parse_args()
@@ -176,17 +177,21 @@ def main() -> None:
     classes = [name.strip() for name in given.classes.split(",") if name.strip()]
     variants = read_variants(directories, given.seeds, given.eval_split, given.scoring)
     published = read_published(given.published, given.study)
-    names = next(iter(variants.values()))[0].metrics.names
-    resampled = read_all(lambda runs: resample_variant(runs, names), variants.values())
+    units = split_units(next(iter(variants.values()))[0].metrics, given.block)
+    found = read_all(lambda runs: variant_intervals(runs, units), variants.values())
+    intervals = dict(zip(variants, found, strict=True))
     scores = {variant: fmean(run.scores.miou for run in runs) for variant, runs in variants.items()}
-    pairs = compare_variants(given.study, scores, [each.miou for each in resampled])
     budgets = [(runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items()]
-    standing = dict.fromkeys(scores, "") if shares_differ(budgets) else against_best(scores, pairs)
+    members = {name: PairMember(intervals[name].miou, _classes_in_mean(runs)) for name, runs in variants.items()}
+    pairs = compare_variants(given.study, members, given.equivalence, comparable=not shares_differ(budgets))
+    standing = against_best(scores, pairs)
+    basis = {**found[0].basis(units), "margin": str(given.equivalence)}
     rows = [
         {"study": given.study, "title": given.title}
-        | build_row(variant, runs, resamples.intervals, classes, published, source, notes.get(variant, ()))
+        | build_row(variant, runs, intervals[variant].ends, classes, published, source, notes.get(variant, ()))
+        | basis
         | {"against_best": standing[variant], "study_notes": NOTE_SEPARATOR.join(notes.get(given.study, ()))}
-        for (variant, runs), resamples in zip(variants.items(), resampled, strict=True)
+        for variant, runs in variants.items()
     ]
     outputs = given.csv, given.markdown, given.pairs, given.curves
     with written_whole(*outputs) as (table_part, markdown_part, pairs_part, curves_part):

@@ -20,11 +20,12 @@ from seg.report.formatting import (
     introduction,
     near_best_caption,
     score_cells,
+    units_caption,
 )
 from seg.report.pairs import pairs_view, read_pairs
 from seg.report.rows import (
-    INDISTINCT,
     METRIC_TITLES,
+    NEAR_BEST,
     REMAKE_TABLE,
     Row,
     best,
@@ -65,6 +66,7 @@ def read_study(name: str, directory: Path) -> View:
         "compared": any(row["published_split"] and not row["published_obstacle"] for row in rows),
         "overall": _overall_lines(rows, notes),
         "near_best_caption": near_best_caption(rows),
+        "units_caption": units_caption(rows),
         "budget_caption": budget_caption(rows),
         "classes_caption": classes_caption(rows),
         "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
@@ -148,7 +150,7 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
     return {
         "variants": len(rows),
         "best": measured["variant"],
-        "near": [row["variant"] for row in rows if row["against_best"] == INDISTINCT],
+        "near": [row["variant"] for row in rows if row["against_best"] in NEAR_BEST],
         "miou": score_cells([measured], "miou", notes)[0],
         "published_best": published["variant"] if number(published["miou_published"]) is not None else None,
         "published": digits(published["miou_published"]),

@@ -25,6 +25,8 @@ def content(**variants: Any) -> dict[str, Any]:
     return {
         "preset": "p",
         "seeds": [0],
+        "block": 10,
+        "equivalence": 0.01,
         "presets": {"p": {"title": "t", "validate_every": 1}},
         "cluster": {"training": job, "data": job},
         "datasets": {"d": {"layout": "voc", "size": [64, 64], "eval_split": "test"}},

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, SOURCE, confusion, write, write_run
 
-from seg.evaluation.bootstrap import bootstrap_intervals
-from seg.metrics.scores import class_iou, mean_iou
+from seg.evaluation.jackknife import estimate_classes, estimate_metric, interval
+from seg.metrics.scores import PARTS, class_counts, iou_parts
 from seg.report import table
 from seg.report.formatting import duration, signed, size
 from seg.report.rows import best, read_rows, read_table, shares_differ, table_text
@@ -35,6 +35,7 @@ def make_table(
     scoring: str = "native",
     variants: Sequence[str] = tuple(MIOU),
     source: str | None = None,
+    equivalence: float = 0.05,
 ) -> Path:
     """Run the stage as a rule does. Returns the directory of the study."""
     study = results / "streets"
@@ -43,6 +44,7 @@ def make_table(
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
     arguments += ["--source", source or json.dumps(SOURCE)]
     arguments += ["--variants", *(f"{name}={study / name}" for name in variants), "--seeds", *seeds.split()]
+    arguments += ["--block", "10", "--equivalence", str(equivalence)]
     for option, name in OUTPUTS.items():
         arguments += [f"--{option}", str(study / name)]
     monkeypatch.setattr(sys, "argv", ["table", *arguments])
@@ -67,8 +69,8 @@ def test_scores_are_means_over_seeds_with_the_sample_standard_deviation(results,
     assert row["seeds"] == "0 1"
     assert float(row["miou"]) == pytest.approx(0.32)
     assert float(row["miou_std"]) == pytest.approx(0.04 / 2**0.5)  # sqrt((0.02^2 + 0.02^2) / (2 - 1))
-    # Half of the resamples draw a seed twice, a quarter each: the images add little to 0.30 and 0.34.
-    assert (float(row["miou_low"]), float(row["miou_high"])) == pytest.approx((0.30, 0.34), abs=0.015)
+    # The standard error over two seeds is 0.02, and Student's quantile with one degree of freedom 12.71.
+    assert (float(row["miou_low"]), float(row["miou_high"])) == pytest.approx((0.32 - 0.254, 0.32 + 0.254), abs=0.001)
     assert float(row["pixel_accuracy"]) == pytest.approx(0.72)
     assert float(row["iou[person]"]) == pytest.approx(0.22)
     assert float(row["training_seconds"]) == 65.0
@@ -110,14 +112,16 @@ def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
     study = make_table(results, monkeypatch, seeds="1")
     row = rows_of(study)["baseline"]
     assert (row["miou"], row["miou_std"]) == ("0.34", "")
-    expected = bootstrap_intervals(confusion(0.34), {"miou": mean_iou, "iou": class_iou})
-    assert [float(row["miou_low"]), float(row["miou_high"])] == expected["miou"].tolist()
-    assert float(row["iou[building]_low"]) == expected["iou"][0, CLASSES.index("building")]
+    counts = class_counts(confusion(0.34))[None]
+    expected = interval(estimate_metric(counts, PARTS["miou"]))
+    assert [float(row["miou_low"]), float(row["miou_high"])] == expected.tolist()
+    building = interval(estimate_classes(counts, iou_parts))[:, CLASSES.index("building")]
+    assert [float(row["iou[building]_low"]), float(row["iou[building]_high"])] == building.tolist()
     assert (row["iou[train]_low"], row["iou[bicycle]_low"]) == ("", "")
-    ends = "–".join(f"{end:.4f}" for end in expected["miou"])
+    ends = "–".join(f"{end:.4f}" for end in expected)
     text = markdown_of(study)
     assert f"| 0.3400 | {ends} | 0.2210 |" in text
-    assert "of seed 1 with 95% intervals from resampling images, which leave out the noise of training: " in text
+    assert "of seed 1 with 95% intervals over images, which leave out the noise of training: " in text
 
 
 def test_published_figures_are_beside_measured_scores(results, monkeypatch):
@@ -149,7 +153,7 @@ def test_without_the_data_of_the_source_figures_are_for_reference(results, monke
     text = markdown_of(study)
     assert f"on the source's val split and for reference only, without a difference ({why})." in text
     assert not re.search("[▲▼]|= 0", text)
-    assert re.search(r"\| 0\.3200 \| ± 0\.0283, 0\.\d{4}–0\.\d{4} \| 0\.2210 \| \|", text)
+    assert re.search(r"\| ≈ 0\.3200 \| ± 0\.0283, 0\.\d{4}–0\.\d{4} \| 0\.2210 \| \|", text)
 
 
 def test_figures_are_compared_if_the_source_says_nothing_of_the_number_of_classes(results, monkeypatch):
@@ -247,11 +251,11 @@ def test_the_number_of_classes_in_the_mean_is_shown_where_variants_differ(result
 def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     text = markdown_of(make_table(results, monkeypatch))
     assert text.startswith("# Streets\n\nScored on 24 images of the val split at the labels' own size.")
-    assert "resampling images and seeds, which are too narrow with fewer than 10 seeds; published" in text
+    assert "their standard deviation and 95% intervals over images and seeds; published" in text
     assert "\n\n## Notes\n\n- all variants: Its \\<i\\>stride\\</i\\> is assumed.\n\n- [1] published" in text
-    assert text.count("± 0.0283, 0.2900–0.3500 | 0.2210") == 1
+    assert text.count("± 0.0283, 0.0653–0.5747 | 0.2210") == 1
     text = re.sub(r", 0\.\d{4}–0\.\d{4} \|", " |", text)
-    assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text
+    assert "| baseline | 0.7200 | ± 0.0283 | 0.7527 | ▼ −0.0327 | ≈ 0.3200 | ± 0.0283 | 0.2210 | ▲ +0.0990 |" in text
     assert "| unet [2] | 0.9100 | ± 0.0141 | – | | 0.5100 | ± 0.0141 | 0.5100 | = 0.0000 |" in text
     assert "| dice [2–3] |" in text
     assert "| person | 0.2200 / – | 0.4100 / 1.3824 [1] | 0.1000 / – |" in text
@@ -363,37 +367,101 @@ def near(results: Path) -> None:
         write_run(results / "streets" / "dice" / f"seed{seed}", miou, loss="dice")
 
 
-def test_each_pair_has_its_difference_and_whether_it_is_distinguishable(results, monkeypatch):
+def test_each_pair_has_its_difference_and_verdict(results, monkeypatch):
+    """Over images alone, differences are nearly constant; 0.5 against 0.51 is equivalent within 0.05."""
+    near(results)
+    pairs = pairs_of(make_table(results, monkeypatch, seeds="1"))
+    assert list(pairs) == [("baseline", "unet"), ("baseline", "dice"), ("unet", "dice")]
+    assert [float(pair["difference"]) for pair in pairs.values()] == pytest.approx([-0.16, -0.17, -0.01])
+    assert [pair["verdict"] for pair in pairs.values()] == ["worse", "worse", "equivalent"]
+    for pair in pairs.values():
+        low, high, joint_low, joint_high = (float(pair[end]) for end in ("low", "high", "joint_low", "joint_high"))
+        for end, expected in ((low, -1e-9), (high, 1e-9), (joint_low, -1e-9), (joint_high, 1e-9)):
+            assert end - float(pair["difference"]) == pytest.approx(0, abs=abs(expected))
+        assert (pair["classes"], pair["other_classes"], pair["same_classes"]) == ("4", "4", "True")
+
+
+def test_the_margin_decides_between_better_and_equivalent(results, monkeypatch):
+    near(results)
+    for margin, verdict, standing in ((0.02, "equivalent", "equivalent"), (0.005, "worse", "worse")):
+        study = make_table(results, monkeypatch, seeds="1", equivalence=margin)
+        assert pairs_of(study)["unet", "dice"]["verdict"] == verdict
+        assert rows_of(study)["unet"]["against_best"] == standing
+
+
+def test_two_seeds_that_vary_decide_nothing(results, monkeypatch):
+    """unet minus dice is 0.03 and -0.01: 0.01 with a standard error of 0.02, and Student's quantile is 12.71."""
     near(results)
     study = make_table(results, monkeypatch)
     pairs = pairs_of(study)
-    assert list(pairs) == [("baseline", "unet"), ("baseline", "dice"), ("unet", "dice")]
-    assert [float(pair["difference"]) for pair in pairs.values()] == pytest.approx([-0.19, -0.18, 0.01])
-    assert [pair["distinguishable"] for pair in pairs.values()] == ["True", "True", "False"]
-    for pair in pairs.values():
-        low, high, joint_low, joint_high = (float(pair[end]) for end in ("low", "high", "joint_low", "joint_high"))
-        assert min(low, joint_low) < float(pair["difference"]) < max(high, joint_high)
-        assert joint_high - joint_low > high - low - 1e-12
-    # 0.03, 0.01 or -0.01 by the drawn seeds; the effect of the images is common to both
-    assert float(pairs["unet", "dice"]["low"]) == pytest.approx(-0.01, abs=0.001)
-    assert float(pairs["unet", "dice"]["high"]) == pytest.approx(0.03, abs=0.001)
-
-
-def test_the_table_marks_scores_indistinguishable_from_the_best(results, monkeypatch):
-    near(results)
-    study = make_table(results, monkeypatch)
+    assert [pair["verdict"] for pair in pairs.values()] == ["undecided"] * 3
+    assert float(pairs["unet", "dice"]["low"]) == pytest.approx(0.01 - 0.254, abs=0.001)
+    assert float(pairs["unet", "dice"]["high"]) == pytest.approx(0.01 + 0.254, abs=0.001)
     standing = {name: row["against_best"] for name, row in rows_of(study).items()}
-    assert standing == {"baseline": "behind", "unet": "best", "dice": "indistinct"}
-    text = markdown_of(study)
-    assert "| ≈ 0.5000 | ± 0.0141" in text
+    assert standing == {"baseline": "undecided", "unet": "best", "dice": "undecided"}
+    assert "| ≈ 0.5000 | ± 0.0141" in markdown_of(study)
+
+
+def test_the_mark_near_the_best_is_explained(results, monkeypatch):
+    near(results)
+    text = markdown_of(make_table(results, monkeypatch, seeds="1"))
+    assert "| ≈ 0.5000 |" in text
     assert text.count("≈") == 2
-    assert "from resampling the same images and seeds for both, contains 0. The interval is wide enough" in text
-    assert "wide enough to hold for all 3 pairs at once." in text
-    one_seed = (
-        make_table(results, monkeypatch, seeds="0", notes="{}", variants=["unet", "dice"]) / "table.md"
-    ).read_text()
-    assert "from resampling the same images for both, contains 0.\n" in one_seed
-    assert one_seed.count("≈") == 1  # over images, dice is behind: 0.49 against 0.52
+    assert "the 90% interval of their difference is within ±0.05) or undecided (the 95% interval contains 0)" in text
+    assert "Undecided does not mean equal. The intervals are wide enough to hold for all 3 pairs at once." in text
+
+
+def test_a_pair_whose_means_are_over_other_classes_is_marked(results, monkeypatch):
+    """The U-Net predicts `train` too, which is in no truth: IoU 0."""
+    path = results / "streets/unet/seed1"
+    matrices = confusion(0.50)
+    matrices[0, 0, 3] = 9
+    np.save(path / "confusion.npy", np.stack([matrices] * 2))
+    metrics = json.loads((path / "metrics.json").read_text())
+    metrics["native"]["iou"]["train"] = 0.0
+    write(path / "metrics.json", metrics)
+    pairs = pairs_of(make_table(results, monkeypatch, seeds="1"))
+    marks = {names: (pair["classes"], pair["other_classes"], pair["same_classes"]) for names, pair in pairs.items()}
+    assert marks == {
+        ("baseline", "unet"): ("4", "5", "False"),
+        ("baseline", "dice"): ("4", "4", "True"),
+        ("unet", "dice"): ("5", "4", "False"),
+    }
+
+
+def regroup(results: Path, groups: Sequence[str], ordered: bool) -> None:
+    for path in results.glob("streets/*/seed*/metrics.json"):
+        write(path, json.loads(path.read_text()) | {"groups": list(groups), "ordered": ordered})
+
+
+@pytest.mark.parametrize(
+    ("groups", "ordered", "expected", "text"),
+    [
+        ([""] * 24, False, ("image", "24", "1"), "over 24 single images. Dependence between images remains"),
+        (["a"] * 24, True, ("block", "12", "2"), "12 blocks of 2 consecutive images (or somewhat more) of a video"),
+        ([f"{k % 12}" for k in range(24)], True, ("group", "12", "1"), "12 groups of images (videos, cities). Depend"),
+    ],
+)
+def test_the_table_tells_what_intervals_are_over(results, monkeypatch, groups, ordered, expected, text):
+    regroup(results, groups, ordered)
+    study = make_table(results, monkeypatch, seeds="1")
+    row = rows_of(study)["baseline"]
+    assert (row["unit"], row["units"], row["block"]) == expected
+    assert text in markdown_of(study)
+    # Images alternate between easy and hard, blocks of two and these groups do not.
+    width = float(row["miou_high"]) - float(row["miou_low"])
+    assert width == pytest.approx(0, abs=1e-9) if expected[0] == "block" else width > 0.01
+
+
+def test_scarce_classes_are_named(results, monkeypatch):
+    """`person` is in the truth of five images."""
+    for path in results.glob("streets/*/seed*/confusion.npy"):
+        matrices = np.load(path)
+        matrices[:, 5:, CLASSES.index("person")] = 0
+        np.save(path, matrices)
+    study = make_table(results, monkeypatch)
+    assert {row["scarce_classes"] for row in rows_of(study).values()} == {"person"}
+    assert "Classes in the truth of fewer than 6 of the 24: person. Their intervals, and those" in markdown_of(study)
 
 
 def test_a_single_variant_is_not_compared(results, monkeypatch):

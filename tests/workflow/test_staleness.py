@@ -26,7 +26,7 @@ EDITS = {
     "a message of a lock": ("seg/system/gpus.py", "GPUs", "graphics cards", []),
     "how files are written": ("seg/system/files.py", "fsync", "fdatasync", []),
     "the text of a validation": ("seg/config/messages.py", "unknown", "not known", []),
-    "the bootstrap": ("seg/evaluation/bootstrap.py", "RESAMPLES = 2000", "RESAMPLES = 2001", FOLLOWING),
+    "the jackknife": ("seg/evaluation/jackknife.py", "level: float = 0.95", "level: float = 0.9", FOLLOWING),
     "the paired comparison": ("seg/evaluation/comparison.py", "np.quantile", "np.percentile", FOLLOWING),
     "a reading of a source": ("seg/config/code_readings.py", "no stride", "no strides", FOLLOWING),
     "the U-Net": (

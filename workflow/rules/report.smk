@@ -69,6 +69,8 @@ rule tabulate_study:
         seeds=lambda w: PARAMS.run_seeds(w.preset),
         notes=lambda w: PLAN.notes(w.preset, w.study),
         source=lambda w: PLAN.source(w.preset, w.study),
+        block=PARAMS.block,
+        equivalence=PARAMS.equivalence,
         published=content("workflow/resources/published.csv"),
         code=code_digest("seg.report.table"),
     message:
@@ -76,7 +78,8 @@ rule tabulate_study:
     shell:
         "python -m seg.report.table --study {wildcards.study:q} --title {params.title:q} --eval-split {params.eval_split:q}"
         " --scoring {params.scoring:q} --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
-        " --seeds {params.seeds:q} --notes {params.notes:q} --source {params.source:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --seeds {params.seeds:q} --notes {params.notes:q} --source {params.source:q}"
+        " --block {params.block:q} --equivalence {params.equivalence:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --pairs {output.pairs:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
 
 

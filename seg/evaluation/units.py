@@ -1,0 +1,67 @@
+"""Units of the jackknife: groups of images, blocks of consecutive images of a group, or images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MIN_UNITS = 10  # with fewer, a standard error has too few degrees of freedom to be of use
+
+
+@dataclass(frozen=True)
+class Units:
+    """Partition of the images of a split.
+
+    Attributes:
+        kind: `group`, `block` or `image`.
+        length: images of a block, except in groups that have fewer; 1 for the other kinds.
+        index: (N,) int, the unit of each image, counted from 0.
+    """
+
+    kind: str
+    length: int
+    index: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Number of units."""
+        return int(self.index.max()) + 1
+
+    def sum(self, counts: np.ndarray) -> np.ndarray:
+        """Sums over the images of each unit (U, ...), of counts (N, ...)."""
+        total = np.zeros((self.count, *counts.shape[1:]), counts.dtype)
+        np.add.at(total, self.index, counts)
+        return total
+
+
+def choose_units(groups: Sequence[str], ordered: bool, block: int) -> Units:
+    """Units whose dependence on each other is as small as their number permits.
+
+    Whole groups if there are at least `MIN_UNITS`; else blocks of consecutive images of a group if their order is
+    known; else images. Blocks have `block` images or somewhat more, as the images of a group are divided evenly. In a
+    split with too few images they are shorter, so that there are `MIN_UNITS` blocks.
+
+    Args:
+        groups: group of each image (N,); empty if unknown, and then images are the units.
+        ordered: the images of a group are in the order of recording.
+        block: images of a block.
+    """
+    names, index, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    images = Units("image", 1, np.arange(len(groups)))
+    if "" in names:
+        return images
+    if len(names) >= MIN_UNITS:
+        return Units("group", 1, index)
+    fitting = [length for length in range(block, 1, -1) if _blocks(sizes, length).sum() >= MIN_UNITS]
+    if not ordered or not fitting:
+        return images
+    numbers = _blocks(sizes, fitting[0])
+    unit = np.empty(len(groups), np.int64)
+    for group, (size, number) in enumerate(zip(sizes, numbers, strict=True)):
+        unit[index == group] = numbers[:group].sum() + np.arange(size) * number // size
+    return Units("block", fitting[0], unit)
+
+
+def _blocks(sizes: np.ndarray, length: int) -> np.ndarray:
+    """Number of blocks of each group."""
+    return np.maximum(sizes // length, 1)
