@@ -69,11 +69,13 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="images to segment")],
     out: Annotated[Path, typer.Option(help="directory for the predictions")] = Path("predictions"),
     device: Annotated[str, typer.Option(help="cuda, mps or cpu; auto: the fastest available")] = "auto",
+    inference: Annotated[str, typer.Option(help='as `evaluation` in params.yaml, JSON, such as {"flip": true}')] = "{}",
 ) -> None:
     """Segment images at their own size. Writes one palette PNG per image; its pixel values are train ids."""
+    from seg.config.inference import inference_from_json
     from seg.evaluation.predict import segment
 
-    for path in segment(model, images, out, device):
+    for path in segment(model, images, out, device, inference_from_json(inference)):
         typer.echo(path)
 
 

@@ -165,10 +165,13 @@ class Plan:
     def _texts(self, preset: str, study: str, variant: str) -> list[str]:
         recipe = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0])
         frozen = " and is not trained" if recipe.frozen else ""
+        inference = self.params.inference(study, variant).model_dump(mode="json", exclude_defaults=True)
+        passes = ", ".join(f"{key} {str(value).lower()}" for key, value in inference.items())
         return [
             *(reading.text() for reading in readings_of(self.params, preset, study, variant)),
             *([f"The backbone starts from {recipe.weights}{frozen}."] if recipe.weights else []),
             *self._subset_note(study, variant, recipe.train_images),
+            *([f"Evaluated with averages of logits: {passes}."] if passes else []),
         ]
 
     def _subset_note(self, study: str, variant: str, used: int | None) -> list[str]:

@@ -83,9 +83,9 @@ class Metrics(ResultFile):
 
     `native` are the scores of the logits resized to each label's own size, `pack` those at the size of the pack, which
     the network was evaluated at. `confusion.npy` has the matrices of both, in this order: (2, N, C, C) int64, rows are
-    true classes. `loss` is that of the variant's training, at the size of the pack. `groups` has one entry per image:
-    what it was recorded with (a video, a city), empty if unknown. `ordered`: those of a group are in the order of
-    recording.
+    true classes. `inference` are the values of `seg.config.inference`. `loss` is that of the variant's training, at the
+    size of the pack. `groups` has one entry per image: what it was recorded with (a video, a city), empty if unknown.
+    `ordered`: those of a group are in the order of recording.
     """
 
     split: str
@@ -94,6 +94,7 @@ class Metrics(ResultFile):
     groups: tuple[str, ...]
     ordered: bool
     classes: tuple[str, ...]
+    inference: dict[str, Any]
     loss: Amount
     native: Scores
     pack: Scores
@@ -155,7 +156,16 @@ class TrainingRun(StageRun):
 
 
 class EvaluationRun(StageRun):
-    """Device, time and memory of an evaluation."""
+    """Device, time and memory of an evaluation, and the speed of the network without reading and scoring.
+
+    `throughput_images_per_second` is measured in the evaluation, with the batch of the recipe. `multiply_adds` and
+    `latency_seconds` are of one forward pass of one image; the latter is the median over `latency_runs` passes.
+    """
+
+    throughput_images_per_second: Amount
+    multiply_adds: NonNegative
+    latency_seconds: Amount
+    latency_runs: NonNegative
 
 
 class Statistics(ResultFile):

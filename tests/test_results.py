@@ -55,13 +55,21 @@ METRICS = Metrics(
     groups=("drive", "drive"),
     ordered=True,
     classes=("road", "train"),
+    inference={"flip": False, "window": None},
     loss=1.5,
     native=SCORES,
     pack=SCORES.model_copy(update={"miou": 0.75}),
 )
+EVALUATION = {
+    **STAGE,
+    "throughput_images_per_second": 150.5,
+    "multiply_adds": 2**40,
+    "latency_seconds": 0.01,
+    "latency_runs": 20,
+}
 RESULTS: list[ResultFile] = [
     METRICS,
-    EvaluationRun(**STAGE),
+    EvaluationRun(**EVALUATION),
     TrainingRun(
         **STAGE,
         recipe={"lr": 1e-3, "schedule": {"name": "poly"}, "weights": None},
@@ -146,8 +154,8 @@ def test_a_schema_has_its_own_version(tmp_path: Path) -> None:
     class Changed(EvaluationRun):
         schema_version: int = 2
 
-    path = written(tmp_path / "result.json", Changed(**STAGE).text())
-    assert read_result(Changed, path, "run it again") == Changed(**STAGE)
+    path = written(tmp_path / "result.json", Changed(**EVALUATION).text())
+    assert read_result(Changed, path, "run it again") == Changed(**EVALUATION)
     assert refusal(path, EvaluationRun) == "schema version 2, expected 1"
 
 
@@ -156,7 +164,7 @@ def test_json_keeps_the_bits_of_floats(tmp_path_factory: pytest.TempPathFactory,
     folder = tmp_path_factory.mktemp("results")
     metrics = METRICS.model_copy(update={"native": SCORES.model_copy(update={"miou": share})})
     assert read_result(Metrics, written(folder / "metrics.json", metrics.text()), "").native.miou == share
-    run = EvaluationRun(**STAGE | {"seconds": amount})
+    run = EvaluationRun(**EVALUATION | {"seconds": amount})
     assert read_result(EvaluationRun, written(folder / "evaluation.json", run.text()), "").seconds == amount
 
 

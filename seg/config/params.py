@@ -16,6 +16,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from seg.config.base import Count, Frozen, leaves
 from seg.config.checks import impossible_recipes, unknown_names
+from seg.config.inference import Inference
 from seg.config.inherit import Inherited, apply_inheritance
 from seg.config.messages import error_lines
 from seg.config.readings import unknown_keys
@@ -34,7 +35,7 @@ from seg.config.schema import (
 )
 from seg.system.console import run_stage
 
-_SIZES = ("train_size", "eval_size")
+_BESIDE_RECIPE = ("train_size", "eval_size", "evaluation")
 
 
 class PackSpec(NamedTuple):
@@ -96,7 +97,7 @@ class Params(Frozen):
             ValueError: the values are invalid together, or early stopping would select weights on the scored images.
         """
         row, budget = self.presets[preset], self.budgets.get(preset, Budget())
-        values = {key: value for key, value in self.values(study, variant).items() if key not in _SIZES}
+        values = {key: value for key, value in self.values(study, variant).items() if key not in _BESIDE_RECIPE}
         values["weights"] = row.weights.get(values["weights"], values["weights"])
         values["threads"] = budget.threads or values["threads"]
         values["train_images"] = values["train_images"] if row.limit_train_images else None
@@ -112,6 +113,10 @@ class Params(Frozen):
                 f"of dataset '{dataset}' is its validation split; set early_stopping: null, or another eval_split"
             )
         return Recipe(**values, validate_every=min(row.validate_every, values["epochs"]), seed=seed)
+
+    def inference(self, study: str, variant: str) -> Inference:
+        """How the network of a variant is applied in evaluation."""
+        return Inference(**self.values(study, variant)["evaluation"])
 
     def values(self, study: str, variant: str) -> dict[str, Any]:
         """Values of a variant before the preset: each key from its row, else the study's defaults, else `defaults`."""
@@ -142,7 +147,7 @@ class Params(Frozen):
             "train_images": f"{preset}.limit_train_images",
             "weights": f"{preset}.weights",
         }
-        found = {key: settings[key] for key in settings if key.partition(".")[0] in _SIZES}
+        found = {key: settings[key] for key in settings if key.partition(".")[0] in _BESIDE_RECIPE}
         for key, value in leaves(self.recipe(self.preset, study, variant, seed).model_dump()):
             before, path = settings.get(key, (None, "built-in default"))
             if key in replaced and value != before:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
 from seg.config.base import Count, Frozen, Number, Part, Positive, Readings
+from seg.config.inference import Inference
 from seg.config.recipe import Recipe
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -146,12 +147,12 @@ _KINDS: dict[str, Any] = {
     name: kind
     for name, kind in get_type_hints(Recipe, include_extras=True).items()
     if name in Recipe.model_fields and name not in ("seed", "validate_every")  # set by `seeds` and the preset
-} | {"train_size": Size, "eval_size": Size}
+} | {"train_size": Size, "eval_size": Size, "evaluation": Inference}
 _OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _KINDS.items()}
 Settings: type[Frozen] = create_model(
     "Settings",
     __base__=Frozen,
-    __doc__="Values of a recipe, and the sizes of the images that a variant is trained and evaluated on.",
+    __doc__="Values of a recipe, sizes of the images that a variant is trained and evaluated on, passes of evaluation.",
     **_OPTIONAL,
 )
 NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a valid value

@@ -11,12 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from seg.config.inference import Inference, inference_from_json
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import NativeLabels, Pack
 from seg.datasets import IGNORE
+from seg.evaluation.passes import average_logits
 from seg.evaluation.samples import draw_samples
 from seg.evaluation.scoring import Tally, count_image
+from seg.evaluation.speed import Speed, measure_speed, synchronize
 from seg.models.checkpoint import Checkpoint, load_checkpoint
 from seg.results import SCORINGS, EvaluationRun, Machine, Metrics
 from seg.system.console import run_stage, say
@@ -29,11 +33,16 @@ SAMPLES = 4  # images that are drawn, spread evenly over the split
 
 
 class Evaluation(NamedTuple):
-    """Counts of all images by scoring, loss, and predictions (H, W) uint8 of the images that are drawn."""
+    """Counts of all images by scoring, loss, predictions (H, W) uint8 of the images that are drawn, and speed.
+
+    `throughput` is in images per second of the network alone, with the recipe's batch and the passes of the inference.
+    """
 
     tallies: dict[str, Tally]
     loss: float
     drawn: dict[int, np.ndarray]
+    throughput: float
+    speed: Speed
 
 
 @torch.inference_mode()
@@ -41,6 +50,7 @@ def evaluate_images(
     checkpoint: Checkpoint,
     pack: Pack,
     native: NativeLabels,
+    inference: Inference,
     device: torch.device,
     workers: int = 0,
 ) -> Evaluation:
@@ -52,6 +62,7 @@ def evaluate_images(
         checkpoint: network with its recipe and the class weights of its training.
         pack: images, and labels of the same size.
         native: labels at their own size.
+        inference: passes whose logits are averaged.
         device: to run on.
         workers: threads that prepare batches ahead.
     """
@@ -61,9 +72,20 @@ def evaluate_images(
     compute_loss = make_loss(recipe.loss, torch.tensor(checkpoint.about["class_weights"], device=device))
     tallies = {scoring: Tally(len(pack), classes) for scoring in SCORINGS}
     total_loss, pixels, drawn = 0.0, 0, {}
-    for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.batch):
+    times: list[tuple[float, int]] = []  # seconds and images of each batch
+
+    def forward(images: Tensor) -> Tensor:
         with autocast(device, checkpoint.about["precision"]):
-            logits = model(scaled(batch.images, recipe.scaling))
+            logits: Tensor = model(images)
+        return logits
+
+    for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.batch):
+        images = scaled(batch.images, recipe.scaling)
+        synchronize(device)
+        start = time.perf_counter()
+        logits = average_logits(forward, images, inference)
+        synchronize(device)
+        times.append((time.perf_counter() - start, len(images)))
         labelled = int((batch.labels != IGNORE).sum())
         total_loss += float(compute_loss(logits, batch.labels)) * labelled
         pixels += labelled
@@ -75,7 +97,9 @@ def evaluate_images(
             tallies["native"].add(sample, counts)
             if sample in to_draw:
                 drawn[sample] = prediction
-    return Evaluation(tallies, total_loss / max(pixels, 1), drawn)
+    seconds, images_seen = map(sum, zip(*(times[1:] or times), strict=True))  # the first batch also warms up
+    speed = measure_speed(forward, images[:1])
+    return Evaluation(tallies, total_loss / max(pixels, 1), drawn, images_seen / seconds, speed)
 
 
 def evaluate(
@@ -86,6 +110,7 @@ def evaluate(
     samples: Path,
     run_info: Path,
     device: torch.device,
+    inference: Inference | None = None,
     workers: int = 0,
 ) -> None:
     """Write metrics, confusion matrices, samples, and time and memory of the run; all or none.
@@ -93,12 +118,12 @@ def evaluate(
     Raises:
         ValueError: checkpoint and pack have different classes, one is damaged, or the pack has no labelled pixel.
     """
-    checkpoint, data = load_checkpoint(model), Pack(pack)
+    checkpoint, data, inference = load_checkpoint(model), Pack(pack), inference or Inference()
     if checkpoint.about["classes"] != data.classes:
         raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], device)
     start = time.monotonic()
-    found = evaluate_images(checkpoint, data, NativeLabels(pack), device, workers)
+    found = evaluate_images(checkpoint, data, NativeLabels(pack), inference, device, workers)
     seconds = time.monotonic() - start
     matrices = np.stack([found.tallies[scoring].confusion for scoring in SCORINGS])
     if not matrices.any((1, 2, 3)).all():
@@ -110,6 +135,7 @@ def evaluate(
         groups=tuple(data.about["groups"]),
         ordered=data.about["ordered"],
         classes=tuple(data.classes),
+        inference=inference.model_dump(mode="json"),
         loss=found.loss,
         native=found.tallies["native"].scores(data.classes),
         pack=found.tallies["pack"].scores(data.classes),
@@ -120,6 +146,10 @@ def evaluate(
         precision=resolve_precision(checkpoint.about["precision"], device),
         seconds=seconds,
         images_per_second=len(data) / seconds,
+        throughput_images_per_second=found.throughput,
+        multiply_adds=found.speed.multiply_adds,
+        latency_seconds=found.speed.latency_seconds,
+        latency_runs=found.speed.runs,
         peak_memory_bytes=peak_memory(device),
     )
     palette = np.zeros((256, 3), np.uint8)
@@ -146,8 +176,10 @@ def main() -> None:
     parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: time, memory, machine")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead")
+    parser.add_argument("--inference", default="{}", help="JSON: flip, scales, window, stride, see docs/params.md")
     arguments = vars(parser.parse_args())
-    evaluate(**arguments | {"device": choose_device(arguments["device"])})
+    converted = {"device": choose_device(arguments["device"]), "inference": inference_from_json(arguments["inference"])}
+    evaluate(**arguments | converted)
 
 
 if __name__ == "__main__":

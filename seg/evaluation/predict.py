@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
+from seg.config.inference import Inference
 from seg.data.loader import scaled
 from seg.datasets.images import read_image
+from seg.evaluation.passes import average_logits
 from seg.metrics.labels import predict_labels
 from seg.models.checkpoint import load_checkpoint
 from seg.system.files import written_whole
@@ -17,7 +20,9 @@ from seg.system.machine import choose_device
 from seg.training.numerics import autocast, set_up
 
 
-def segment(model: Path, images: list[Path], out: Path, device: str = "auto") -> Iterator[Path]:
+def segment(
+    model: Path, images: list[Path], out: Path, device: str = "auto", inference: Inference | None = None
+) -> Iterator[Path]:
     """Write one palette PNG per image; its values are train ids, its colours those of the dataset.
 
     Args:
@@ -25,6 +30,7 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
         images: files of any size that Pillow reads.
         out: directory to write `<stem>.png` to.
         device: `auto` or the name of a device.
+        inference: passes whose logits are averaged; default: one.
 
     Yields:
         The files written.
@@ -41,11 +47,17 @@ def segment(model: Path, images: list[Path], out: Path, device: str = "auto") ->
     checkpoint, where = load_checkpoint(model), choose_device(device)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
     network = checkpoint.model.to(where)
+
+    def forward(batch: Tensor) -> Tensor:
+        with autocast(where, checkpoint.about["precision"]):
+            logits: Tensor = network(batch)
+        return logits
+
     for path in images:
         pixels = np.asarray(read_image(path))
         batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(where)
-        with torch.inference_mode(), autocast(where, checkpoint.about["precision"]):
-            logits = network(scaled(batch, checkpoint.recipe.scaling))
+        with torch.inference_mode():
+            logits = average_logits(forward, scaled(batch, checkpoint.recipe.scaling), inference or Inference())
             labels = predict_labels(logits, pixels.shape[:2])[0].cpu().numpy()
         prediction = Image.fromarray(labels, mode="P")
         prediction.putpalette(list(chain.from_iterable(checkpoint.about["palette"])))

@@ -12,7 +12,7 @@ SETTINGS = {
     "weights": None, "frozen": False, "optimizer": "adam", "weight_decay": 0.0, "momentum": 0.9,
     "schedule": {"name": "constant"}, "clip_norm": None, "accumulate": 1, "early_stopping": None, "augmentation": {},
     "scaling": "unit", "precision": "fp32", "compile": False, "deterministic": True, "threads": 1, "gpus": 1,
-    "train_images": None, "train_size": 1.0, "eval_size": 1.0,
+    "train_images": None, "train_size": 1.0, "eval_size": 1.0, "evaluation": {},
 }  # fmt: skip
 DEFAULTS = {"model": {"name": "fcn"}, "loss": "dice", "batch": 4, "epochs": 10, "lr": 0.1, "clip_norm": 2.0}
 CROP = {"p": 0.5, "area": {"low": 0.5, "high": 1.0}, "aspect": {"low": 0.75, "high": 1.25}}

@@ -1,6 +1,7 @@
 """`params.yaml`: its resolved recipes, and the message for each kind of invalid edit."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -206,7 +207,7 @@ def test_text_that_is_a_number_is_read_as_one(content: dict[str, Any], text: str
 
 def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    edited = text.replace("epochs: 35, lr: 0.005", "epochs: 35, lr: 1e-3")
+    edited = re.sub(r"(epochs: 35\n +lr:) 0\.005", r"\1 1e-3", text)
     assert edited != text
     (tmp_path / "params.yaml").write_text(edited, encoding="utf-8")
     assert read_params(tmp_path / "params.yaml").recipe("paper", STUDY, "baseline", 0).lr == 0.001

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassJaccardIndex
 
+from seg.config.inference import Inference
 from seg.config.recipe import Recipe
 from seg.data.loader import Loader, scaled
 from seg.data.native_labels import write_native_labels
@@ -37,6 +38,7 @@ class Case(NamedTuple):
 
     checkpoint: Checkpoint
     pack: Pack
+    native: NativeLabels
     found: Evaluation
     logits: dict[str, torch.Tensor]
     labels: dict[str, np.ndarray]
@@ -55,15 +57,17 @@ def case(cityscapes_root: Path, tiny_recipe: Recipe, tmp_path_factory: pytest.Te
     pack, native = Pack(folder / "val.json"), NativeLabels(folder / "val.json")
     torch.manual_seed(0)
     model = nn.Conv2d(3, CLASSES, 3, padding=1)
-    checkpoint = Checkpoint(model, recipe_of(tiny_recipe), {"classes": pack.classes, "precision": "fp32"})
-    found = evaluate_images(checkpoint, pack, native, WEIGHTS, CPU)
+    about = {"classes": pack.classes, "precision": "fp32", "class_weights": WEIGHTS.tolist()}
+    checkpoint = Checkpoint(model, recipe_of(tiny_recipe), about)
+    found = evaluate_images(checkpoint, pack, native, Inference(), CPU)
     images, labels = pack.read(np.arange(4))
     with torch.inference_mode():
         parts = torch.from_numpy(images).permute(0, 3, 1, 2).split(3)
         logits = torch.cat([model(scaled(part, "imagenet")) for part in parts])
     resized = F.interpolate(logits, (48, 64), mode="bilinear", align_corners=False)
-    own = [native.read(k) for k in range(4)]
-    return Case(checkpoint, pack, found, {"pack": logits, "native": resized}, {"pack": labels, "native": np.stack(own)})
+    own = np.stack([native.read(k) for k in range(4)])
+    by_size = {"pack": logits, "native": resized}, {"pack": labels, "native": own}
+    return Case(checkpoint, pack, native, found, *by_size)
 
 
 @pytest.mark.parametrize("scoring", ["native", "pack"])
@@ -115,6 +119,24 @@ def test_the_loss_is_that_of_validation(case: Case) -> None:
     assert case.found.tallies["pack"].scores(case.pack.classes).miou == pytest.approx(miou, rel=1e-12)
     plain = F.cross_entropy(case.logits["pack"], torch.from_numpy(case.labels["pack"]).long(), ignore_index=255)
     assert loss != pytest.approx(float(plain), rel=1e-3)  # it is weighted
+
+
+def mirrored(case: Case) -> torch.Tensor:
+    """Logits of the mirrored images, mirrored back."""
+    images = torch.from_numpy(case.pack.read(np.arange(4))[0]).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        return case.checkpoint.model(scaled(images.flip(3), "imagenet")).flip(3)
+
+
+def test_passes_are_averaged_before_scoring(case: Case) -> None:
+    for inference, expected in (
+        (Inference(window=(48, 64), stride=(48, 64)), case.logits["pack"]),
+        (Inference(flip=True), (case.logits["pack"] + mirrored(case)) / 2),
+    ):
+        found = evaluate_images(case.checkpoint, case.pack, case.native, inference, CPU)
+        labels = torch.from_numpy(case.labels["pack"]).long()
+        right = (expected.argmax(1) == labels)[labels != 255].float().mean()
+        assert found.tallies["pack"].scores(case.pack.classes).pixel_accuracy == pytest.approx(float(right), rel=1e-6)
 
 
 def test_an_image_without_a_labelled_pixel_is_in_no_mean_over_images(case: Case) -> None:

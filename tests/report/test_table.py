@@ -108,6 +108,13 @@ def test_the_loss_of_the_split_is_beside_the_published_one(results, monkeypatch)
     assert "| 1.5000 ± 0.3536 | – | 4 |" in markdown_of(study)
 
 
+def test_costs_of_a_variant(results, monkeypatch):
+    row = rows_of(make_table(results, monkeypatch))["unet"]
+    assert (row["parameters"], row["multiply_adds"]) == ("3140691", "12345678901")
+    assert (float(row["latency_seconds"]), row["latency_runs"]) == (pytest.approx(0.025), "19")  # mean and fewest
+    assert float(row["throughput_images_per_second"]) == 77.5
+
+
 def test_one_seed_has_its_interval_and_no_deviation(results, monkeypatch):
     study = make_table(results, monkeypatch, seeds="1")
     row = rows_of(study)["baseline"]

@@ -104,6 +104,18 @@ def test_a_published_figure_retrains_nothing(clone: Clone) -> None:
     assert "0.2211" in clone.result("table.csv").read_text()
 
 
+def test_scoring_and_passes_of_evaluation_retrain_nothing(clone: Clone) -> None:
+    clone.set("studies.cityscapes_fcn.scoring", "pack")
+    assert clone.scheduled() == ["Report preset demo", "Tabulate cityscapes_fcn"]
+    clone.set("studies.cityscapes_fcn.variants.unet.evaluation", {"flip": True})
+    evaluation = "Evaluate cityscapes_fcn/unet with seed 0"
+    assert clone.scheduled() == [evaluation, "Report preset demo", "Tabulate cityscapes_fcn"]
+    clone.snakemake()
+    assert "Evaluated with averages of logits: flip true." in clone.result("table.md").read_text()
+    assert "at the size of the network's input." in clone.result("table.md").read_text()
+    assert clone.scheduled() == []
+
+
 def test_deleted_files_are_made_again(clone: Clone) -> None:
     clone.result("table.md").unlink()
     assert clone.scheduled() == ["Report preset demo", "Tabulate cityscapes_fcn"]

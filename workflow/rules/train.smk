@@ -116,9 +116,11 @@ rule evaluate_variant:
         gpu=1,
         gpu_model=lambda w: gpu_job(w).gpu_model,
     params:
+        inference=lambda w: PARAMS.inference(w.study, w.variant).json_line(),
         code=model_digest("seg.evaluation.evaluate"),
     message:
         "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
     shell:
-        "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q} --metrics {output.metrics:q}"
-        " --confusion {output.confusion:q} --samples {output.samples:q} --run-info {output.run:q} 2>&1 | tee {log:q}"
+        "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q}"
+        " --inference {params.inference:q} --metrics {output.metrics:q} --confusion {output.confusion:q}"
+        " --samples {output.samples:q} --run-info {output.run:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,49 @@
+"""How a network is applied in evaluation and prediction: values that change no training."""
+
+import json
+from typing import Annotated
+
+from pydantic import Field, ValidationError, model_validator
+
+from seg.config.base import Count, Part, Positive
+from seg.config.messages import error_lines
+from seg.system.files import canonical_json
+
+Extent = Annotated[tuple[Count, Count], Field(strict=False)]  # YAML and JSON have lists only
+
+
+class Inference(Part):
+    """Test-time augmentation and sliding windows; the logits of all passes are averaged.
+
+    Each image is given to the network at each of `scales`, and mirrored as well if `flip`. With `window` (height, width
+    in pixels) the network sees one window at a time, at steps of `stride`; the last window of a row or column is moved
+    back to the border of the image.
+    """
+
+    flip: bool = False
+    scales: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] = (1.0,)
+    window: Extent | None = None
+    stride: Extent | None = None
+
+    @model_validator(mode="after")
+    def _covers(self) -> "Inference":
+        if (self.window is None) != (self.stride is None):
+            raise ValueError(f"got window {self.window} and stride {self.stride}; give both or neither")
+        if self.window and self.stride and (self.stride[0] > self.window[0] or self.stride[1] > self.window[1]):
+            raise ValueError(f"stride {self.stride} is larger than window {self.window}, which leaves gaps")
+        return self
+
+    def json_line(self) -> str:
+        """The values as one canonical line, for a command."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+def inference_from_json(text: str) -> Inference:
+    """Parse the value of `--inference`. Raises ValueError, one line per error, if it is not valid."""
+    try:
+        content = json.loads(text)
+        return Inference.model_validate(content)
+    except ValidationError as error:
+        raise ValueError("\n".join(f"--inference: {line}" for line in error_lines(error, content))) from None
+    except ValueError as error:
+        raise ValueError(f'--inference: not JSON ({error}); give for example {{"flip": true}}') from None
