@@ -171,7 +171,7 @@ CODE_READINGS = (
         "it halves the size, as in ERFNet", "the output would otherwise have twice the size of the image"),
     _of("voc2007_erfnet", _DARRENNET, "Table 1", "padding 0 throughout and stride 1 of the upsamplers",
         "the padding and the strides of Tables 2 to 4", "they contradict Table 1, and only they keep the size"),
-    _of("voc2007_erfnet", _DARRENNET, "Tables 1 and 4", "convolutions of stride 2 in the upsamplers and as the output",
+    _of("voc2007_erfnet", _DARRENNET, "Tables 1 and 4", "convolutions as upsamplers and as the output",
         "transposed ones", "each has to double the size"),
     _of("voc2007_erfnet", _DARRENNET, "Table 2", "batch norm and dropout after all convolutions, no residual, no "
         "dilations", "order, residual, epsilon of batch norm and dilations (2, 4, 8, 16, twice) of ERFNet",
