@@ -27,7 +27,16 @@ RUN = [
     "evaluation.json",
 ]
 TABLE = ["table.csv", "pairs.csv", "table.md", "curves.png"]
-PACKS = ["val.json", "val.images.npy", "val.labels.npy", "train.json", "train.images.npy", "train.labels.npy"]
+PACKS = [
+    "val.json",
+    "val.images.npy",
+    "val.labels.npy",
+    "val.native.json",
+    "val.native.npy",
+    "train.json",
+    "train.images.npy",
+    "train.labels.npy",
+]
 
 
 def finished(folder: Path, variants: int) -> None:

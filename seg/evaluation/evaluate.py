@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from seg.config.inference import Inference, inference_from_json
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import NativeLabels, Pack
 from seg.datasets import IGNORE
-from seg.evaluation.passes import average_logits
+from seg.evaluation.passes import average_logits, forward_pass
 from seg.evaluation.samples import draw_samples
 from seg.evaluation.scoring import Tally, count_image
 from seg.evaluation.speed import Speed, measure_speed, synchronize
@@ -27,13 +26,13 @@ from seg.system.console import run_stage, say
 from seg.system.files import written_whole
 from seg.system.machine import choose_device, machine_info, peak_memory
 from seg.training.losses import make_loss
-from seg.training.numerics import autocast, resolve_precision, set_up
+from seg.training.numerics import resolve_precision, set_up
 
 SAMPLES = 4  # images that are drawn, spread evenly over the split
 
 
 class Evaluation(NamedTuple):
-    """Counts of all images by scoring, loss, predictions (H, W) uint8 of the images that are drawn, and speed.
+    """Counts of all images by scoring, loss, and predictions (H, W) uint8 of the images that are drawn.
 
     `throughput` is in images per second of the network alone, with the recipe's batch and the passes of the inference.
     """
@@ -42,7 +41,6 @@ class Evaluation(NamedTuple):
     loss: float
     drawn: dict[int, np.ndarray]
     throughput: float
-    speed: Speed
 
 
 @torch.inference_mode()
@@ -68,17 +66,11 @@ def evaluate_images(
     """
     recipe, classes = checkpoint.recipe, len(checkpoint.about["classes"])
     to_draw = {int(i) for i in np.linspace(0, len(pack) - 1, min(SAMPLES, len(pack)))}
-    model = checkpoint.model.to(device)
+    forward = forward_pass(checkpoint, device)
     compute_loss = make_loss(recipe.loss, torch.tensor(checkpoint.about["class_weights"], device=device))
     tallies = {scoring: Tally(len(pack), classes) for scoring in SCORINGS}
     total_loss, pixels, drawn = 0.0, 0, {}
     times: list[tuple[float, int]] = []  # seconds and images of each batch
-
-    def forward(images: Tensor) -> Tensor:
-        with autocast(device, checkpoint.about["precision"]):
-            logits: Tensor = model(images)
-        return logits
-
     for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.batch):
         images = scaled(batch.images, recipe.scaling)
         synchronize(device)
@@ -98,8 +90,14 @@ def evaluate_images(
             if sample in to_draw:
                 drawn[sample] = prediction
     seconds, images_seen = map(sum, zip(*(times[1:] or times), strict=True))  # the first batch also warms up
-    speed = measure_speed(forward, images[:1])
-    return Evaluation(tallies, total_loss / max(pixels, 1), drawn, images_seen / seconds, speed)
+    return Evaluation(tallies, total_loss / max(pixels, 1), drawn, images_seen / seconds)
+
+
+@torch.inference_mode()
+def network_speed(checkpoint: Checkpoint, pack: Pack, device: torch.device) -> Speed:
+    """Multiply-adds and latency of the network for an image of the pack."""
+    (batch,) = Loader(pack, device).batches(np.arange(1), 1)
+    return measure_speed(forward_pass(checkpoint, device), scaled(batch.images, checkpoint.recipe.scaling))
 
 
 def evaluate(
@@ -125,6 +123,7 @@ def evaluate(
     start = time.monotonic()
     found = evaluate_images(checkpoint, data, NativeLabels(pack), inference, device, workers)
     seconds = time.monotonic() - start
+    speed = network_speed(checkpoint, data, device)
     matrices = np.stack([found.tallies[scoring].confusion for scoring in SCORINGS])
     if not matrices.any((1, 2, 3)).all():
         raise ValueError(f"{pack}: has no labelled pixel, so no score is defined; check the dataset's labels")
@@ -147,9 +146,7 @@ def evaluate(
         seconds=seconds,
         images_per_second=len(data) / seconds,
         throughput_images_per_second=found.throughput,
-        multiply_adds=found.speed.multiply_adds,
-        latency_seconds=found.speed.latency_seconds,
-        latency_runs=found.speed.runs,
+        **speed._asdict(),
         peak_memory_bytes=peak_memory(device),
     )
     palette = np.zeros((256, 3), np.uint8)

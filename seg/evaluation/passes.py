@@ -3,12 +3,27 @@
 from collections.abc import Callable
 from itertools import product
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from seg.config.inference import Inference
+from seg.models.checkpoint import Checkpoint
+from seg.training.numerics import autocast
 
 Forward = Callable[[Tensor], Tensor]
+
+
+def forward_pass(checkpoint: Checkpoint, device: torch.device) -> Forward:
+    """Function from scaled images (B, 3, H, W) on the device to logits, in the precision of the training."""
+    model = checkpoint.model.to(device)
+
+    def forward(images: Tensor) -> Tensor:
+        with autocast(device, checkpoint.about["precision"]):
+            logits: Tensor = model(images)
+        return logits
+
+    return forward
 
 
 def average_logits(forward: Forward, images: Tensor, inference: Inference) -> Tensor:

@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from seg.config.inference import Inference
 from seg.data.loader import scaled
 from seg.datasets.images import read_image
-from seg.evaluation.passes import average_logits
+from seg.evaluation.passes import average_logits, forward_pass
 from seg.metrics.labels import predict_labels
 from seg.models.checkpoint import load_checkpoint
 from seg.system.files import written_whole
 from seg.system.machine import choose_device
-from seg.training.numerics import autocast, set_up
+from seg.training.numerics import set_up
 
 
 def segment(
@@ -46,13 +45,7 @@ def segment(
         raise ValueError("two images have the same stem and would overwrite each other; segment them separately")
     checkpoint, where = load_checkpoint(model), choose_device(device)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
-    network = checkpoint.model.to(where)
-
-    def forward(batch: Tensor) -> Tensor:
-        with autocast(where, checkpoint.about["precision"]):
-            logits: Tensor = network(batch)
-        return logits
-
+    forward = forward_pass(checkpoint, where)
     for path in images:
         pixels = np.asarray(read_image(path))
         batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(where)

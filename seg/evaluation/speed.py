@@ -14,11 +14,11 @@ _SECONDS = 2.0  # after which no further run starts
 
 
 class Speed(NamedTuple):
-    """Multiply-adds of one forward pass, median of the latency over `runs` passes."""
+    """Multiply-adds of one forward pass, median of the latency over `latency_runs` passes."""
 
     multiply_adds: int
     latency_seconds: float
-    runs: int
+    latency_runs: int
 
 
 def measure_speed(forward: Callable[[Tensor], Tensor], image: Tensor) -> Speed:

@@ -37,7 +37,7 @@ def decide(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np.
     """
     if logits.device.type == "cpu":
         labels = predict_labels(logits[None], size)[0].numpy()
-        return labels, _confidence(logits.float().numpy(), size)
+        return labels, _confidence(logits, size)
     return _decide_in_strips(logits, size)
 
 
@@ -63,8 +63,8 @@ def calibration_error(counts: np.ndarray) -> float:
     return float(np.abs(right - confidence).sum() / pixels.sum())
 
 
-def _confidence(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Confidence (H, W) float32 of logits (C, h, w) float32, with PyTorch's number of threads."""
+def _confidence(logits: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Confidence (H, W) float32 of logits (C, h, w) on the CPU, with PyTorch's number of threads."""
     classes, height, width = logits.shape
     confidence = np.empty(size, np.float32)
     above, below, weight = _rows(height, size[0])
@@ -72,10 +72,10 @@ def _confidence(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     def fill(start: int) -> None:
         strip = slice(start, min(start + _ROWS, size[0]))
         if (height, width) == size:
-            scores = np.ascontiguousarray(logits[:, strip])
+            scores = logits[:, strip].float().contiguous().numpy()
         else:
-            scores = logits[:, above[strip]]
-            scores += (logits[:, below[strip]] - scores) * weight[strip, None]
+            scores, lower = (logits[:, rows[strip]].float().numpy() for rows in (above, below))
+            scores += (lower - scores) * weight[strip, None]
             flat = scores.reshape(-1, width)
             scores = cv2.resize(flat, (size[1], len(flat)), interpolation=cv2.INTER_LINEAR)
         scores = scores.reshape(classes, -1)

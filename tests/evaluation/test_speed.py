@@ -16,7 +16,7 @@ def test_multiply_adds_of_one_image_by_hand() -> None:
     with torch.inference_mode():
         found = measure_speed(network, torch.rand(1, 3, 10, 12))
     assert found.multiply_adds == 10 * 12 * 8 * 3 * 9 + 5 * 6 * 4 * 8
-    assert found.runs == 20
+    assert found.latency_runs == 20
     assert 0 < found.latency_seconds < 1
 
 
@@ -30,5 +30,5 @@ def test_a_slow_network_is_timed_less_often(monkeypatch: pytest.MonkeyPatch) -> 
         return images
 
     found = measure_speed(slow, torch.rand(1, 3, 4, 4))
-    assert found.runs == len(passes) - 1 <= 2  # after a first pass that is not timed
+    assert found.latency_runs == len(passes) - 1 <= 2  # after a first pass that is not timed
     assert found.latency_seconds >= 0.03
