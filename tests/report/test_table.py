@@ -192,6 +192,7 @@ def test_variants_with_different_shares_of_their_budgets_are_not_ranked(results,
     budgets = {"baseline": 40, "unet": 5, "dice": 40}
     study = make_table(results, monkeypatch, source=json.dumps(SOURCE | {"epochs": budgets}))
     assert {row["against_best"] for row in rows_of(study).values()} == {""}
+    assert {pair["verdict"] for pair in pairs_of(study).values()} == {""}
     text = markdown_of(study)
     assert "≈" not in text
     assert "different shares of their full budgets (baseline 4 of 40 epochs, unet 4 of 5 epochs)" in text
