@@ -168,16 +168,14 @@ def units_caption(rows: Sequence[Row]) -> str:
     """What the intervals are over, what they leave out, and for which classes they are too narrow."""
     first = rows[0]
     number_of, length = count(first["units"]), first["block"]
-    units, remains = {
-        "group": ("groups of images (videos, cities)", "Dependence between groups remains"),
-        "block": (
-            f"blocks of {length} consecutive images (or somewhat more) of a video or a city",
-            "Dependence between blocks remains",
-        ),
-        "image": ("single images", "Dependence between images remains, for example between frames of a video"),
+    units, between = {
+        "group": ("groups of images (videos, cities)", "groups"),
+        "block": (f"blocks of {length} consecutive images (or somewhat more) of a video or a city", "blocks"),
+        "image": ("single images", "images, for example frames of a video,"),
     }[first["unit"]]
     text = (
-        f"Intervals are delete-one jackknife intervals over {number_of} {units}. {remains}: it makes them too narrow."
+        f"Intervals are delete-one jackknife intervals over {number_of} {units}. Dependence between {between} remains "
+        "and makes them too narrow."
     )
     if not (scarce := split_notes(first["scarce_classes"])):
         return text
