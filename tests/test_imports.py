@@ -89,7 +89,7 @@ def test_the_package_knows_neither_snakemake_nor_dvc() -> None:
 
 def test_every_start_of_snakemake_imports_no_torch() -> None:
     modules = "seg.plan, seg.config.params, seg.results, seg.digest, seg.datasets.catalogue"
-    probe = f"import sys, {modules}; print(*{{'torch', 'pandas', 'matplotlib', 'cv2'}} & set(sys.modules))"
+    probe = f"import sys, {modules}; print(*{{'torch', 'pandas', 'matplotlib', 'cv2', 'scipy'}} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
 

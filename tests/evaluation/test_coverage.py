@@ -13,6 +13,7 @@ import pytest
 
 from seg.evaluation.comparison import differences
 from seg.evaluation.jackknife import Estimate, estimate_classes, estimate_metric, interval
+from seg.evaluation.units import choose_units
 from seg.metrics.scores import PARTS, iou_parts
 
 pytestmark = pytest.mark.slow
@@ -156,3 +157,43 @@ def test_coverage_with_three_seeds(training: float, capsys: pytest.CaptureFixtur
     assert 0.92 <= coverage.miou <= 0.99
     assert 0.92 <= coverage.pairs.mean() <= 0.99
     assert 0.92 <= coverage.joint <= 0.99
+
+
+def frames(generator: np.random.Generator, samples: int, count: int, correlation: float) -> np.ndarray:
+    """Counts (R, N, 3, 4) of the frames of a video: difficulty and sizes of objects are autoregressive."""
+
+    def process(classes: int) -> np.ndarray:
+        noise = generator.standard_normal((count, samples, classes))
+        values = noise.copy()
+        for frame in range(1, count):
+            values[frame] = correlation * values[frame - 1] + np.sqrt(1 - correlation**2) * noise[frame]
+        return values.swapaxes(0, 1)
+
+    frequency = np.array([1.0, 0.8, 0.5, 0.3])
+    labelled = np.exp(process(4)) * frequency
+    odds = np.exp(np.array([2.0, 1.5, 0.5, 0.0]) + 0.8 * process(1) + 0.6 * process(4))
+    correct = labelled * odds / (1 + odds)
+    wrong = labelled - correct
+    predicted = correct + (wrong.sum(-1, keepdims=True) - wrong) * frequency / frequency.sum()
+    return np.stack([correct, labelled, predicted], -2)
+
+
+@pytest.mark.parametrize(("correlation", "images", "blocks"), [(0.0, 0.93, 0.93), (0.5, 0.7, 0.9), (0.8, 0.4, 0.83)])
+def test_blocks_of_frames_recover_most_of_the_coverage(
+    correlation: float, images: float, blocks: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two videos of 62 and 171 frames, as in the test split of CamVid, in 1,000 samples."""
+    generator = np.random.default_rng(3)
+    truth = iou_parts(frames(generator, 200, 2000, correlation).sum((0, 1))).mean()
+    counts = np.concatenate([frames(generator, 1000, count, correlation) for count in (62, 171)], 1)
+    shares = {}
+    for kind, groups in (("image", [""] * 233), ("block", ["a"] * 62 + ["b"] * 171)):
+        units = choose_units(groups, ordered=True, block=10)
+        assert units.kind == kind
+        summed = units.sum(counts.swapaxes(0, 1)).swapaxes(0, 1)
+        shares[kind] = holds(interval(estimate_metric(summed[:, None], PARTS["miou"])), truth).mean()
+    with capsys.disabled():
+        found = ", ".join(f"{kind}s {share:.3f}" for kind, share in shares.items())
+        print(f"\ncorrelation {correlation} of neighbouring frames: {found}")
+    assert images <= shares["image"] <= images + 0.2
+    assert blocks <= shares["block"] <= 0.97
