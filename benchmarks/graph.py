@@ -69,8 +69,8 @@ def _study(variants: int) -> dict[str, Any]:
 
 def _files(content: dict[str, Any]) -> list[str]:
     """All files that the workflow writes."""
-    packs = [f"data/packs/demo/streets-{size}/{name}" for size in ("256x384", "128x192") for name in PACKS]
-    counted = [f"data/packs/demo/streets-128x192/{name}" for name in ("statistics.json", "classes.png")]
+    packs = [f"data/packs/demo/streets-{size}/{name}" for size in ("80x120", "40x60") for name in PACKS]
+    counted = [f"data/packs/demo/streets-40x60/{name}" for name in ("statistics.json", "classes.png")]
     tables = [f"results/demo/{study}/{name}" for study in content["studies"] for name in TABLE]
     runs = [
         f"results/demo/{study}/{variant}/seed0/{name}"

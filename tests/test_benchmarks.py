@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import demo
 from benchmarks.scenes import street_pack
 from benchmarks.step import BATCH, recipe, training_epoch
 
@@ -12,3 +17,21 @@ def test_the_measured_training_step_trains(tmp_path: Path) -> None:
     assert len(losses) == 2
     assert min(losses) > 0
     assert sum(epoch()) < sum(losses)
+
+
+def test_the_demo_is_scored_against_the_commonest_class() -> None:
+    confusion = np.array([[6, 0, 0, 0], [1, 2, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
+    scores = demo.score(confusion)
+    assert scores.miou == pytest.approx((6 / 8 + 2 / 3 + 0) / 3)  # the third class is in neither truth nor prediction
+    assert scores.common == pytest.approx(scores.miou)
+    assert scores.commonest == pytest.approx(6 / 10 / 3)
+
+
+def test_what_the_demo_misses_is_listed() -> None:
+    good = {"epochs": 3, "validations": 2, "miou": 0.5, "common": 0.5, "margin": 0.4}
+    rows = [{"study": study, "variant": "a"} | good for study in demo.BEST]
+    assert demo.missed(pd.DataFrame(rows)) == []
+    weak = rows[0] | {"variant": "b", "epochs": 1, "miou": 0.05, "margin": 0.01}
+    assert [line.split(":")[0] for line in demo.missed(pd.DataFrame([*rows[1:], weak]))] == [
+        "cityscapes_fcn/b", "cityscapes_fcn/b", "cityscapes_fcn",
+    ]  # fmt: skip

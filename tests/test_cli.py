@@ -31,7 +31,7 @@ def test_show_prints_the_row_that_a_value_was_written_in() -> None:
     assert lines["scaling"].split()[-1] == "defaults"
     assert lines["threads"].endswith("budgets.demo.threads, in place of 2 in defaults")
     assert lines["epochs"].endswith(
-        "budgets.demo.epochs.cityscapes_fcn/adapted, in place of 32 in studies.cityscapes_fcn.variants.adapted"
+        "presets.demo.epochs_scale, in place of 32 in studies.cityscapes_fcn.variants.adapted"
     )
     assert lines["weights"].split()[1] == "None"
 

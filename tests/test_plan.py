@@ -44,17 +44,17 @@ def test_every_enabled_variant_is_planned(plan: Plan) -> None:
 def test_a_study_without_an_enabled_variant_is_left_out() -> None:
     less = Plan(without("cityscapes_deeplab", "resnet101", "resnet152"))
     assert "cityscapes_deeplab" not in less.studies
-    assert "data/packs/demo/crossings-64x96/train.json" not in less.packs()
+    assert "data/packs/demo/crossings-48x64/train.json" not in less.packs()
     assert "data/weights/resnet152_shapes.safetensors" not in less.all_weights()
 
 
 @pytest.mark.parametrize(
     ("variant", "use", "stem"),
     [
-        (FCN, "train", "data/packs/demo/streets-128x192/train"),
-        (FCN, "val", "data/packs/demo/streets-256x384/val"),
-        (FCN, "eval", "data/packs/demo/streets-256x384/val"),
-        (("demo", "cityscapes_fcn", "augmented_full_resolution"), "train", "data/packs/demo/streets-256x384/train"),
+        (FCN, "train", "data/packs/demo/streets-40x60/train"),
+        (FCN, "val", "data/packs/demo/streets-80x120/val"),
+        (FCN, "eval", "data/packs/demo/streets-80x120/val"),
+        (("demo", "cityscapes_fcn", "augmented_full_resolution"), "train", "data/packs/demo/streets-80x120/train"),
         (("camvid", "cityscapes_fcn", "baseline"), "eval", "data/packs/camvid/camvid-360x480/test"),
         (("paper", "cityscapes_deeplab", "resnet101"), "train", "data/packs/paper/cityscapes_513-513x513/train"),
         (("paper", "voc2007_erfnet", "unet"), "eval", "data/packs/paper/voc2007-224x224/test"),
@@ -67,21 +67,21 @@ def test_packs_of_a_variant(plan: Plan, variant: tuple[str, str, str], use: str,
 
 def test_each_pack_of_a_preset_is_listed_once(plan: Plan) -> None:
     assert plan.packs() == [
-        "data/packs/demo/crossings-64x96/train.json",
-        "data/packs/demo/crossings-64x96/val.json",
-        "data/packs/demo/crossings-64x96/val.native.json",
-        "data/packs/demo/dashcam-48x80/test.json",
-        "data/packs/demo/dashcam-48x80/test.native.json",
-        "data/packs/demo/dashcam-48x80/train.json",
-        "data/packs/demo/dashcam-48x80/val.json",
+        "data/packs/demo/crossings-48x64/train.json",
+        "data/packs/demo/crossings-48x64/val.json",
+        "data/packs/demo/crossings-48x64/val.native.json",
+        "data/packs/demo/dashcam-48x64/test.json",
+        "data/packs/demo/dashcam-48x64/test.native.json",
+        "data/packs/demo/dashcam-48x64/train.json",
+        "data/packs/demo/dashcam-48x64/val.json",
         "data/packs/demo/objects-32x32/test.json",
         "data/packs/demo/objects-32x32/test.native.json",
         "data/packs/demo/objects-32x32/train.json",
         "data/packs/demo/objects-32x32/val.json",
-        "data/packs/demo/streets-128x192/train.json",
-        "data/packs/demo/streets-256x384/train.json",
-        "data/packs/demo/streets-256x384/val.json",
-        "data/packs/demo/streets-256x384/val.native.json",
+        "data/packs/demo/streets-40x60/train.json",
+        "data/packs/demo/streets-80x120/train.json",
+        "data/packs/demo/streets-80x120/val.json",
+        "data/packs/demo/streets-80x120/val.native.json",
         "data/packs/demo/thumbnails-32x32/test.json",
         "data/packs/demo/thumbnails-32x32/test.native.json",
         "data/packs/demo/thumbnails-32x32/train.json",
@@ -103,13 +103,13 @@ def test_datasets_that_share_files_share_the_manifest(plan: Plan) -> None:
 
 def test_statistics_are_of_the_training_pack_of_each_first_variant(plan: Plan) -> None:
     assert plan.statistics("demo") == {
-        "streets": "data/packs/demo/streets-128x192/statistics.json",
+        "streets": "data/packs/demo/streets-40x60/statistics.json",
         "objects": "data/packs/demo/objects-32x32/statistics.json",
-        "dashcam": "data/packs/demo/dashcam-48x80/statistics.json",
-        "crossings": "data/packs/demo/crossings-64x96/statistics.json",
+        "dashcam": "data/packs/demo/dashcam-48x64/statistics.json",
+        "crossings": "data/packs/demo/crossings-48x64/statistics.json",
         "thumbnails": "data/packs/demo/thumbnails-32x32/statistics.json",
     }
-    assert plan.statistics("demo", "classes.png")["streets"] == "data/packs/demo/streets-128x192/classes.png"
+    assert plan.statistics("demo", "classes.png")["streets"] == "data/packs/demo/streets-40x60/classes.png"
     assert plan.statistics_options("demo")[1] == "--statistics=objects=data/packs/demo/objects-32x32/statistics.json"
 
 

@@ -12,7 +12,7 @@ _SHIFT = 4  # OpenCV takes polygons in units of 1/16 pixel
 _CONTRAST = 34.0  # of a texture, of 255
 _UNITS = (0.05, 0.6)  # range of the unit of textures, of the height of the image
 _JITTER = 10.0  # largest deviation of a thing's colour per channel, of 255
-_NOISE = 5.0  # standard deviation of the noise of the camera, of 255
+_NOISE = 4.0  # standard deviation of the noise of the camera, of 255
 _SOFTNESS = 0.6  # standard deviation of the blur of the lens, pixels
 
 

@@ -9,7 +9,7 @@ from seg.datasets import IGNORE
 from seg.synthetic.canvas import Canvas, Look
 
 _BORDER = 0.01  # width of the unscored border, of the longer side: VOC's 5 pixels of 500
-_THINGS = (0.5, 0.3, 0.15, 0.05)  # probability of one, two, three and four things
+_THINGS = (0.4, 0.35, 0.2, 0.05)  # probability of one, two, three and four things
 
 
 class Kind(NamedTuple):
@@ -60,8 +60,8 @@ def render_objects(generator: np.random.Generator, height: int, width: int) -> t
     canvas = Canvas(height, width, generator)
     _backdrop(canvas)
     things = generator.choice(len(KINDS), 1 + generator.choice(len(_THINGS), p=_THINGS), p=_ODDS)
-    unit, crowd = min(canvas.wide, 1), len(things) ** -0.35
-    sizes = np.sort(generator.uniform(0.75, 1.05, len(things)))  # the farthest first
+    unit, crowd = min(canvas.wide, 1), len(things) ** -0.2
+    sizes = np.sort(generator.uniform(0.8, 1.2, len(things)))  # the farthest first
     for number, (kind, size) in enumerate(zip(things, sizes, strict=True), start=1):
         _, (look, _, high, aspect) = list(KINDS.items())[kind]
         tall = unit * crowd * size * high

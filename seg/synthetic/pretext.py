@@ -24,7 +24,7 @@ def _draw(name: str, size: int, generator: np.random.Generator) -> np.ndarray:
     canvas = Canvas(size, size, generator)
     back = generator.integers(0, 256, 3)
     front = (back + generator.integers(_CONTRAST, 256 - _CONTRAST, 3)) % 256
-    turn, side = generator.uniform(0, 2 * np.pi), generator.uniform(0.6, 0.9)
+    turn, side = generator.uniform(-0.5, 0.5), generator.uniform(0.6, 0.9)
     texture = name if name in _PATTERNS else "plain"
     canvas.place(Look("box", tuple(back.tolist()), texture), 0, (0.5, 0.5), (1.5, 1.5), turn)
     if name in _OUTLINES:

@@ -17,7 +17,7 @@ from seg.synthetic.streets import render_street
 
 # PNG: fast, because it is read once, by the pack. JPEG: without subsampling, which would blur colours of small images.
 _SAVE: dict[str, dict[str, Any]] = {".png": {"compress_level": 1}, ".jpg": {"quality": 92, "subsampling": 0}}
-_FRAMES = 2  # per recording in BDD100K's layout
+_GROUP = 2  # scenes per recording in BDD100K's layout and per city in Cityscapes'
 _VOC = "VOCdevkit/VOC2007"  # the year whose test labels are public
 
 Scene = tuple[np.ndarray, np.ndarray]  # image (H, W, 3) and ids (H, W), uint8
@@ -71,13 +71,13 @@ def render_snapshot(generator: np.random.Generator, height: int, width: int) -> 
 
 
 def _cityscapes_files(split: str, k: int) -> tuple[str, str]:
-    city = f"synthetic-{split.replace('_', '-')}"
+    city = f"synthetic-{split.replace('_', '-')}-{k // _GROUP:04d}"
     name = f"{city}/{city}_{k:06d}_000019"  # Cityscapes labels the 20th frame of each sequence
     return f"leftImg8bit/{split}/{name}_leftImg8bit.png", f"gtFine/{split}/{name}_gtFine_labelIds.png"
 
 
 def _bdd100k_files(split: str, k: int) -> tuple[str, str]:
-    recording = zlib.crc32(f"{split}/{k // _FRAMES}".encode())
+    recording = zlib.crc32(f"{split}/{k // _GROUP}".encode())
     name = f"{split}/{recording:08x}-{k:08x}"
     return f"bdd100k/seg/images/{name}.jpg", f"bdd100k/seg/labels/{name}_id.png"
 

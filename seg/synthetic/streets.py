@@ -18,12 +18,12 @@ SURFACES: dict[str, Look] = {
     "building": Look("box", (210, 170, 100), "checks"),
     "vegetation": Look("tree", (40, 110, 40), "clouds"),
     "wall": Look("box", (130, 60, 40), "stripes"),
-    "fence": Look("box", (90, 160, 150), "bars"),
+    "fence": Look("box", (150, 120, 230), "bars"),
     "guard rail": Look("box", (190, 190, 200), "stripes"),
     "bridge": Look("box", (110, 90, 110), "bars"),
     "terrain": Look("box", (170, 190, 60), "clouds"),
     "sidewalk": Look("box", (220, 140, 180), "checks"),
-    "parking": Look("box", (140, 140, 190), "stripes"),
+    "parking": Look("box", (150, 150, 160), "stripes"),
     "rail track": Look("box", (90, 70, 60), "stripes"),
     "road": Look("box", (84, 84, 92), "plain"),
     "lane divider": Look("box", (210, 210, 210), "plain"),
@@ -53,17 +53,17 @@ THINGS: dict[str, Thing] = {
     "car": Thing(Look("car", (40, 50, 190), "plain"), "lane", 2.2, 0.34, 1.6),
     "truck": Thing(Look("bus", (0, 130, 120), "stripes"), "lane", 0.45, 0.62, 0.9),
     "bus": Thing(Look("bus", (240, 240, 230), "checks"), "lane", 0.45, 0.62, 1.1),
-    "train": Thing(Look("bus", (90, 220, 230), "bars"), "lane", 0.3, 0.66, 1.1),
+    "train": Thing(Look("bus", (60, 230, 240), "bars"), "lane", 0.3, 0.66, 1.1),
     "caravan": Thing(Look("bus", (250, 220, 200), "plain"), "lane", 0.06, 0.45, 1.2),
     "trailer": Thing(Look("box", (150, 120, 60), "bars"), "lane", 0.06, 0.4, 1.3),
-    "motorcycle": Thing(Look("cycle", (150, 30, 200), "plain"), "lane", 0.5, 0.36, 1.3),
-    "bicycle": Thing(Look("cycle", (20, 200, 60), "plain"), "kerb", 0.7, 0.36, 1.3),
-    "person": Thing(Look("person", (230, 30, 60), "plain"), "kerb", 1.8, 0.5, 0.42),
-    "rider": Thing(Look("person", (255, 130, 20), "plain"), "kerb", 0.5, 0.42, 0.6, on="bicycle"),
-    "pole": Thing(Look("box", (40, 40, 44), "plain"), "kerb", 1.2, 0.9, 0.07),
+    "motorcycle": Thing(Look("cycle", (240, 30, 230), "plain"), "lane", 0.6, 0.42, 1.3),
+    "bicycle": Thing(Look("cycle", (30, 220, 60), "plain"), "kerb", 1.0, 0.42, 1.3),
+    "person": Thing(Look("person", (230, 30, 60), "plain"), "kerb", 2.2, 0.6, 0.45),
+    "rider": Thing(Look("person", (255, 130, 20), "plain"), "kerb", 0.6, 0.5, 0.6, on="bicycle"),
+    "pole": Thing(Look("box", (25, 25, 25), "plain"), "kerb", 1.2, 0.9, 0.1),
     "polegroup": Thing(Look("box", (60, 60, 64), "bars"), "kerb", 0.05, 0.8, 0.15),
-    "traffic light": Thing(Look("box", (250, 250, 60), "dots"), "kerb", 0.6, 0.3, 0.5, on="pole"),
-    "traffic sign": Thing(Look("disc", (255, 60, 160), "plain"), "kerb", 0.7, 0.24, 1.0, on="pole"),
+    "traffic light": Thing(Look("box", (110, 0, 110), "dots"), "kerb", 0.7, 0.34, 0.5, on="pole"),
+    "traffic sign": Thing(Look("disc", (250, 240, 40), "plain"), "kerb", 0.7, 0.28, 1.0, on="pole"),
     "vegetation": Thing(SURFACES["vegetation"], "kerb", 1.0, 0.8, 0.8),
     "static": Thing(Look("box", (100, 110, 90), "dots"), "kerb", 0.25, 0.2, 1.2),
     "dynamic": Thing(Look("triangle", (200, 100, 140), "dots"), "kerb", 0.15, 0.25, 1.0),
@@ -107,9 +107,9 @@ class Street:
         """Paint everything from back to front."""
         self.quad("sky", (0, self.canvas.wide), (0, self.canvas.wide), (0, self.horizon + 0.05))
         for side in (-1, 1):
-            self.ground("terrain" if self.chance(0.7) else "parking", side, 1.0, 99.0)
+            self.ground("terrain" if self.chance(0.8) else "parking", side, 1.0, 99.0)
             self.backdrop(side)
-            self.ground("sidewalk", side, 1.0, 1.5)
+            self.ground("sidewalk", side, 1.0, 1.4)
             self.ground("road", side, 0.0, 1.02)
         if self.chance(0.2):
             self.ground("rail track", 1, 0.15, 0.45)
@@ -126,10 +126,10 @@ class Street:
             name = self.pick(("building", 0.65), ("vegetation", 0.35))
             foot = self.horizon + 0.03 + 0.1 * outer
             self.polygon(name, [(near, top), (far, top), (far, foot - 0.05), (near, foot)])
-        barrier = self.pick(("wall", 0.3), ("fence", 0.3), ("guard rail", 0.05), ("", 0.35))
+        barrier = self.pick(("wall", 0.25), ("fence", 0.25), ("guard rail", 0.05), ("", 0.45))
         if barrier:
             far = self.end + side * gap
-            corners = [(edge, 0.18), (far, self.horizon - 0.06), (far, self.horizon + 0.03), (edge, 0.62)]
+            corners = [(edge, 0.18), (far, self.horizon - 0.06), (far, self.horizon + 0.03), (edge, 0.56)]
             self.polygon(barrier, corners)
         if side > 0 and self.chance(0.06):
             self.quad("bridge", (0, self.canvas.wide), (0, self.canvas.wide), (0.08, 0.22))

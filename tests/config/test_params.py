@@ -18,6 +18,7 @@ from seg.config.architectures import make_model
 from seg.config.params import PackSpec, Params, load_params, read_params
 from seg.config.recipe import Augmentation, Recipe, Rotation, Schedule, recipe_from_json
 from seg.models.weights_table import WEIGHTS
+from seg.report.rows import shares_differ
 
 ROOT = Path(__file__).parents[2]
 STUDY = "cityscapes_fcn"
@@ -362,8 +363,8 @@ def test_a_preset_chooses_the_dataset() -> None:
     assert params.pack("camvid", STUDY, "baseline", "train") == PackSpec("camvid", "train", 180, 240)
     assert params.pack("camvid", STUDY, "baseline", "val") == PackSpec("camvid", "val", 360, 480)
     assert params.pack("camvid", STUDY, "baseline", "eval") == PackSpec("camvid", "test", 360, 480)
-    assert params.pack("demo", STUDY, "unet", "train") == PackSpec("streets", "train", 128, 192)
-    assert params.pack("demo", STUDY, "unet", "eval") == PackSpec("streets", "val", 256, 384)
+    assert params.pack("demo", STUDY, "unet", "train") == PackSpec("streets", "train", 40, 60)
+    assert params.pack("demo", STUDY, "unet", "eval") == PackSpec("streets", "val", 80, 120)
 
 
 @pytest.mark.parametrize("variant", TABLE)
@@ -410,27 +411,23 @@ def test_learning_rate_steps_are_scaled_with_the_epochs_and_rounded_up(
     assert schedule == Schedule(name="step", every=every, factor=0.1)
 
 
-# Epochs of the demo where they are more than one, and the steps of the learning rate.
-DEMO = {
-    "cityscapes_fcn/baseline": 7, "cityscapes_fcn/augmented": 8, "cityscapes_fcn/augmented_full_resolution": 4,
-    "cityscapes_fcn/adapted": 12, "cityscapes_fcn/dice": 4, "voc2012_fcn/baseline": 2, "voc2012_fcn/cosine": 2,
-    "voc2012_fcn/augmented": 2, "voc2012_fcn/weighted": 3, "voc2012_fcn/dropout": 3, "voc2012_fcn/resnet34": 3,
-    "voc2007_erfnet/baseline": 2, "voc2007_erfnet/augmented": 2, "voc2007_erfnet/cosine": 2,
-    "voc2007_erfnet/weighted": 3, "voc2007_erfnet/darrennet": 6, "voc2007_erfnet/darrennet_erfnet": 6,
-    "voc2007_erfnet/darrennet_resnet34": 7, "voc2007_erfnet/darrennet_resnet34_augmented": 16,
-    "voc2007_erfnet/darrennet_affine": 8,
-}  # fmt: skip
-DEMO_STEPS = {"augmented": 3, "augmented_full_resolution": 2, "unet": 1}
-
-
-def test_the_demo_spends_these_epochs() -> None:
+def test_the_curves_of_the_demo_have_three_points_and_two_validations() -> None:
     params = read_params(ROOT / "params.yaml")
     for study in params.studies:
         for variant in params.variants(study):
             recipe = params.recipe("demo", study, variant, 0)
-            assert recipe.epochs == DEMO.get(f"{study}/{variant}", 1)
-            assert recipe.validate_every == min(4, recipe.epochs)
-            assert recipe.schedule.every == (DEMO_STEPS.get(variant) if study == STUDY else None)
+            assert recipe.epochs >= 3
+            assert -(-recipe.epochs // recipe.validate_every) >= 2
+
+
+def test_the_demo_trains_equal_shares_but_for_the_nets_that_learn_slowly_or_quickly() -> None:
+    params = read_params(ROOT / "params.yaml")
+    for study in params.studies:
+        budgets = [
+            (params.recipe("demo", study, variant, 0).epochs, params.recipe("paper", study, variant, 0).epochs)
+            for variant in params.variants(study)
+        ]
+        assert shares_differ(budgets) == (study == "voc2007_erfnet")
 
 
 def test_a_job_of_a_single_variant_inherits_the_other_requests(content: dict[str, Any]) -> None:
@@ -487,9 +484,10 @@ def test_a_number_survives_to_the_last_bit(lr: float) -> None:
 
 
 def test_order_and_number_format_do_not_change_a_recipe(content: dict[str, Any]) -> None:
+    put(content, "presets.demo.epochs_scale", 1.0)
     before = load_params(content).recipe("demo", STUDY, "augmented", 0).json_line()
     put(content, "defaults.weight_decay", 0)  # was 0.0
-    put(content, "presets.demo.epochs_scale", 1)
+    put(content, "presets.demo.epochs_scale", 1)  # was 1.0
     for table in (content, content["defaults"], content["studies"][STUDY]["variants"]["augmented"]):
         for key in reversed(list(table)):
             table[key] = table.pop(key)

@@ -35,10 +35,10 @@ def test_ids_are_those_of_voc_and_all_of_them_occur(many: tuple[np.ndarray, np.n
 def test_frequencies_are_as_uneven_as_in_voc(many: tuple[np.ndarray, np.ndarray]) -> None:
     counts = np.bincount(many[1].ravel(), minlength=256)
     share = counts[:21] / counts[:21].sum()
-    assert 0.65 < share[0] < 0.8
+    assert 0.5 < share[0] < 0.7  # most of the image, as in VOC
     assert share[1:].argmax() + 1 == CLASSES.ids.index("person")
     assert share[1:].min() > 0.005
-    assert share[1:].max() < 0.06
+    assert share[1:].max() < 0.08
     shown = np.array([(many[1] == i).any(axis=(1, 2)).mean() for i in range(1, 21)])
     assert 0.2 < shown[CLASSES.ids.index("person") - 1] < 0.45
     assert shown.min() > 0.015
@@ -62,7 +62,7 @@ def test_a_border_of_one_hundredth_of_the_size_parts_all_things(size: int, borde
         assert np.quantile(widths, 0.25) <= 2 * border
 
 
-def test_colour_tells_something_about_the_class_but_not_all(many: tuple[np.ndarray, np.ndarray]) -> None:
+def test_colour_tells_much_about_the_class_but_not_all(many: tuple[np.ndarray, np.ndarray]) -> None:
     """The best guess from the colour of a pixel, learned on half of the scenes, scored on the others."""
     codes = (many[0] >> 4).astype(int) @ np.array([256, 16, 1])
     half = SCENES // 2
@@ -70,7 +70,7 @@ def test_colour_tells_something_about_the_class_but_not_all(many: tuple[np.ndarr
     table = np.zeros((4096, 21), int)
     np.add.at(table, (codes[:half][known[:half]], many[1][:half][known[:half]]), 1)
     guess, truth = table.argmax(1)[codes[half:][known[half:]]], many[1][half:][known[half:]]
-    assert (truth == 0).mean() + 0.05 < (guess == truth).mean() < 0.98
+    assert (truth == 0).mean() + 0.05 < (guess == truth).mean() < 0.99
     hit = [(guess[truth == i] == i).mean() for i in range(1, 21)]
     assert np.mean(hit) < 0.95
 

@@ -59,7 +59,7 @@ def test_classes_are_as_unevenly_frequent_as_in_cityscapes(many: tuple[np.ndarra
     assert not outside
 
 
-def test_colour_tells_something_about_the_class_but_not_all(many: tuple[np.ndarray, np.ndarray]) -> None:
+def test_colour_tells_much_about_the_class_but_not_all(many: tuple[np.ndarray, np.ndarray]) -> None:
     """The best guess from a pixel's colour alone, learned on half of the scenes, scored on the others."""
     scored = np.isin(many[1], CLASSES.scored)
     codes = (many[0] >> 5).astype(int) @ np.array([64, 8, 1])
@@ -68,7 +68,7 @@ def test_colour_tells_something_about_the_class_but_not_all(many: tuple[np.ndarr
     np.add.at(table, (codes[:half][scored[:half]], many[1][:half][scored[:half]]), 1)
     guess, truth = table.argmax(1)[codes[half:][scored[half:]]], many[1][half:][scored[half:]]
     commonest = (truth == CLASSES.ids.index("road")).mean()
-    assert commonest + 0.1 < (guess == truth).mean() < 0.95
+    assert commonest + 0.1 < (guess == truth).mean() < 0.99
 
 
 def test_light_changes_from_scene_to_scene(many: tuple[np.ndarray, np.ndarray]) -> None:
