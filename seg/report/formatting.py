@@ -177,6 +177,8 @@ def units_caption(rows: Sequence[Row]) -> str:
         f"Intervals are delete-one jackknife intervals over {number_of} {units}. Dependence between {between} remains "
         "and makes them too narrow."
     )
+    if int(first["units"]) < FEW_UNITS:
+        return f"{text} With so few, all intervals are too narrow."
     if not (scarce := split_notes(first["scarce_classes"])):
         return text
     return (

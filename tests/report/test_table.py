@@ -18,7 +18,7 @@ from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, SOURCE, confusi
 from seg.evaluation.jackknife import estimate_classes, estimate_metric, interval
 from seg.metrics.scores import PARTS, class_counts, iou_parts
 from seg.report import table
-from seg.report.formatting import duration, signed, size
+from seg.report.formatting import duration, signed, size, units_caption
 from seg.report.rows import best, read_rows, read_table, shares_differ, table_text
 
 OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "curves": "curves.png"}
@@ -459,6 +459,11 @@ def test_the_table_tells_what_intervals_are_over(results, monkeypatch, groups, o
     # Images alternate between easy and hard, blocks of two and these groups do not.
     width = float(row["miou_high"]) - float(row["miou_low"])
     assert width == pytest.approx(0, abs=1e-9) if expected[0] == "block" else width > 0.01
+
+
+def test_with_fewer_than_six_units_all_intervals_are_called_too_narrow():
+    row = {"units": "4", "unit": "image", "block": "1", "scarce_classes": "road | person"}
+    assert units_caption([row]).endswith(" makes them too narrow. With so few, all intervals are too narrow.")
 
 
 def test_scarce_classes_are_named(results, monkeypatch):
