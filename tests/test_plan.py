@@ -70,10 +70,10 @@ def test_each_pack_of_a_preset_is_listed_once(plan: Plan) -> None:
         "data/packs/demo/crossings-48x64/train.json",
         "data/packs/demo/crossings-48x64/val.json",
         "data/packs/demo/crossings-48x64/val.native.json",
-        "data/packs/demo/dashcam-48x64/test.json",
-        "data/packs/demo/dashcam-48x64/test.native.json",
-        "data/packs/demo/dashcam-48x64/train.json",
-        "data/packs/demo/dashcam-48x64/val.json",
+        "data/packs/demo/dashcam-32x48/test.json",
+        "data/packs/demo/dashcam-32x48/test.native.json",
+        "data/packs/demo/dashcam-32x48/train.json",
+        "data/packs/demo/dashcam-32x48/val.json",
         "data/packs/demo/objects-32x32/test.json",
         "data/packs/demo/objects-32x32/test.native.json",
         "data/packs/demo/objects-32x32/train.json",
@@ -105,7 +105,7 @@ def test_statistics_are_of_the_training_pack_of_each_first_variant(plan: Plan) -
     assert plan.statistics("demo") == {
         "streets": "data/packs/demo/streets-40x60/statistics.json",
         "objects": "data/packs/demo/objects-32x32/statistics.json",
-        "dashcam": "data/packs/demo/dashcam-48x64/statistics.json",
+        "dashcam": "data/packs/demo/dashcam-32x48/statistics.json",
         "crossings": "data/packs/demo/crossings-48x64/statistics.json",
         "thumbnails": "data/packs/demo/thumbnails-32x32/statistics.json",
     }
