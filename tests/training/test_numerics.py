@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from requirements import not_met
 
 from seg.training import numerics
 
@@ -86,13 +87,13 @@ def test_tf32_is_fp32_where_the_device_lacks_it(
     assert numerics.resolve_precision("tf32", torch.device("cpu")) == "fp32"
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.usefixtures("settings")
 def test_tf32_rounds_and_fp32_does_not() -> None:
     """TF32 keeps 10 of the 23 bits of a mantissa, so 1 + 2^-12 becomes 1."""
     device = torch.device("cuda", torch.cuda.current_device())
     if torch.cuda.get_device_capability(device) < (8, 0):
-        pytest.skip("the GPU has no TF32")
+        not_met("the GPU has no TF32")
     value = 1 + 2**-12
     images = torch.full((8, 64, 32, 32), value, device=device)
     convolution = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False).to(device).requires_grad_(False)
