@@ -55,13 +55,14 @@ def _in_windows(forward: Forward, images: Tensor, inference: Inference) -> Tenso
         return forward(images).float()
     height, width = images.shape[2:]
     h, w = min(inference.window[0], height), min(inference.window[1], width)
-    total, windows = images.new_zeros(()), images.new_zeros(())
+    total, windows = images.new_zeros(()), images.new_zeros(height, width)
     starts = window_starts(height, h, inference.stride[0]), window_starts(width, w, inference.stride[1])
     for top, left in product(*starts):
         logits = forward(images[:, :, top : top + h, left : left + w]).float()
-        around = (left, width - left - w, top, height - top - h)
-        total = total + F.pad(logits, around)
-        windows = windows + F.pad(logits.new_ones(h, w), around)
+        if not total.ndim:
+            total = logits.new_zeros(*logits.shape[:2], height, width)
+        total[:, :, top : top + h, left : left + w] += logits
+        windows[top : top + h, left : left + w] += 1
     return total / windows
 
 
