@@ -135,6 +135,10 @@ class Plan:
         """Split of the study's dataset that the tables report."""
         return self.params.datasets[self.params.dataset(preset, study)].eval_split
 
+    def own_classes(self, study: str) -> str:
+        """Classes whose IoU the source of a study reports, as JSON."""
+        return canonical_json(self.params.studies[study].classes)
+
     def source(self, preset: str, study: str) -> str:
         """What a study's source and this preset score, and the epochs before the preset, as JSON for the table."""
         row, scored = self.params.studies[study], self.params.dataset(preset, study)

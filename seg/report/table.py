@@ -1,6 +1,6 @@
 """Table of a study: the mean scores of every variant over its seeds, beside the published figures.
 
-    python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes "building,car" --scoring native
+    python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes JSON --scoring native
         --published FILE --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --source JSON
         --block N --equivalence X --csv F --markdown F --pairs F --curves F
 
@@ -156,6 +156,14 @@ def parse_notes(text: str, names: Sequence[str]) -> dict[str, list[str]]:
     return notes
 
 
+def parse_classes(text: str) -> list[str]:
+    """Names of classes, which may contain any character. Raises ValueError if they have another form."""
+    try:
+        return TypeAdapter(list[str]).validate_json(text)
+    except ValidationError:
+        raise ValueError(f"--classes {text}: expected a JSON list of names") from None
+
+
 def main() -> None:
     """Write a study's table, its pairs of variants and its loss curves."""
     parser = argparse.ArgumentParser(prog="python -m seg.report.table", description=main.__doc__)
@@ -163,7 +171,7 @@ def main() -> None:
     parser.add_argument("--title", required=True)
     parser.add_argument("--eval-split", required=True, help="split that the variants were evaluated on")
     parser.add_argument("--scoring", choices=SCORINGS, required=True, help="scores that the table reports")
-    parser.add_argument("--classes", default="", help="the study's own classes, separated by commas")
+    parser.add_argument("--classes", default="[]", help="JSON: list of the study's own classes")
     parser.add_argument("--published", type=Path, required=True, help="CSV of published figures")
     parser.add_argument("--variants", nargs="+", required=True, metavar="NAME=DIRECTORY")
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
@@ -178,7 +186,7 @@ def main() -> None:
     directories = named_paths(given.variants, "--variants")
     notes = parse_notes(given.notes, [given.study, *directories])
     source = read_source(given.source, directories)
-    classes = [name.strip() for name in given.classes.split(",") if name.strip()]
+    classes = parse_classes(given.classes)
     variants = read_variants(directories, given.seeds, given.eval_split, given.scoring)
     published = read_published(given.published, given.study)
     units = split_units(next(iter(variants.values()))[0].metrics, given.block)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-HOSTILE = "<script>alert(1)</script>"
+HOSTILE = '<script>alert("1, 2")</script>'
 CLASSES = ("road", "building", "person", "train", HOSTILE)
 PALETTE = ((128, 64, 128), (70, 70, 70), (220, 20, 60), (0, 80, 100), (250, 170, 30))
 IMAGES = 24

@@ -30,7 +30,7 @@ def make_table(
     *,
     seeds: str = "0 1",
     notes: str | None = None,
-    classes: str = f"building,person,train,bicycle,{HOSTILE}",
+    classes: Sequence[str] = ("building", "person", "train", "bicycle", HOSTILE),
     eval_split: str = "val",
     scoring: str = "native",
     variants: Sequence[str] = tuple(MIOU),
@@ -40,7 +40,7 @@ def make_table(
     """Run the stage as a rule does. Returns the directory of the study."""
     study = results / "streets"
     arguments = ["--study", "streets", "--title", "Streets", "--eval-split", eval_split]
-    arguments += ["--classes", classes, "--scoring", scoring]
+    arguments += ["--classes", json.dumps(classes), "--scoring", scoring]
     arguments += ["--published", str(results / "published.csv"), "--notes", notes or json.dumps(NOTES)]
     arguments += ["--source", source or json.dumps(SOURCE)]
     arguments += ["--variants", *(f"{name}={study / name}" for name in variants), "--seeds", *seeds.split()]
@@ -268,7 +268,7 @@ def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
     assert "| dice [2–3] |" in text
     assert "| person | 0.2200 / – | 0.4100 / 1.3824 [1] | 0.1000 / – |" in text
     assert "| train | absent / absent | absent / – | absent / – |" in text
-    assert "| \\<script\\>alert(1)\\</script\\> | 0.3200 / –" in text
+    assert '| \\<script\\>alert("1, 2")\\</script\\> | 0.3200 / –' in text
     assert (
         "- [1] published: impossible: an IoU cannot exceed 1 (as printed)\n- [2] variant: lr 1e-4 is assumed\n" in text
     )
@@ -563,3 +563,16 @@ def test_formatting():
     ]
     assert [size(value) for value in (640e6, 1.25e9)] == ["640 MB", "1.25 GB"]
     assert [signed(value) for value in (None, 0.00004, 0.25, -0.25)] == ["", "= 0.0000", "▲ +0.2500", "▼ −0.2500"]
+
+
+def test_without_classes_of_its_own_a_study_has_no_table_of_them(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_table(results, monkeypatch, classes=())
+    assert "own classes" not in markdown_of(study)
+    assert not [column for column in rows_of(study)["unet"] if column.startswith("iou[")]
+
+
+def test_names_of_classes_in_another_form_are_refused(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r'^--classes "road,building": expected a JSON list of names$'):
+        make_table(results, monkeypatch, classes="road,building")

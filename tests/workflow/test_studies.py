@@ -79,10 +79,9 @@ def test_a_study_of_the_users_own_runs_to_the_page(clone: Clone) -> None:
     clone.set("datasets.cracks", {"layout": "folder", "size": [48, 64], "eval_split": "test"})
     transfer = {"model": {"name": "resnet_unet", "options": {"backbone": "resnet34"}}, "weights": "resnet34_imagenet"}
     study = {
-        "title": "Cracks in walls",
+        "title": "--- Cracks in walls",  # no option of a command
         "source": "our own",
         "dataset": "cracks",
-        "classes": ["crack"],
         "defaults": {"loss": "cross_entropy", "batch": 4, "epochs": 60, "lr": 0.001},
         "variants": {"fcn": {"model": {"name": "fcn"}}, "transfer": transfer},
     }

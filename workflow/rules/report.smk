@@ -64,7 +64,7 @@ rule tabulate_study:
         title=lambda w: PARAMS.studies[w.study].title,
         eval_split=lambda w: PLAN.eval_split(w.preset, w.study),
         scoring=lambda w: PARAMS.studies[w.study].scoring,
-        classes=lambda w: ",".join(PARAMS.studies[w.study].classes),
+        classes=lambda w: PLAN.own_classes(w.study),
         variants=lambda w: PLAN.variant_folders(w.preset, w.study),
         seeds=lambda w: PARAMS.run_seeds(w.preset),
         notes=lambda w: PLAN.notes(w.preset, w.study),
@@ -76,7 +76,7 @@ rule tabulate_study:
     message:
         "Tabulate {wildcards.study}"
     shell:
-        "python -m seg.report.table --study {wildcards.study:q} --title {params.title:q} --eval-split {params.eval_split:q}"
+        "python -m seg.report.table --study {wildcards.study:q} --title={params.title:q} --eval-split {params.eval_split:q}"
         " --scoring {params.scoring:q} --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
         " --seeds {params.seeds:q} --notes {params.notes:q} --source {params.source:q}"
         " --block {params.block:q} --equivalence {params.equivalence:q} --csv {output.csv:q} --markdown {output.markdown:q}"
@@ -114,6 +114,6 @@ rule report_preset:
     message:
         "Report preset {wildcards.preset}"
     shell:
-        "python -m seg.report.page --preset {wildcards.preset:q} --title {params.title:q} {params.studies:q}"
+        "python -m seg.report.page --preset {wildcards.preset:q} --title={params.title:q} {params.studies:q}"
         " {params.statistics:q} --comparison {output.comparison:q} --metrics {output.metrics:q} --history {output.history:q}"
         " --page {output.page:q} 2>&1 | tee {log:q}"
