@@ -1,12 +1,11 @@
 """How a network is applied in evaluation and prediction: values that change no training."""
 
-import json
 from typing import Annotated
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from seg.config.base import Count, Part, Positive
-from seg.config.messages import error_lines
+from seg.config.messages import parse_option
 from seg.system.files import canonical_json
 
 Extent = Annotated[tuple[Count, Count], Field(strict=False)]  # YAML and JSON have lists only
@@ -40,10 +39,4 @@ class Inference(Part):
 
 def inference_from_json(text: str) -> Inference:
     """Parse the value of `--inference`. Raises ValueError, one line per error, if it is not valid."""
-    try:
-        content = json.loads(text)
-        return Inference.model_validate(content)
-    except ValidationError as error:
-        raise ValueError("\n".join(f"--inference: {line}" for line in error_lines(error, content))) from None
-    except ValueError as error:
-        raise ValueError(f'--inference: not JSON ({error}); give for example {{"flip": true}}') from None
+    return parse_option(Inference, "--inference", text, 'give for example {"flip": true}')

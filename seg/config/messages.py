@@ -1,13 +1,16 @@
 """Validation errors as one line each: path in the file, what was given, what is expected, nearest known name."""
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from seg.system.console import nearest
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def error_lines(error: ValidationError, content: Any, written_at: Callable[[str], str] = str) -> list[str]:
@@ -19,6 +22,24 @@ def error_lines(error: ValidationError, content: Any, written_at: Callable[[str]
         written_at: maps the path of a value to the path in the file that it was written at.
     """
     return [_line(problem, content, written_at) for problem in error.errors()]
+
+
+def parse_option(schema: type[Schema], option: str, text: str, fix: str) -> Schema:
+    """Parse JSON in the option of a command. Raises ValueError, one line per error, if it is not valid.
+
+    Args:
+        schema: class of the content.
+        option: name of the option, for the message.
+        text: its value.
+        fix: how to give JSON, for the message.
+    """
+    try:
+        content = json.loads(text)
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise ValueError("\n".join(f"{option}: {line}" for line in error_lines(error, content))) from None
+    except ValueError as error:
+        raise ValueError(f"{option}: not JSON ({error}); {fix}") from None
 
 
 def _line(problem: Any, content: Any, written_at: Callable[[str], str]) -> str:

@@ -5,14 +5,13 @@ writes it into the checkpoint. Device, loader workers and paths do not affect th
 data is identified by its packs.
 """
 
-import json
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from seg.config.architectures import Model
 from seg.config.base import Count, Frozen, Number, Part, Positive, Probability
-from seg.config.messages import error_lines
+from seg.config.messages import parse_option
 from seg.system.files import canonical_json
 
 
@@ -166,10 +165,4 @@ class Recipe(Frozen):
 
 def recipe_from_json(text: str) -> Recipe:
     """Parse the recipe in a command. Raises ValueError, one line per error, if it is not valid."""
-    try:
-        content = json.loads(text)
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise ValueError("\n".join(f"--recipe: {line}" for line in error_lines(error, content))) from None
-    except ValueError as error:
-        raise ValueError(f"--recipe: not JSON ({error}); copy it from the command that Snakemake prints") from None
+    return parse_option(Recipe, "--recipe", text, "copy it from the command that Snakemake prints")

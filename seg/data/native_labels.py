@@ -4,10 +4,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from seg.data.pack_format import NATIVE_VERSION
-from seg.datasets.images import read_label
+from seg.datasets.images import image_size, read_label
 from seg.datasets.layouts import class_table, find_pairs
 from seg.datasets.manifest import fingerprint, read_manifest
 from seg.system.console import run_stage
@@ -32,7 +31,7 @@ def write_native_labels(manifest: Path, layout: str, split: str, height: int, wi
     pairs = find_pairs(layout, manifest.parent, split)
     table = class_table(layout, manifest.parent)
     train_ids = table.train_ids()
-    sizes = [_size(pair.label) for pair in pairs]
+    sizes = [image_size(pair.label) for pair in pairs]
     stored = [(pair, size) for pair, size in zip(pairs, sizes, strict=True) if size != (height, width)]
     with written_whole(out.with_name(f"{out.name}.native.npy")) as (part,):
         with part.open("wb") as file:
@@ -53,15 +52,6 @@ def write_native_labels(manifest: Path, layout: str, split: str, height: int, wi
         "sizes": sizes,
     }
     write_json(out.with_name(f"{out.name}.native.json"), info)
-
-
-def _size(label: Path) -> tuple[int, int]:
-    """Height and width of a label, from the header of its file."""
-    try:
-        with Image.open(label) as file:
-            return file.height, file.width
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{label}: cannot be decoded ({error}); replace the file") from None
 
 
 def main() -> None:

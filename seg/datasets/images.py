@@ -1,8 +1,10 @@
 """Decoding of images and labels, and their validation against each other and the class table."""
 
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -10,19 +12,29 @@ from PIL import Image, ImageOps
 from seg.datasets.classes import ClassTable
 from seg.datasets.layouts import ImagePair
 
+Value = TypeVar("Value")
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
 _IDS = ("L", "P")
 _BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 
 
-def _decode(path: Path) -> Image.Image:
-    """Decode a whole image file without conversion. Raises ValueError if it is damaged."""
+def _open(path: Path, read: Callable[[Image.Image], Value]) -> Value:
+    """Value that `read` takes from an image file, which is not yet decoded. Raises ValueError if it is damaged."""
     try:
         with Image.open(path) as file:
-            file.load()
-            return file.copy()
+            return read(file)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # SyntaxError: a damaged PNG
         raise ValueError(f"{path}: cannot be decoded ({error}); replace the file") from None
+
+
+def _decode(path: Path) -> Image.Image:
+    """Decode a whole image file without conversion. Raises ValueError if it is damaged."""
+    return _open(path, Image.Image.copy)  # a copy is decoded
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image, from the header of its file. Raises ValueError if it is damaged."""
+    return _open(path, lambda file: (file.height, file.width))
 
 
 def read_image(path: Path) -> Image.Image:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from seg.datasets import IGNORE
-from seg.metrics.labels import predict_labels
+from seg.metrics.labels import predict_labels, refuse_nan
 
 BINS = 15
 # Rows processed at a time, so that resized logits of all classes are never in memory: float32 logits of 19 classes and
@@ -103,8 +103,7 @@ def _decide_in_strips(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.n
         best = scores.max(0)
         labels[strip] = best.indices.byte()
         confidence[strip] = 1 / (scores - best.values).exp().sum(0)
-    if confidence.isnan().any():
-        raise ValueError("the logits contain NaN, the training diverged; lower the learning rate and train again")
+    refuse_nan(bool(confidence.isnan().any()))
     return labels.cpu().numpy(), confidence.cpu().numpy()
 
 

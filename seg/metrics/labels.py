@@ -37,21 +37,22 @@ def predict_labels(logits: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     if logits.device.type != "cpu":
         scores = F.interpolate(logits.float(), size, mode="bilinear") if resized else logits
         labels = scores.argmax(1).byte()
-        _refuse_nan(bool(scores.amax().isnan()))
+        refuse_nan(bool(scores.amax().isnan()))
         return labels
     if resized:
         return torch.stack([_resized_argmax(image, size) for image in logits.float()])
     return torch.stack([_argmax(image) for image in logits])
 
 
-def _refuse_nan(found: bool) -> None:
+def refuse_nan(found: bool) -> None:
+    """Raise ValueError if a logit is NaN."""
     if found:
         raise ValueError("the logits contain NaN, the training diverged; lower the learning rate and train again")
 
 
 def _resized_argmax(logits: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Class by class with a running maximum: (C, h, w) float32 -> (H, W) uint8."""
-    _refuse_nan(bool(logits.amax().isnan()))
+    refuse_nan(bool(logits.amax().isnan()))
     labels, above = np.zeros(size, np.uint8), np.empty(size, np.bool_)
     best, scores = np.full(size, -np.inf, np.float32), np.empty(size, np.float32)
     for k, plane in enumerate(logits.contiguous().numpy()):
@@ -73,7 +74,7 @@ def _argmax(logits: torch.Tensor) -> torch.Tensor:
     spans = [slice(start, start + share) for start in range(0, labels.size, share)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda span: _fill(labels[span], planes[:, span]), spans))
-    _refuse_nan(labels.max(initial=0) == classes)
+    refuse_nan(labels.max(initial=0) == classes)
     return torch.from_numpy(labels.reshape(height, width))
 
 
