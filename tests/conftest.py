@@ -1,5 +1,6 @@
-"""Shared fixtures, which tests must not change: random datasets in two layouts, packs of one, and a recipe."""
+"""Shared fixtures, which tests must not change: random datasets in two layouts, packs of one, a recipe, clones."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from clones import Clone, write_clone
 from hypothesis import settings
 from PIL import Image
 from requirements import mounted
@@ -136,6 +138,26 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
     mounted("-t", "tmpfs", "-o", size, "tmpfs", str(folder), what="a full disk")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def new_clone(tmp_path: Path) -> Clone:
+    """A clone that has not run."""
+    return write_clone(tmp_path / "clone")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The finished clone; tests do not change it."""
+    clone = write_clone(tmp_path_factory.mktemp("workflow") / "clone")
+    clone.snakemake()
+    return clone
+
+
+@pytest.fixture
+def clone(template: Clone, tmp_path: Path) -> Clone:
+    """A copy of the finished clone with its time stamps."""
+    return Clone(Path(shutil.copytree(template.path, tmp_path / "clone", symlinks=True)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

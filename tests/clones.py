@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+ROOT = Path(__file__).parents[1]
 VARIANTS = ("baseline", "augmented", "augmented_full_resolution", "adapted", "dice", "unet")
 _JOB = re.compile(r"^Job \d+: (.*)$", re.MULTILINE)
 
@@ -84,3 +86,31 @@ def rerun(*variants: str) -> list[str]:
     """Jobs that a stale training schedules."""
     steps = [f"{verb} cityscapes_fcn/{name} with seed 0" for name in variants for verb in ("Train", "Evaluate")]
     return sorted([*steps, "Tabulate cityscapes_fcn", "Report preset demo"])
+
+
+def write_clone(path: Path) -> Clone:
+    """Write a clone that has not run."""
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for file in files:
+        if (ROOT / file).is_file():
+            (path / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, path / file)
+    clone = Clone(path)
+    clone.set("studies", {"cityscapes_fcn": clone.params()["studies"]["cityscapes_fcn"]})
+    clone.set("studies.cityscapes_fcn.variants.resnet50_frozen.enabled", False)
+    clone.set("datasets.streets.size", [64, 128])
+    clone.set("datasets.streets.scenes", {"train": 8, "val": 4, "seed": 7})
+    clone.set("presets.demo.epochs_scale", 0.03)
+    clone.set("budgets.demo.epochs", {})
+    clone.set("cluster.training_of", {})
+    clone.set("defaults.precision", "fp32")
+    clone.set("defaults.threads", 1)
+    for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@example.org commit -qm start"):
+        clone.run("git", *command.split())
+    return clone
