@@ -46,6 +46,10 @@ _INCOMPLETE = Path(".snakemake/incomplete")
 _LOCKS = Path(".snakemake/locks")
 _RUN_LOCK = FileLock(".snakemake/running.lock")  # released by the system however a run ends
 _CONFIG_VARIABLE = "SEG_PARAMS"
+_KILLED = (
+    "error: the command was killed, as Linux does when memory runs out; lower batch or size of the variant in"
+    " params.yaml, run fewer jobs at a time (--cores), or raise memory in the cluster section"
+)
 RUN_VERSION = TrainingRun.model_fields["schema_version"].default
 
 # Options of Snakemake that make a run read-only.
@@ -92,6 +96,7 @@ def shell_prefix(workflow: Any) -> str:
     lines.append("export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:--1} MALLOC_MMAP_MAX_=${MALLOC_MMAP_MAX_:-0}")
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    lines.append(f"trap 'if [ $? = 137 ]; then echo \"{_KILLED}\" >&2; fi' EXIT")  # 128 + SIGKILL
     return ("; ".join(lines) + "; ").replace("{", "{{").replace("}", "}}")  # Snakemake formats it
 
 

@@ -36,6 +36,7 @@ def test_a_killed_training_is_an_error(clone: Clone) -> None:
     assert running.returncode == 1
     assert time.monotonic() - killed < FAILED_AT_ONCE
     assert_reported("".join(lines), "train_variant")
+    assert sum(line.startswith("error: the command was killed, as Linux does when memory") for line in lines) == 1
 
 
 def test_a_stage_that_fails_is_an_error(clone: Clone) -> None:
