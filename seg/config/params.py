@@ -91,7 +91,8 @@ class Params(Frozen):
     def recipe(self, preset: str, study: str, variant: str, seed: int) -> Recipe:
         """The recipe of one training.
 
-        If the preset changes the epochs, the interval of the learning-rate steps is scaled with them and rounded up.
+        It holds only values that apply. If the preset changes the epochs, the interval of the learning-rate steps is
+        scaled with them and rounded up.
 
         Raises:
             ValueError: the values are invalid together, or early stopping would select weights on the scored images.
@@ -112,7 +113,7 @@ class Params(Frozen):
                 f"{source}.early_stopping: would select the weights on the images that are scored, because eval_split "
                 f"of dataset '{dataset}' is its validation split; set early_stopping: null, or another eval_split"
             )
-        return Recipe(**values, validate_every=min(row.validate_every, values["epochs"]), seed=seed)
+        return Recipe(**values, validate_every=min(row.validate_every, values["epochs"]), seed=seed).applicable()
 
     def inference(self, study: str, variant: str) -> Inference:
         """How the network of a variant is applied in evaluation."""
@@ -138,22 +139,25 @@ class Params(Frozen):
     def resolved(self, study: str, variant: str) -> dict[str, tuple[Any, str]]:
         """Every value of a variant under the selected preset by dotted key, with the path of its source."""
         settings, run, seed = self.settings(study, variant), f"{study}/{variant}", self.run_seeds(self.preset)[0]
+        recipe = self.recipe(self.preset, study, variant, seed)
         budget, preset = f"budgets.{self.preset}", f"presets.{self.preset}"
         counted = run in self.budgets.get(self.preset, Budget()).epochs
         replaced = {
             "epochs": f"{budget}.epochs.{run}" if counted else f"{preset}.epochs_scale",
-            "schedule.every": "scaled with epochs",
             "threads": f"{budget}.threads",
             "train_images": f"{preset}.limit_train_images",
             "weights": f"{preset}.weights",
-        }
+        } | ({"schedule.every": "scaled with epochs"} if recipe.schedule.every else {})
         found = {key: settings[key] for key in settings if key.partition(".")[0] in _BESIDE_RECIPE}
-        for key, value in leaves(self.recipe(self.preset, study, variant, seed).model_dump()):
+        for key, value in leaves(recipe.model_dump()):
             before, path = settings.get(key, (None, "built-in default"))
             if key in replaced and value != before:
                 path = f"{replaced[key]}, in place of {before} in {path}"
             if key in settings or value is not None:
                 found[key] = value, path
+        for key, (value, path) in settings.items():
+            if value is not None and found.get(key, (None,))[0] is None and key not in replaced:
+                found[key] = value, f"{path} (no effect)"
         found["validate_every"] = found["validate_every"][0], f"{preset}.validate_every"
         return found | {"seed": (seed, "seeds" if self.seeds else f"{preset}.seeds")}
 

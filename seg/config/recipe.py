@@ -91,11 +91,19 @@ class Augmentation(Part):
     crop: Crop | None = None
     snow: Snow | None = None
 
+    def applicable(self) -> "Augmentation":
+        """The transforms without those of probability 0."""
+        parts = Rotation | Affine | Crop | Snow
+        return self.model_copy(update={name: None for name, part in self if isinstance(part, parts) and not part.p})
+
+
+_SCHEDULE_KEYS = {"step": ("every", "factor"), "polynomial": ("power",)}
+
 
 class Schedule(Part):
     """Schedule of the learning rate: see `seg.training.optimisation.learning_rate`.
 
-    `every` (epochs) and `factor` belong to `step`, `power` to `polynomial`.
+    `every` (epochs) and `factor` belong to `step`, `power` to `polynomial`; the other schedules ignore them.
     """
 
     name: Literal["constant", "step", "cosine", "polynomial"] = "constant"
@@ -105,14 +113,15 @@ class Schedule(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> "Schedule":
-        expected = {"step": {"every", "factor"}, "polynomial": {"power"}}.get(self.name, set())
-        given = {key for key in ("every", "factor", "power") if getattr(self, key) is not None}
-        if expected != given:
-            raise ValueError(
-                f"schedule '{self.name}' takes {', '.join(sorted(expected)) or 'no value'}; "
-                f"got {', '.join(sorted(given)) or 'none'}"
-            )
+        expected = _SCHEDULE_KEYS.get(self.name, ())
+        if missing := [key for key in expected if getattr(self, key) is None]:
+            raise ValueError(f"schedule '{self.name}' takes {', '.join(expected)}; give {', '.join(missing)}")
         return self
+
+    def applicable(self) -> "Schedule":
+        """The schedule without the keys of other schedules."""
+        used = _SCHEDULE_KEYS.get(self.name, ())
+        return self.model_copy(update={key: None for key in ("every", "factor", "power") if key not in used})
 
 
 class EarlyStopping(Part):
@@ -124,7 +133,8 @@ class EarlyStopping(Part):
 class Recipe(Frozen):
     """One training. The backbone starts from `weights` and is not trained if `frozen`.
 
-    `train_images` limits the training to a fixed subset of the training split, see `seg.data.subset`.
+    `train_images` limits the training to a fixed subset of the training split, see `seg.data.subset`. `momentum`
+    is that of `sgd`.
     """
 
     model: Model
@@ -134,7 +144,7 @@ class Recipe(Frozen):
     optimizer: Literal["adam", "adamw", "sgd"]
     lr: Positive
     weight_decay: Annotated[Number, Field(ge=0)]
-    momentum: Annotated[Number, Field(ge=0, lt=1)]
+    momentum: Annotated[Number, Field(ge=0, lt=1)] | None
     schedule: Schedule
     clip_norm: Positive | None
     train_images: Count | None
@@ -153,10 +163,22 @@ class Recipe(Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
     @model_validator(mode="after")
-    def _divisible(self) -> "Recipe":
+    def _consistent(self) -> "Recipe":
         if self.batch % self.gpus:
             raise ValueError(f"gpus {self.gpus} cannot share a batch of {self.batch}; give a multiple of gpus")
+        if self.optimizer == "sgd" and self.momentum is None:
+            raise ValueError("momentum is null, but optimizer sgd takes one; give a number, 0.0 for none")
         return self
+
+    def applicable(self) -> "Recipe":
+        """The recipe without the values that cannot change its result, so that editing them retrains nothing."""
+        return self.model_copy(
+            update={
+                "momentum": self.momentum if self.optimizer == "sgd" else None,
+                "schedule": self.schedule.applicable(),
+                "augmentation": self.augmentation.applicable(),
+            }
+        )
 
     def json_line(self) -> str:
         """The recipe as one canonical line, for a command, a file's metadata and a digest."""

@@ -33,7 +33,7 @@ class TrainStep:
         self.loss = make_loss(recipe.loss, class_weights, all_reduce_sum)
         forward = wrap_ddp(model, device)
         self.forward = torch.compile(forward) if recipe.compile else forward
-        self.optimizer = Optimizer(recipe.optimizer, model, recipe.weight_decay, recipe.momentum)
+        self.optimizer = Optimizer(recipe.optimizer, model, recipe.weight_decay, recipe.momentum or 0.0)
 
     def train_mode(self) -> None:
         """Set the model to training mode; a frozen backbone keeps its batch-norm statistics."""
