@@ -70,12 +70,13 @@ def predict(
     out: Annotated[Path, typer.Option(help="directory for the predictions")] = Path("predictions"),
     device: Annotated[str, typer.Option(help="cuda, mps or cpu; auto: the fastest available")] = "auto",
     inference: Annotated[str, typer.Option(help='as `evaluation` in params.yaml, JSON, such as {"flip": true}')] = "{}",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace existing predictions")] = False,
 ) -> None:
     """Segment images at their own size. Writes one palette PNG per image; its pixel values are train ids."""
     from seg.config.inference import inference_from_json
     from seg.evaluation.predict import segment
 
-    for path in segment(model, images, out, device, inference_from_json(inference)):
+    for path in segment(model, images, out, device, inference_from_json(inference), overwrite):
         typer.echo(path)
 
 

@@ -1,6 +1,5 @@
 """Stage `native_labels`: the labels of a split at their own size, to score models on; see `seg.data.pack_format`."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from seg.data.pack_format import NATIVE_VERSION
 from seg.datasets.images import image_size, read_label
 from seg.datasets.layouts import class_table, find_pairs
 from seg.datasets.manifest import fingerprint, read_manifest
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
 
@@ -56,14 +56,14 @@ def write_native_labels(manifest: Path, layout: str, split: str, height: int, wi
 
 def main() -> None:
     """Keep the labels of a split at their own size."""
-    parser = argparse.ArgumentParser(prog="python -m seg.data.native_labels", description=main.__doc__)
+    parser = StageParser("seg.data.native_labels", main.__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help="manifest in the dataset's directory")
     parser.add_argument("--layout", required=True, help="layout of the dataset, see seg/datasets/layouts.py")
     parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--height", type=int, required=True, help="of the pack, pixels")
     parser.add_argument("--width", type=int, required=True, help="of the pack, pixels")
-    parser.add_argument("--out", type=Path, required=True, help="path of the pack's files without suffixes")
-    write_native_labels(**vars(parser.parse_args()))
+    parser.add_outputs("--out", (".native.json", ".native.npy"), "path of the pack's files without suffixes")
+    write_native_labels(**vars(parser.parse_stage()))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Images are resized bilinearly with antialiasing, labels by the nearest pixel.
 """
 
-import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -20,6 +19,7 @@ from seg.datasets.classes import ClassTable
 from seg.datasets.images import id_counts, read_pair
 from seg.datasets.layouts import ImagePair, class_table, find_pairs, order_is_known
 from seg.datasets.manifest import fingerprint, read_manifest
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
 
@@ -131,15 +131,16 @@ def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarr
 
 def main() -> None:
     """Decode and resize a split of a dataset into a pack."""
-    parser = argparse.ArgumentParser(prog="python -m seg.data.pack", description=main.__doc__)
+    parser = StageParser("seg.data.pack", main.__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help="manifest in the dataset's directory")
     parser.add_argument("--layout", required=True, help="layout of the dataset, see seg/datasets/layouts.py")
     parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--height", type=int, required=True, help="pixels")
     parser.add_argument("--width", type=int, required=True, help="pixels")
-    parser.add_argument("--out", type=Path, required=True, help="path of the pack's files without suffixes")
+    suffixes = (".json", *(f".{part}.npy" for part in PIXEL_PARTS))
+    parser.add_outputs("--out", suffixes, "path of the pack's files without suffixes")
     parser.add_argument("--workers", type=int, default=1, help="number of processes that decode")
-    pack_split(**vars(parser.parse_args()))
+    pack_split(**vars(parser.parse_stage()))
 
 
 if __name__ == "__main__":

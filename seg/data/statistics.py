@@ -1,6 +1,5 @@
 """Stage `statistics`: pixels and images of each class of a training pack, channel moments, class weights."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from seg.data.class_weights import inverse_weights
 from seg.data.pack_format import memory_map, read_pack_info
 from seg.results import Statistics
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import write_text
 
@@ -44,10 +44,10 @@ def write_statistics(pack: Path, out: Path) -> None:
 
 def main() -> None:
     """Count the classes and channel values of a training pack."""
-    parser = argparse.ArgumentParser(prog="python -m seg.data.statistics", description=main.__doc__)
+    parser = StageParser("seg.data.statistics", main.__doc__)
     parser.add_argument("--pack", type=Path, required=True, help=".json file of the pack")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    write_statistics(**vars(parser.parse_args()))
+    parser.add_output("--out", ".json", "JSON file to write")
+    write_statistics(**vars(parser.parse_stage()))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Archives that exist already are used instead of the network. Downloads are kept;
 import argparse
 from contextlib import nullcontext
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +17,7 @@ from seg.datasets.catalogue import Dataset, Source, find_dataset, missing
 from seg.datasets.manifest import write_manifest
 from seg.system.console import run_stage, say
 from seg.system.fetch import DEFAULT_RETRY, Archive, DownloadError, fetch_archive
-from seg.system.files import full_disk_named, replaced, restore
+from seg.system.files import full_disk_named, remove_leftovers, replaced
 
 
 def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:
@@ -34,7 +35,7 @@ def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry =
         OSError: a download failed, or from the file system, such as a full disk.
     """
     target = out.parent.resolve()  # may be a link to another disk
-    restore(target)
+    remove_leftovers(target)
     _refuse_foreign(dataset, target, out.name)
     source = dataset.choose(archives)
     absent = [archive for archive in source.archives if not (archives / archive.name).exists()]
@@ -81,8 +82,9 @@ def _fill(dataset: Dataset, source: Source, archives: Path, folder: Path, manife
 
 def _refuse_foreign(dataset: Dataset, target: Path, manifest: str) -> None:
     """Raise ValueError if the directory to replace contains files that are not part of the dataset."""
-    known = {PurePosixPath(folder).parts[0] for folder in dataset.counts} | {manifest, f".{manifest}.part"}
-    foreign = sorted(path.name for path in target.iterdir() if path.name not in known) if target.exists() else []
+    known = {PurePosixPath(folder).parts[0] for folder in dataset.counts} | {manifest}
+    names = {path.name for path in target.iterdir()} if target.exists() else set()
+    foreign = sorted(names - known - {name for name in names if fnmatchcase(name, f".{manifest}.*.part")})
     if foreign:
         raise ValueError(
             f"{target}: would be replaced, but contains {', '.join(foreign)}, not part of {dataset.name}; "

@@ -1,11 +1,11 @@
 """`manifest.json`: size and SHA-256 of each file of a dataset. The stage is for a user's own dataset."""
 
-import argparse
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import canonical_json, read_json, sha256, write_json
 
@@ -50,10 +50,10 @@ def fingerprint(manifest: dict[str, Any]) -> str:
 
 def main() -> None:
     """Write the manifest of a user's own dataset."""
-    parser = argparse.ArgumentParser(prog="python -m seg.datasets.manifest", description=main.__doc__)
+    parser = StageParser("seg.datasets.manifest", main.__doc__)
     parser.add_argument("--name", required=True, help="name of the dataset")
-    parser.add_argument("--out", type=Path, required=True, help="manifest to write, in the dataset's directory")
-    args = parser.parse_args()
+    parser.add_output("--out", ".json", "manifest to write, in the dataset's directory")
+    args = parser.parse_stage()
     own = "the user's own"
     about = {"name": args.name, "version": "unknown", "licence": own, "citation": "none", "source": own}
     write_manifest(args.out, about)

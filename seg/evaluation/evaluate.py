@@ -4,7 +4,6 @@ The network gets the images of the pack. Its logits are scored twice: at the siz
 label's own size (native).
 """
 
-import argparse
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from seg.evaluation.scoring import Tally, count_image
 from seg.evaluation.speed import Speed, measure_speed, synchronize
 from seg.models.checkpoint import Checkpoint, load_checkpoint
 from seg.results import SCORINGS, EvaluationRun, Machine, Metrics
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
 from seg.system.files import written_whole
 from seg.system.machine import choose_device, machine_info, peak_memory
@@ -164,17 +164,17 @@ def evaluate(
 
 def main() -> None:
     """Evaluate a checkpoint on a pack."""
-    parser = argparse.ArgumentParser(prog="python -m seg.evaluation.evaluate", description=main.__doc__)
+    parser = StageParser("seg.evaluation.evaluate", main.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--pack", type=Path, required=True, help=".json of the pack of the evaluation split")
-    parser.add_argument("--metrics", type=Path, required=True, help="JSON to write: scores")
-    parser.add_argument("--confusion", type=Path, required=True, help=".npy to write: two matrices per image")
-    parser.add_argument("--samples", type=Path, required=True, help="PNG to write")
-    parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: time, memory, machine")
+    parser.add_output("--metrics", ".json", "JSON to write: scores")
+    parser.add_output("--confusion", ".npy", ".npy to write: two matrices per image")
+    parser.add_output("--samples", ".png", "PNG to write")
+    parser.add_output("--run-info", ".json", "JSON to write: time, memory, machine")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead")
     parser.add_argument("--inference", default="{}", help="JSON: flip, scales, window, stride, see docs/params.md")
-    arguments = vars(parser.parse_args())
+    arguments = vars(parser.parse_stage())
     converted = {"device": choose_device(arguments["device"]), "inference": inference_from_json(arguments["inference"])}
     evaluate(**arguments | converted)
 

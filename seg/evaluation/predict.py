@@ -14,13 +14,19 @@ from seg.datasets.images import read_image
 from seg.evaluation.passes import average_logits, forward_pass
 from seg.metrics.labels import predict_labels
 from seg.models.checkpoint import load_checkpoint
-from seg.system.files import written_whole
+from seg.system.arguments import folded, same_file
+from seg.system.files import refuse_special, written_whole
 from seg.system.machine import choose_device
 from seg.training.numerics import set_up
 
 
 def segment(
-    model: Path, images: list[Path], out: Path, device: str = "auto", inference: Inference | None = None
+    model: Path,
+    images: list[Path],
+    out: Path,
+    device: str = "auto",
+    inference: Inference | None = None,
+    overwrite: bool = False,
 ) -> Iterator[Path]:
     """Write one palette PNG per image; its values are train ids, its colours those of the dataset.
 
@@ -30,23 +36,20 @@ def segment(
         out: directory to write `<stem>.png` to.
         device: `auto` or the name of a device.
         inference: passes whose logits are averaged; default: one.
+        overwrite: replace existing files, but no image and not the model.
 
     Yields:
         The files written.
 
     Raises:
-        ValueError: the checkpoint or an image is damaged, two images have the same stem, or `out` contains an image.
+        ValueError: the checkpoint or an image is damaged, two images have the same stem, `out` contains an image, or a
+            file to write exists.
     """
-    # An image may be a link itself, such as one into DVC's cache.
-    inside = [path for path in images if out.resolve() in (path.parent.resolve(), path.resolve().parent)]
-    if inside:
-        raise ValueError(f"--out {out}: contains {inside[0].name}, which could be overwritten; use another directory")
-    if len({path.stem for path in images}) < len(images):
-        raise ValueError("two images have the same stem and would overwrite each other; segment them separately")
+    targets = prediction_files(model, images, out, overwrite)
     checkpoint, where = load_checkpoint(model), choose_device(device)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
     forward = forward_pass(checkpoint, where)
-    for path in images:
+    for path, target in zip(images, targets, strict=True):
         pixels = np.asarray(read_image(path))
         batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(where)
         with torch.inference_mode():
@@ -54,6 +57,28 @@ def segment(
             labels = predict_labels(logits, pixels.shape[:2])[0].cpu().numpy()
         prediction = Image.fromarray(labels, mode="P")
         prediction.putpalette(list(chain.from_iterable(checkpoint.about["palette"])))
-        with written_whole(out / f"{path.stem}.png") as (part,):
+        with written_whole(target) as (part,):
             prediction.save(part, "PNG")
-        yield out / f"{path.stem}.png"
+        yield target
+
+
+def prediction_files(model: Path, images: list[Path], out: Path, overwrite: bool = False) -> list[Path]:
+    """File to write for each image, arguments as in `segment`. Raises ValueError if one would replace another file."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out {out}: is a file, expected a directory; give another name")
+    # An image may be a link itself, such as one into DVC's cache.
+    inside = [path for path in images if same_file(out, path.parent) or same_file(out, path.resolve().parent)]
+    if inside:
+        raise ValueError(f"--out {out}: contains {inside[0].name}, which could be overwritten; use another directory")
+    targets = [out / f"{path.stem}.png" for path in images]
+    first: dict[str, Path] = {}
+    for path, target in zip(images, targets, strict=True):
+        if (other := first.setdefault(folded(target), path)) is not path:
+            raise ValueError(f"{path}: would be written to {target}, as {other}; segment them separately")
+    for target in targets:
+        refuse_special(target)
+        if any(same_file(target, path) for path in (model, *images)):
+            raise ValueError(f"{target}: is also read; use another --out")
+        if (target.exists() or target.is_symlink()) and not overwrite:
+            raise ValueError(f"{target}: exists; add --overwrite to replace it, or use another --out")
+    return targets

@@ -4,7 +4,6 @@ A file that is already in the directory of archives is used instead of the netwo
 only tensors and plain containers are read from them, and nothing in them is executed.
 """
 
-import argparse
 import errno
 import pickle
 import re
@@ -20,6 +19,7 @@ from urllib3 import Retry
 
 from seg.models.weights import write_weights
 from seg.models.weights_table import PublishedWeights, published_weights
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
 from seg.system.fetch import DEFAULT_RETRY, DownloadError, fetch_archive
 from seg.system.files import full_disk_named, sha256
@@ -105,11 +105,11 @@ def _tensors_only(path: Path) -> Any:
 
 def main() -> None:
     """Download published weights and convert them to safetensors."""
-    parser = argparse.ArgumentParser(prog="python -m seg.models.fetch_weights", description=main.__doc__)
+    parser = StageParser("seg.models.fetch_weights", main.__doc__)
     parser.add_argument("--weights", required=True, help="name of a row in seg/models/weights_table.py")
     parser.add_argument("--archives", type=Path, required=True, help="directory of the published files")
-    parser.add_argument("--out", type=Path, required=True, help="safetensors to write")
-    args = parser.parse_args()
+    parser.add_output("--out", ".safetensors", "safetensors to write")
+    args = parser.parse_stage()
     convert_weights(published_weights(args.weights), args.archives, args.out)
 
 

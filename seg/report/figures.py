@@ -3,7 +3,6 @@
 python -m seg.report.figures --statistics statistics.json --out classes.png
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
@@ -19,6 +18,7 @@ from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
 from seg.report.runs import Run, read_statistics
 from seg.results import Statistics
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
@@ -144,10 +144,10 @@ def _save(figure: Figure, path: Path) -> None:
 
 def main() -> None:
     """Draw the pixels per class of a training pack as a bar chart."""
-    parser = argparse.ArgumentParser(prog="python -m seg.report.figures", description=main.__doc__)
+    parser = StageParser("seg.report.figures", main.__doc__)
     parser.add_argument("--statistics", type=Path, required=True, help="statistics.json of the pack")
-    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
-    given = parser.parse_args()
+    parser.add_output("--out", ".png", "PNG to write")
+    given = parser.parse_stage()
     statistics = read_statistics(given.statistics)
     with written_whole(given.out) as (part,):
         draw_classes(statistics, part)

@@ -9,7 +9,6 @@
 `dvc plots`. The page has no script. Its images are inlined; predictions are those of the first seed of each variant.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
 from seg.report.view import View, environments, read_study, statistics_view
 from seg.results import HistoryRow
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
@@ -61,14 +61,14 @@ def all_histories(studies: Sequence[View]) -> pd.DataFrame:
 
 def main() -> None:
     """Write the comparison of all studies, the data for DVC and the page."""
-    parser = argparse.ArgumentParser(prog="python -m seg.report.page", description=main.__doc__)
+    parser = StageParser("seg.report.page", main.__doc__)
     parser.add_argument("--preset", required=True)
     parser.add_argument("--title", required=True)
-    parser.add_argument("--study", action="append", required=True, metavar="NAME=DIRECTORY")
-    parser.add_argument("--statistics", action="append", default=[], metavar="NAME=FILE")
-    for output in ("comparison", "history", "metrics", "page"):
-        parser.add_argument(f"--{output}", type=Path, required=True)
-    given = parser.parse_args()
+    parser.add_named_inputs("--study", "NAME=DIRECTORY", action="append", required=True)
+    parser.add_named_inputs("--statistics", "NAME=FILE", action="append", default=[])
+    for output, suffix in {"comparison": ".csv", "history": ".csv", "metrics": ".json", "page": ".html"}.items():
+        parser.add_output(f"--{output}", suffix, f"{suffix} to write")
+    given = parser.parse_stage()
     studies = read_all(lambda item: read_study(*item), named_paths(given.study, "--study").items())
     statistics = read_all(lambda item: statistics_view(*item), named_paths(given.statistics, "--statistics").items())
     scores = {study["name"]: overall_scores(study["rows"]) for study in studies}

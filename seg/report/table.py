@@ -12,7 +12,6 @@ class or the source no such figure. `loss` is the loss of the evaluation split. 
 variants, see `seg.report.pairs`.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -29,6 +28,7 @@ from seg.report.published import Published, PublishedData, obstacle, read_publis
 from seg.report.rows import ABSENT, DETAILS, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, shares_differ, table_text
 from seg.report.runs import Run, named_paths, read_all, read_runs
 from seg.results import SCORINGS, Bounds
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
@@ -166,22 +166,22 @@ def parse_classes(text: str) -> list[str]:
 
 def main() -> None:
     """Write a study's table, its pairs of variants and its loss curves."""
-    parser = argparse.ArgumentParser(prog="python -m seg.report.table", description=main.__doc__)
+    parser = StageParser("seg.report.table", main.__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--title", required=True)
     parser.add_argument("--eval-split", required=True, help="split that the variants were evaluated on")
     parser.add_argument("--scoring", choices=SCORINGS, required=True, help="scores that the table reports")
     parser.add_argument("--classes", default="[]", help="JSON: list of the study's own classes")
     parser.add_argument("--published", type=Path, required=True, help="CSV of published figures")
-    parser.add_argument("--variants", nargs="+", required=True, metavar="NAME=DIRECTORY")
+    parser.add_named_inputs("--variants", "NAME=DIRECTORY", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
     parser.add_argument("--notes", default="{}", help="JSON: variant or study -> list of notes")
     parser.add_argument("--source", required=True, help="JSON: what the source scores, see seg.report.published")
     parser.add_argument("--block", type=int, required=True, help="images of a block, see seg.evaluation.units")
     parser.add_argument("--equivalence", type=float, required=True, help="margin of equivalence in mIoU")
-    for output in ("csv", "markdown", "pairs", "curves"):
-        parser.add_argument(f"--{output}", type=Path, required=True)
-    given = parser.parse_args()
+    for output, suffix in {"csv": ".csv", "markdown": ".md", "pairs": ".csv", "curves": ".png"}.items():
+        parser.add_output(f"--{output}", suffix, f"{suffix} to write")
+    given = parser.parse_stage()
 
     directories = named_paths(given.variants, "--variants")
     notes = parse_notes(given.notes, [given.study, *directories])

@@ -6,7 +6,6 @@
 The manifest's folder is replaced as a whole. Scene k of a split depends only on the seed, the split's name and k.
 """
 
-import argparse
 import hashlib
 import multiprocessing
 import os
@@ -20,8 +19,9 @@ import numpy as np
 
 from seg.datasets.manifest import write_manifest
 from seg.synthetic.rendered_layouts import RENDERED_LAYOUTS
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage
-from seg.system.files import replaced, restore
+from seg.system.files import remove_leftovers, replaced
 
 _LEAST = 32  # pixels; smaller things cannot be recognized
 _POOL_PAYS = 10e6  # pixels; fewer are rendered before a second process has started
@@ -117,7 +117,7 @@ def synthesize(out: Path, scenes: Scenes, jobs: int = 1) -> None:
         OSError: from the file system. The folder is then unchanged.
     """
     root = out.parent.resolve()  # it may be a link to a larger disk
-    restore(root)
+    remove_leftovers(root)
     _refuse_foreign(root, RENDERED_LAYOUTS[scenes.layout].own, out.name)
     with replaced(root) as fresh:
         scenes.write_all(fresh, jobs)
@@ -126,7 +126,7 @@ def synthesize(out: Path, scenes: Scenes, jobs: int = 1) -> None:
 
 def _refuse_foreign(root: Path, own: str, manifest: str) -> None:
     name = re.escape(manifest)
-    known = re.compile(rf"{own}|{name}|\.{name}\.part")
+    known = re.compile(rf"{own}|{name}|\.{name}\..*\.part/.*")
     files = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir())
     foreign = [file for file in files if not known.fullmatch(file)]
     if foreign:
@@ -159,15 +159,15 @@ def parse_splits(texts: Iterable[str]) -> dict[str, int]:
 
 def main() -> None:
     """Render a dataset."""
-    parser = argparse.ArgumentParser(prog="python -m seg.synthetic.synthesize", description=main.__doc__)
+    parser = StageParser("seg.synthetic.synthesize", main.__doc__)
     parser.add_argument("--layout", required=True, help=f"on-disk layout: {', '.join(RENDERED_LAYOUTS)}")
     parser.add_argument("--height", type=int, required=True, help="of a scene, in pixels")
     parser.add_argument("--width", type=int, required=True, help="of a scene, in pixels")
     parser.add_argument("--split", action="append", required=True, metavar="NAME=COUNT", help="once for every split")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at most (default: all cores)")
-    parser.add_argument("--out", type=Path, required=True, help="manifest to write; its folder is replaced as a whole")
-    args = parser.parse_args()
+    parser.add_output("--out", ".json", "manifest to write; its folder is replaced as a whole")
+    args = parser.parse_stage()
     if args.jobs < 1:
         raise ValueError(f"--jobs {args.jobs}: is too small; expected 1 or more")
     splits = parse_splits(args.split)

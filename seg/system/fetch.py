@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import stat
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -184,7 +185,7 @@ def _append(response: requests.Response, part: Path, start: int) -> None:
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     with (
-        part.open("ab" if start else "wb") as file,
+        open(part, "ab", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o666)) as file,
         tqdm(total=total, initial=start, desc=part.stem, unit="B", unit_scale=True, disable=None) as bar,
     ):
         for chunk in response.raw.stream(_CHUNK, decode_content=False):
@@ -202,8 +203,15 @@ def _discard(part: Path) -> None:
     _source(part).unlink(missing_ok=True)
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _size(part: Path) -> int:
+    """Bytes that can be resumed. Anything else under this name, such as a link to another file, is deleted first."""
+    if not os.path.lexists(part):
+        return 0
+    status = part.lstat()
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid():
+        return status.st_size
+    _discard(part)
+    return 0
 
 
 def without_credentials(url: str) -> str:

@@ -5,14 +5,19 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)  # of flock(2) on file systems without locks, such as some NFS
+_PREFIX = 50  # characters of a file's name in the name of its private directory: names have at most 255 bytes
+_OLD = ".old"  # in the private directory of `replaced`: the directory that is replaced
 
 
 def sha256(path: Path) -> str:
@@ -32,59 +37,116 @@ def full_disk_named(directory: Path) -> Iterator[None]:
         raise OSError(f"{directory}: {error.strerror}; free some space and run again") from None
 
 
+def refuse_special(path: Path) -> None:
+    """Raise ValueError if a path to write is neither free nor a file. A link to a file is fine: it is replaced."""
+    if path.is_symlink() and path.readlink().is_relative_to("/proc"):  # /dev/stdout
+        kind = "a link to an open file"
+    elif path.exists() and not S_ISREG(path.stat().st_mode):
+        kind = "a directory" if path.is_dir() else "a device"
+    else:
+        return
+    raise ValueError(f"{path}: is {kind}, expected the name of a file to write; give another name")
+
+
 @contextmanager
 def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Yield temporary paths beside `paths`; rename them if the block succeeds, delete them otherwise.
+    """Yield temporary paths on the file systems of `paths`; rename them if the block succeeds, delete them otherwise.
 
     All are flushed to the disk before the first rename, so neither an exception, a full disk nor a power failure leaves
-    a partial file under a final name. Temporary names are fixed, so the next run overwrites the files of a killed one.
+    a partial file under a final name. A link or a hard link at a final name is replaced; its other name is unchanged.
 
     Raises:
+        ValueError: a path is a directory or a device.
         OSError: a file cannot be written; for a full disk, the message names the directory.
     """
-    parts = tuple(path.with_name(f".{path.name}.part") for path in paths)
     for path in paths:
+        refuse_special(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with full_disk_named(paths[0].parent):
-            yield parts
-            for part in parts:
-                with part.open("rb+") as file:
-                    os.fsync(file.fileno())
-            for part, path in zip(parts, paths, strict=True):
-                part.replace(path)
-    finally:
+    with full_disk_named(paths[0].parent), ExitStack() as folders:
+        parts = tuple(folders.enter_context(_private_folder(path)) / path.name for path in paths)
+        yield parts
         for part in parts:
-            part.unlink(missing_ok=True)
-
-
-def restore(folder: Path) -> None:
-    """Undo a replacement by `replaced` that was interrupted between its two renames."""
-    if _old(folder).exists() and not folder.exists():
-        _old(folder).rename(folder)
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+        for part, path in zip(parts, paths, strict=True):
+            part.replace(path)
 
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """Yield a new, empty directory beside `folder`; it replaces `folder` if the block succeeds, else it is removed."""
-    fresh, old = folder.with_name(f".{folder.name}.part"), _old(folder)
-    shutil.rmtree(fresh, ignore_errors=True)  # of a killed run
-    try:
-        fresh.mkdir(parents=True)
+    """Yield a new, empty directory; it replaces `folder` if the block succeeds, else it is removed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _private_folder(folder) as private:
+        fresh, old = private / folder.name, private / _OLD
+        fresh.mkdir()
         yield fresh
         os.sync()  # the files' content must reach the disk before their directory has its final name
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
+        try:
+            if folder.exists():
+                folder.rename(old)
+            fresh.rename(folder)
+        finally:
+            _move_back(private, folder)
+
+
+@contextmanager
+def _private_folder(path: Path) -> Iterator[Path]:
+    """Yield a new directory beside `path`, deleted at the end.
+
+    Its name is random and only this user can write to it, so nobody can place a link where a file is written. It is
+    locked, so that a later run can distinguish a running process from a killed one.
+    """
+    remove_leftovers(path)
+    while True:
+        try:
+            folder = Path(tempfile.mkdtemp(".part", f".{path.name[:_PREFIX]}.", path.parent))
+        except OSError as error:
+            error.filename = str(path.parent)  # the user knows no other name
+            raise
+        with suppress(FileNotFoundError, Timeout):  # another process took it for a leftover before it was locked
+            lock = _lock(folder)
+            break
+    try:
+        yield folder
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        restore(folder)
-    shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
 
 
-def _old(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
+def remove_leftovers(path: Path) -> None:
+    """Delete the directories that killed processes have left beside `path`.
+
+    A replacement by `replaced` that was killed between its two renames is undone.
+    """
+    for folder in path.parent.glob(f".{escape(path.name[:_PREFIX])}.*.part"):
+        with suppress(FileNotFoundError, Timeout):  # deleted meanwhile, or in use
+            status = folder.lstat()
+            if S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+                lock = _lock(folder)
+                _move_back(folder, path)
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
+
+
+def _move_back(private: Path, folder: Path) -> None:
+    if (private / _OLD).exists() and not folder.exists():
+        (private / _OLD).rename(folder)
+
+
+def _lock(directory: Path) -> FileLock:
+    """Acquired lock on the file `.lock` in a directory; not acquired on a file system without locks.
+
+    Raises:
+        Timeout: another process has locked the directory.
+    """
+    # Without the fallback of filelock to a lock that a killed process on another host would leave for ever.
+    lock = FileLock(directory / ".lock", mode=0o666, fallback_to_soft=False)
+    try:
+        lock.acquire(blocking=False)
+    except OSError as error:
+        if isinstance(error, Timeout) or error.errno not in _NO_LOCKS:
+            raise
+    return lock
 
 
 @contextmanager
@@ -99,20 +161,14 @@ def lock_directory(directory: Path) -> Iterator[None]:
         ValueError: another process has locked the directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / ".lock"
-    # Without the fallback of filelock to a lock that a killed process on another host would leave for ever.
-    lock = FileLock(path, mode=0o666, fallback_to_soft=False)
     try:
-        lock.acquire(blocking=False)
+        lock = _lock(directory)
     except Timeout:
         raise ValueError(f"{directory}: another process writes here; wait for it or stop it, then run again") from None
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # before the release: filelock acquires no lock on a deleted file
+        (directory / ".lock").unlink(missing_ok=True)  # before the release: filelock acquires no lock on a deleted file
         lock.release()
 
 

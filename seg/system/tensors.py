@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,7 +24,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     Requires memory for one copy of all tensors.
 
     Args:
-        path: file to write; use `seg.system.files.written_whole` to write it whole or not at all.
+        path: file to write, in a directory of `seg.system.files.written_whole`: if killed, safetensors leaves a file
+            with a random name beside it.
         tensors: tensors by name, with any shape, memory format and device. They may share memory.
         about: metadata, JSON values.
 
@@ -39,21 +39,13 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     metadata = {_KEY: canonical_json({"about": about, "crc32": _checksum(copies.items())})}
     path.touch()
     mode = path.stat().st_mode  # from the umask; save_file creates files with mode 0600
-    # save_file writes to a random name beside its target and leaves this file if killed. The directory has a fixed
-    # name, so the next run deletes it.
-    scratch = path.with_name(f"{path.name}.tmp")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
     try:
-        save_file(copies, scratch / path.name, metadata)
-        (scratch / path.name).chmod(mode)
-        (scratch / path.name).replace(path)
+        save_file(copies, path, metadata)
+        path.chmod(mode)
     except SafetensorError as error:
         if found := re.search(r"\(os error (\d+)\)", str(error)):
             raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from None
         raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

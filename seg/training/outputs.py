@@ -1,7 +1,6 @@
 """Outputs of a training: checkpoint, history, run information and TensorBoard events."""
 
 import math
-import shutil
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -75,11 +74,12 @@ def write_outputs(
 def event_writer(directory: Path) -> SummaryWriter | nullcontext[None]:
     """Writer of TensorBoard events; `None` outside the main process.
 
-    The directory is emptied first, because TensorBoard shows every file in it, also those of an interrupted training.
+    Events of an earlier, interrupted training are deleted first, because TensorBoard shows all of a directory.
     """
     if not is_main():
         return nullcontext()
-    shutil.rmtree(directory, ignore_errors=True)
+    for file in directory.glob("events.out.tfevents.*"):
+        file.unlink()
     return SummaryWriter(str(directory))
 
 

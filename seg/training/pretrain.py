@@ -4,7 +4,6 @@ The backbone is trained under average pooling and one linear layer, and evaluate
 barely improve on chance are refused.
 """
 
-import argparse
 import math
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +21,7 @@ from seg.models.erfnet import ENCODER
 from seg.models.erfnet import build as build_erfnet
 from seg.models.weights import write_weights
 from seg.synthetic.pretext import CLASSES, draw_shapes
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
 from seg.system.machine import choose_device, versions
 from seg.training.numerics import autocast, resolve_precision, set_up
@@ -189,7 +189,7 @@ def _accuracy(model: Classifier, task: Task, precision: str, images: Tensor, lab
 
 def main() -> None:
     """Train a backbone to classify synthetic shapes."""
-    parser = argparse.ArgumentParser(prog="python -m seg.training.pretrain", description=main.__doc__)
+    parser = StageParser("seg.training.pretrain", main.__doc__)
     parser.add_argument("--backbone", required=True, help=", ".join(CLASSIFIERS))
     parser.add_argument("--images", type=int, required=True, help="number of training images")
     parser.add_argument("--size", type=int, required=True, help="height and width of the images, pixels")
@@ -198,8 +198,8 @@ def main() -> None:
     parser.add_argument("--lr", type=float, required=True, help="highest learning rate of Adam")
     parser.add_argument("--seed", type=int, required=True, help="of weights, images and order")
     parser.add_argument("--threads", type=int, required=True, help="CPU threads; affects floating-point results")
-    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
-    arguments = vars(parser.parse_args())
+    parser.add_output("--out", ".safetensors", "safetensors file to write")
+    arguments = vars(parser.parse_stage())
     threads, out = arguments.pop("threads"), arguments.pop("out")
     pretrain(Task(**arguments), threads, out)
 

@@ -1,6 +1,5 @@
 """Stage `train`: trains one variant with one seed and writes checkpoint, history, run information and events."""
 
-import argparse
 import copy
 import hashlib
 import math
@@ -19,6 +18,7 @@ from seg.config.recipe import Recipe, recipe_from_json
 from seg.data.loader import Batch, Loader, epoch_order
 from seg.digest import code_digest
 from seg.results import HistoryRow
+from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
 from seg.system.files import canonical_json, lock_directory, sha256
 from seg.system.progress import Progress
@@ -173,21 +173,21 @@ def _read_losses(unread: list[_Unread], state: TrainState, loader: Loader, progr
 
 def main() -> None:
     """Train one variant with one seed."""
-    parser = argparse.ArgumentParser(prog="python -m seg.training.train", description=main.__doc__)
+    parser = StageParser("seg.training.train", main.__doc__)
     parser.add_argument("--recipe", required=True, help="recipe as JSON, as printed by Snakemake")
     parser.add_argument("--train-pack", type=Path, required=True, help=".json of the pack to train on")
     parser.add_argument("--val-pack", type=Path, required=True, help=".json of the pack to validate on")
     parser.add_argument("--weights", type=Path, help="safetensors with the initial weights of the backbone")
-    parser.add_argument("--model", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--history", type=Path, required=True, help="CSV to write, one row per epoch")
+    parser.add_output("--model", ".safetensors", "checkpoint to write")
+    parser.add_output("--history", ".csv", "CSV to write, one row per epoch")
     # Not --run: torchrun interprets it as an abbreviation of its own option --run-path.
-    parser.add_argument("--run-info", type=Path, required=True, help="JSON to write: recipe, time, memory, machine")
+    parser.add_output("--run-info", ".json", "JSON to write: recipe, time, memory, machine")
     parser.add_argument("--events", type=Path, required=True, help="directory of TensorBoard events to write")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches")
     parser.add_argument("--save-every", type=float, default=SAVE_EVERY, help="seconds between saved states")
     parser.add_argument("--code", help="digest of the code to record; computed by default")
-    arguments = parser.parse_args()
+    arguments = parser.parse_stage()
     recipe = recipe_from_json(arguments.recipe)
     with process_group():
         train(

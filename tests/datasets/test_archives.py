@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.datasets.archives import unpack
-from seg.system.files import replaced, restore
+from seg.system.files import remove_leftovers, replaced
 
 KINDS = ("tar", "tar.gz", "tar.bz2", "tar.xz", "zip")
 CONTENT = {"top/a/1.png": b"one" * 1000, "top/b/2.png": random.Random(0).randbytes(3000), "top/c.txt": b""}
@@ -273,6 +273,7 @@ def test_a_run_killed_between_two_renames_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "x"
     with replaced(folder) as fresh:
         (fresh / "a").write_text("old")
-    folder.rename(tmp_path / ".x.old")
-    restore(folder)
+    (tmp_path / ".x.1.part").mkdir()
+    folder.rename(tmp_path / ".x.1.part/.old")
+    remove_leftovers(folder)
     assert files(tmp_path) == {"x/a": b"old"}

@@ -35,7 +35,7 @@ class Trial:
         command: module and its arguments, such as `("seg.cli", "predict", ...)`. With `process`, a program may stand in
             place of a module (`("snakemake", "-n")`).
         arrange: writes the input into the trial's directory, in which the command runs.
-        line: regular expression that one line of the output matches from its start to its end.
+        line: regular expression that one line of the output matches from its start to its end; "": there is no output.
         code: exit code.
         errors: number of lines of the output that begin with `error:`.
         writes: patterns of files that the command may create; the others of its new files are left behind.
@@ -67,7 +67,7 @@ def run_trial(trial: Trial, root: Path) -> str:
     after = contents(root)
     assert "Traceback" not in output, output
     assert code == trial.code, output
-    assert any(re.fullmatch(trial.line, line) for line in output.splitlines()), output
+    assert any(re.fullmatch(trial.line, line) for line in output.splitlines() or [""]), output
     assert sum(line.startswith("error:") for line in output.splitlines()) == trial.errors, output
     lost = [name for name, content in before.items() if after.get(name) != content]
     assert not [name for name in lost if not _named(name, trial.changes)], output

@@ -175,7 +175,7 @@ def test_a_failing_last_rename_puts_the_earlier_folder_back(tmp_path: Path, monk
     before, rename = content(tmp_path), Path.rename
 
     def refuse(self: Path, target: Path) -> Path:
-        if self.name.endswith(".part") and target.name == "s":
+        if self.name == target.name == "s":
             raise OSError("refused")
         return rename(self, target)
 
@@ -188,9 +188,9 @@ def test_a_failing_last_rename_puts_the_earlier_folder_back(tmp_path: Path, monk
 def test_what_a_killed_run_left_is_cleared_and_the_earlier_folder_survives(tmp_path: Path) -> None:
     out = tmp_path / "s" / "manifest.json"
     synthesize(out, scenes(train=2))
-    out.parent.rename(tmp_path / ".s.old")  # killed between the two renames
-    (tmp_path / ".s.part").mkdir()
-    (tmp_path / ".s.part" / "half").touch()
+    (tmp_path / ".s.1.part").mkdir()
+    (tmp_path / ".s.1.part" / "half").touch()
+    out.parent.rename(tmp_path / ".s.1.part/.old")  # killed between the two renames
     synthesize(out, scenes(train=1))
     assert len(content(tmp_path)) == 3
 

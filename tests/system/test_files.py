@@ -29,7 +29,8 @@ def test_all_files_appear_together_at_the_end(tmp_path: Path) -> None:
         a.write_text("one")
         b.write_text("two")
         assert not (folder / "a.npy").exists()
-        assert a.parent == folder  # a rename is atomic within one file system only
+        assert a.parent.parent == folder  # a rename is atomic within one file system only
+        assert a.parent.stat().st_mode & 0o777 == 0o700  # nobody else can place a link there
     assert listing(folder) == {"a.npy": "one", "b.json": "two"}
 
 
@@ -67,8 +68,36 @@ def test_files_of_a_killed_run_are_overwritten(tmp_path: Path) -> None:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGKILL)
     assert path.read_text() == "old"
+    assert [folder.name[:3] for folder in tmp_path.glob(".*.part")] == [".a."]
     write_text(path, "new")
     assert listing(tmp_path) == {"a": "new"}
+
+
+def test_files_of_a_running_process_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with written_whole(path) as (part,):
+        part.write_text("first")
+        write_text(path, "second")
+        assert part.read_text() == "first"
+    assert listing(tmp_path) == {"a": "first"}
+
+
+def test_a_link_is_replaced_and_its_target_unchanged(tmp_path: Path) -> None:
+    for name in ("cache", "cache2"):
+        (tmp_path / name).write_text("old")
+    (tmp_path / "a").symlink_to("cache")
+    (tmp_path / "b").hardlink_to(tmp_path / "cache2")
+    with written_whole(tmp_path / "a", tmp_path / "b") as parts:
+        for part in parts:
+            part.write_text("new")
+    assert listing(tmp_path) == {"a": "new", "b": "new", "cache": "old", "cache2": "old"}
+    assert not (tmp_path / "a").is_symlink()
+
+
+def test_names_of_any_length_are_written(tmp_path: Path) -> None:
+    for letter in "aä雪":
+        write_text(tmp_path / (letter * (255 // len(letter.encode()))), "text")
+    assert len(listing(tmp_path)) == 3
 
 
 LOCK = """
@@ -150,9 +179,10 @@ def test_a_full_disk_is_named_and_keeps_the_old_file(small_disk: Path) -> None:
 
 def test_other_errors_of_the_disk_are_unchanged(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(IsADirectoryError) as caught:
-        write_text(tmp_path / "folder", "text")
-    assert caught.value.errno == errno.EISDIR
+    (tmp_path / "folder/file").touch()
+    with pytest.raises(FileExistsError) as caught:
+        write_text(tmp_path / "folder/file/name", "text")
+    assert caught.value.errno == errno.EEXIST
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

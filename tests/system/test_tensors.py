@@ -90,13 +90,6 @@ def test_the_mode_follows_the_umask(tmp_path: Path, umask: int) -> None:
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_files_of_a_killed_run_are_deleted_by_the_next(tmp_path: Path) -> None:
-    (tmp_path / "a.tmp").mkdir()
-    (tmp_path / "a.tmp" / ".tmpXyz").write_text("half")
-    write_tensors(tmp_path / "a", {"a": torch.zeros(1)}, {})
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
 def test_a_full_disk_is_reported_with_its_directory_and_keeps_the_old_file(small_disk: Path) -> None:
     path = small_disk / "a"
     write_tensors(path, {"a": torch.zeros(1)}, {})

@@ -149,7 +149,7 @@ def killed_at_random(folder: Path, recipe: Recipe, packs: Any, trainings: int) -
 def _wait_for(run: Path, states: int, saving: bool) -> None:
     """Wait until `states` states are saved, or until the next is being written, or until the training ends."""
     model = outputs(run).model
-    pattern = f".resume-*-{states + 1:06}.safetensors.part" if saving else f"resume-*-{states:06}.safetensors"
+    pattern = f".resume-*-{states + 1:06}.safetensors.*.part" if saving else f"resume-*-{states:06}.safetensors"
     while not (states == 0 and not saving) and not any(run.glob(pattern)) and not model.exists():
         time.sleep(0.0005)
 
