@@ -15,9 +15,6 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-configfile: f"{workflow.basedir}/params.yaml"
-
-
 report: "workflow/report/workflow.rst"
 
 

@@ -8,7 +8,8 @@ Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` exclu
 - `.snakemake/locks`: left by a killed run, removed by any run that ends. Used by `_acquire_run`.
 - `snakemake.cli.get_argument_parser` and the attributes of its options. Used by `check_run`.
 - `workflow.is_main_process`: false in jobs on a cluster. Used by `run_config` and `check_run`.
-- `workflow.config_settings.overwrite_config`: values of `--config`. Used by `run_config`.
+- `workflow.config_settings`: `configfiles`, `config_args` (arguments of `--config`) and `replace_workflow_config`. Used
+  by `run_config`.
 - `workflow.workdir_init`: directory in which Snakemake was started. Used by `_check_profile`.
 - `workflow.deployment_settings.deployment_method`. Used by `shell_prefix`.
 - `workflow.dag.needrun_jobs()`: jobs of the run. Used by `datasets_to_make`.
@@ -33,9 +34,8 @@ from filelock import FileLock, Timeout
 from snakemake.cli import get_argument_parser
 from snakemake.io import strip_wildcard_constraints
 from snakemake.settings.types import DeploymentMethod
-from snakemake.utils import update_config
 
-from seg.config.overrides import read_overrides
+from seg.config.overrides import read_overridden
 from seg.plan import PRESET_FOLDER, RUN_FOLDER, Plan
 from seg.results import TrainingRun
 from seg.system.console import say
@@ -68,20 +68,27 @@ def stop(lines: Iterable[str]) -> NoReturn:
 
 
 def run_config(workflow: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """Content of `params.yaml` with the values of `--config`, the same in every job of a run.
+    """Content of `params.yaml` with the values of `--configfile` and `--config`, the same in every job of a run.
 
-    A job on a cluster reads the rules again when it starts. It gets the content from the environment, so that editing
-    `params.yaml` while it waits changes nothing; compressed, because the length of a variable is limited.
+    `config`, which Snakemake's reports show, gets the same content. A job on a cluster reads the rules again when it
+    starts. It gets the content from the environment, so that editing `params.yaml` while it waits changes nothing;
+    compressed, because the length of a variable is limited.
 
     Raises:
-        ValueError: a value of `--config` cannot be read.
+        ValueError: `params.yaml` or a value of `--config` cannot be read; one line per error.
+        OSError: `params.yaml` cannot be read.
     """
-    if not workflow.is_main_process:
-        content: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(os.environ[_CONFIG_VARIABLE])))
-        return content
-    update_config(config, read_overrides(workflow.config_settings.overwrite_config))
-    os.environ[_CONFIG_VARIABLE] = base64.b64encode(zlib.compress(canonical_json(config).encode())).decode()
-    return config
+    content: dict[str, Any]
+    if workflow.is_main_process:
+        settings = workflow.config_settings
+        own = [] if settings.replace_workflow_config else [Path(repository_path(workflow, "params.yaml"))]
+        content = read_overridden([*own, *settings.configfiles], settings.config_args)
+        os.environ[_CONFIG_VARIABLE] = base64.b64encode(zlib.compress(canonical_json(content).encode())).decode()
+    else:
+        content = json.loads(zlib.decompress(base64.b64decode(os.environ[_CONFIG_VARIABLE])))
+    config.clear()
+    config.update(content)
+    return content
 
 
 def shell_prefix(workflow: Any) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from seg.system.console import nearest
 
 Schema = TypeVar("Schema", bound=BaseModel)
+_LINE_BREAK = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def error_lines(error: ValidationError, content: Any, written_at: Callable[[str], str] = str) -> list[str]:
@@ -22,6 +23,11 @@ def error_lines(error: ValidationError, content: Any, written_at: Callable[[str]
         written_at: maps the path of a value to the path in the file that it was written at.
     """
     return [_line(problem, content, written_at) for problem in error.errors()]
+
+
+def one_per_line(lines: Iterable[str]) -> str:
+    """Messages as text with one line each: line breaks and control characters in them are escaped."""
+    return "\n".join(_LINE_BREAK.sub(lambda found: repr(found[0])[1:-1], line) for line in lines)
 
 
 def parse_option(schema: type[Schema], option: str, text: str, fix: str) -> Schema:

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
 from pydantic import PrivateAttr, ValidationError
 
 from seg.config.base import Count, Frozen, leaves
 from seg.config.checks import impossible_recipes, unknown_names
 from seg.config.inference import Inference
 from seg.config.inherit import Inherited, apply_inheritance
-from seg.config.messages import error_lines
+from seg.config.messages import error_lines, one_per_line
 from seg.config.readings import unknown_keys
 from seg.config.recipe import Recipe
 from seg.config.schema import (
@@ -33,6 +32,7 @@ from seg.config.schema import (
     Study,
     WeightsRow,
 )
+from seg.config.yaml_file import read_mapping
 from seg.system.console import run_stage
 
 _BESIDE_RECIPE = ("train_size", "eval_size", "evaluation")
@@ -195,19 +195,18 @@ def load_params(content: Mapping[str, Any]) -> Params:
         params._inherited = inherited
         problems += [*impossible_recipes(params), *unknown_keys(params)]
     if problems:
-        raise ValueError("\n".join(dict.fromkeys(problems)))
+        raise ValueError(one_per_line(dict.fromkeys(problems)))
     return params
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """Content of `params.yaml`, not validated. Raises ValueError with one line per error, OSError."""
+    return read_mapping(path, "preset and studies")
 
 
 def read_params(path: Path) -> Params:
     """Read and validate `params.yaml`. Raises ValueError with one line per error, OSError if it cannot be read."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: got {type(content).__name__}, expected keys such as preset and studies")
-    return load_params(content)
+    return load_params(read_content(path))
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from seg.config.messages import one_per_line
+from seg.config.yaml_file import read_yaml
 from seg.datasets.classes import ClassTable, bit_colour
 from seg.datasets.layouts import SPLITS, draw_split
 
@@ -32,10 +32,7 @@ def read_classes(root: Path) -> ClassTable:
     path = root / "classes.yaml"
     if not path.is_file():
         raise ValueError(f"{path}: missing; create it with the names of the classes, in the order of their ids")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: invalid YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     content = content if isinstance(content, dict) else {"classes": content}
     rows = content.get("classes")
     problems = [
@@ -52,7 +49,7 @@ def read_classes(root: Path) -> ClassTable:
     if ignore is not None and not _is_byte(ignore):
         problems.append(f"ignore: got {ignore!r}, expected an id from 0 to 255")
     if problems:
-        raise ValueError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise ValueError(one_per_line(f"{path}: {problem}" for problem in problems))
     given = [tuple(row["colour"]) if row.get("colour") else None for row in rows]
     free = (colour for colour in map(bit_colour, range(256)) if colour not in given)
     colours = [colour or next(free) for colour in given]

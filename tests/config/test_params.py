@@ -249,23 +249,6 @@ def test_a_section_of_another_type_is_refused(content: dict[str, Any], section: 
     assert errors_of(content)[0].startswith(f"{section}: got {value!r}; ")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("preset: [demo\nseeds: 3\n", "not YAML: while parsing a flow sequence"),
-        ("", "got NoneType, expected keys such as preset and studies"),
-        ("- preset\n", "got list, expected keys such as preset and studies"),
-    ],
-)
-def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_params(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "\n" not in str(caught.value)
-
-
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "seg.config.params", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

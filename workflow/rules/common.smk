@@ -15,7 +15,7 @@ from workflow import state
 
 try:
     PARAMS = load_params(state.run_config(workflow, config))
-except ValueError as error:
+except (ValueError, OSError) as error:
     state.stop(str(error).splitlines())
 PLAN = plan.Plan(PARAMS)
 state.check_run(workflow, PLAN)

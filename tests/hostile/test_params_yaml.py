@@ -1,0 +1,222 @@
+"""`params.yaml` and `classes.yaml` with content that cannot be read or makes no sense, from every entry point."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from clones import ROOT
+from trials import Trial, run_trial
+
+TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
+TITLE = "title: CamVid"  # replaced by other YAML
+LINE = TEXT[: TEXT.index(f"    {TITLE}")].count("\n") + 1
+AT = f"error: params\\.yaml, line {LINE}, column"
+PATH = r"presets\.camvid"
+CHECK = ("seg.config.params",)
+SHOW = ("seg.cli", "show", "cityscapes_fcn/unet")
+SNAKEMAKE = ("snakemake", "-n")
+PLANNED = r"This was a dry-run .*"
+
+
+def edited(new: str, old: str = TITLE, encoding: str = "utf-8") -> Callable[[Path], None]:
+    """Write `params.yaml` with one piece of text replaced."""
+    assert TEXT.count(old) == 1
+
+    def arrange(root: Path) -> None:
+        (root / "params.yaml").write_bytes(TEXT.replace(old, new).encode(encoding))
+
+    return arrange
+
+
+def written(content: bytes | str, name: str = "params.yaml") -> Callable[[Path], None]:
+    """Write a file."""
+
+    def arrange(root: Path) -> None:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    return arrange
+
+
+def workflow(arrange: Callable[[Path], None]) -> Callable[[Path], None]:
+    """A directory with the workflow, as links to the repository, and the input of a trial."""
+
+    def arrange_all(root: Path) -> None:
+        for name in ("Snakefile", "workflow", "seg", "profiles"):
+            (root / name).symlink_to(ROOT / name)
+        (root / "Snakefile").unlink()  # Snakemake reads params.yaml beside the file that the link points to
+        (root / "Snakefile").write_bytes((ROOT / "Snakefile").read_bytes())
+        written(TEXT)(root)
+        arrange(root)
+
+    return arrange_all
+
+
+def snakemake(
+    name: str,
+    arrange: Callable[[Path], None],
+    line: str,
+    *arguments: str,
+    code: int = 2,
+    command: Sequence[str] = SNAKEMAKE,
+) -> Trial:
+    """A trial that starts Snakemake."""
+    return Trial(
+        name,
+        (*command, *arguments),
+        workflow(arrange),
+        line,
+        code=code,
+        errors=int(code == 2),
+        writes=(".snakemake*",),
+        process=True,
+    )
+
+
+def nested(content: str, levels: int = 3000) -> str:
+    return f"{TEXT}deep: {content * levels}"
+
+
+BOMB = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
+DECIMAL = "write a finite number in decimal digits, or put text in quotes"
+
+# What stands in place of `title: CamVid`, and the line after its place.
+VALUES = [
+    ("a tab", "\ttitle: CamVid", "5: a tab; indent with spaces"),
+    ("an unquoted colon", "title: CamVid: real", "18: a second colon; put text that contains ': ' in quotes"),
+    ("an alias without an anchor", "title: *bold", "12: text that begins with \\* is an alias; put it in quotes"),
+    ("text that begins with a star", "title: *bold*", "17: text cannot begin with \\* or &; put it in quotes"),
+    ("a sign for YAML", "title: @CamVid", "12: text cannot begin with @; put it in quotes"),
+    ("a percent sign", "title: %CamVid", "12: text cannot begin with %; put it in quotes"),
+    ("a closing quote too early", "title: 'a' b", "16: text after a closing quote or bracket, or another .* line 42"),
+    ("infinity", "epochs_scale: .inf", f"19: {PATH}\\.epochs_scale: got \\.inf; {DECIMAL}"),
+    ("not a number", "epochs_scale: .nan", f"19: {PATH}\\.epochs_scale: got \\.nan; {DECIMAL}"),
+    ("a float beyond the largest", "epochs_scale: 1.0e+999", f"19: {PATH}\\.epochs_scale: got 1\\.0e\\+999; {DECIMAL}"),
+    ("an octal number", "title: 010", f"12: {PATH}\\.title: got 010; {DECIMAL}"),
+    ("a hexadecimal number", "title: 0x10", f"12: {PATH}\\.title: got 0x10; {DECIMAL}"),
+    ("a number to the base of 60", "title: 12:30", f"12: {PATH}\\.title: got 12:30; {DECIMAL}"),
+    ("thousands of digits", f"title: {'9' * 5000}", f"12: {PATH}\\.title: got 9{{40}}; {DECIMAL}"),
+    ("a date", "title: 2020-01-01", f"12: {PATH}\\.title: 2020-01-01 is read as a date; put it in quotes"),
+    ("no date", "title: 2020-13-45", f"12: {PATH}\\.title: 2020-13-45 is read as a date; put it in quotes"),
+    ("a key that is a number", "1: CamVid", f"5: {PATH}: key 1 is read as a number, expected text; put it in quotes"),
+    ("a null key", "null: CamVid", f"5: {PATH}: key null is read as null, expected text; put it in quotes"),
+    ("a key that is a date", "2020-01-01: x", f"5: {PATH}: key 2020-01-01 is read as a date, expected .*"),
+    ("a key that is a truth value", "no: CamVid", f"5: {PATH}: key no is read as true or false, expected text; .*"),
+    ("a key that is a list", "? [a]\n    : b", f"7: {PATH}: the key is a list or a mapping, expected text; .*"),
+    ("the tag of a command", "title: !!python/object/apply:os.system [touch x]", f"12: {PATH}\\.title: unknown tag .*"),
+    ("a tag of one's own", "title: !mine CamVid", f"12: {PATH}\\.title: unknown tag !mine; remove it"),
+    ("bytes", "title: !!binary YQ==", f"12: {PATH}\\.title: unknown tag tag:yaml.org,2002:binary; remove it"),
+    ("a set", "title: !!set {a, b}", f"12: {PATH}\\.title: unknown tag tag:yaml.org,2002:set; remove it"),
+    ("text as a number", "title: !!int CamVid", f"12: {PATH}\\.title: got CamVid; {DECIMAL}"),
+    ("text as a truth value", "title: !!bool CamVid", f"12: {PATH}\\.title: got CamVid; write true or false"),
+    ("a merge with a number", "<<: 3\n    title: CamVid", "9: not YAML: .* expected a mapping .*"),
+    ("an escaped bell", 'title: "a\\ab"', f"12: {PATH}\\.title: contains the control character U\\+0007; remove it"),
+    ("half of a surrogate pair", 'title: "\\ud800"', f"12: {PATH}\\.title: contains the .* U\\+D800; remove it"),
+    ("an escape in a key", '"a\\0b": 3', f"5: {PATH}: key 'a\\\\x00b': contains the control character U\\+0000; .*"),
+    ("a NUL byte", "title: Cam\0Vid", "15: control character U\\+0000; remove it"),
+    ("the same key again", "title: a\n    title: b", f"5: {PATH}\\.title: already given in line {LINE}; keep one"),
+    (
+        "the same key in quotes",
+        "title: a\n    'title': b",
+        f"5: {PATH}\\.title: already given in line {LINE}; keep one",
+    ),
+    ("a list that contains itself", "title: &t [*t]", f"12: {PATH}\\.title\\.0: an alias of what contains it; .*"),
+]
+
+
+def at_line(name: str, value: str, expected: str) -> Trial:
+    """A trial of a value in place of the title."""
+    lines = LINE + value.count("\n    ") if "same key" in name else LINE
+    return Trial(name, CHECK, edited(value), f"error: params\\.yaml, line {lines}, column {expected}")
+
+
+FILES = [
+    ("Latin-1", edited("title: Kühe", encoding="latin-1"), f"{AT} 13: byte 0xfc is not UTF-8 .*Latin-1.*; .*"),
+    ("UTF-16", edited(TITLE, encoding="utf-16"), r"error: params\.yaml: encoded as UTF-16; save it as UTF-8"),
+    ("UTF-16 without a mark", edited(TITLE, encoding="utf-16-be"), r"error: params\.yaml: encoded as UTF-16; .*"),
+    ("an empty file", written(""), r"error: params\.yaml: got an empty file, expected keys such as preset and studies"),
+    ("only a comment", written("# none\n"), r"error: params\.yaml: got an empty file, expected keys .*"),
+    ("a list", written("- preset\n"), r"error: params\.yaml: got a list, expected keys such as preset and studies"),
+    ("text", written("preset\n"), r"error: params\.yaml: got 'preset', expected keys such as preset and studies"),
+    ("two documents", written(TEXT + "---\n" + TEXT), r"error: .*, line \d+, column 1: a second document .*"),
+    ("a key at the end again", written(TEXT + "preset: camvid\n"), r"error: .*: preset: already given in line 17; .*"),
+    ("an alias bomb", written(f"{TEXT}a0: &a0 [x, x]\n{BOMB}"), r"error: .*: more than 100000 values; .*"),
+    ("deep lists", written(nested("[")), r"error: params\.yaml: nested too deeply; remove brackets or levels"),
+    ("deep mappings", written(nested("{a: ")), r"error: params\.yaml: nested too deeply; remove brackets or levels"),
+    ("no space after a colon", edited("title:CamVid"), f"error: .* line {LINE + 1}, column 10: unexpected key.*"),
+    (
+        "another indentation",
+        edited("   title: CamVid", "    title: CamVid"),
+        f"error: .* line {LINE + 1}, column 10: unexpected key; indent it as its neighbours, .*",
+    ),
+    (
+        "a bracket that is not closed",
+        edited(f"{TITLE}\n    seeds: [0, 1, 2", f"{TITLE}\n    seeds: [0, 1, 2]"),
+        f"error: .* line {LINE + 2}, column 13: a comma or a bracket is missing after the bracket in line {LINE + 1}",
+    ),
+    (
+        "a quote that is not closed",
+        written(f"{TEXT}title: 'CamVid\n"),
+        r"error: .*: the closing quote is missing; the text begins in line \d+",
+    ),
+    ("a merge that contains itself", written(f"{TEXT}x: &x\n  <<: *x\n"), "error: .*: x: an alias of what contains .*"),
+]  # fmt: skip
+
+TRIALS = [
+    *(at_line(*row) for row in VALUES),
+    *(Trial(name, CHECK, arrange, line) for name, arrange, line in FILES),
+    # The same reader stands behind every entry point.
+    *(
+        Trial(f"show: {name}", SHOW, arrange, line)
+        for name, arrange, line in FILES
+        if name in ("Latin-1", "an empty file", "an alias bomb")
+    ),
+    Trial("diff: Latin-1", ("seg.cli", "diff", "HEAD"), FILES[0][1], FILES[0][2]),
+    *(
+        snakemake(f"snakemake: {name}", arrange, line)
+        for name, arrange, line in FILES
+        if name in ("Latin-1", "an alias bomb", "a key at the end again")
+    ),
+    *(
+        snakemake(f"snakemake: {trial.name}", trial.arrange, trial.line)
+        for trial in map(at_line, *zip(*VALUES, strict=True))
+        if trial.name in ("a date", "not a number")
+    ),
+    snakemake("snakemake: a byte order mark", edited(TITLE, encoding="utf-8-sig"), PLANNED, code=0),
+    snakemake("no params.yaml", lambda root: (root / "params.yaml").unlink(), r"error: .*No such file.*'params\.yaml'"),
+    # Values of the command line
+    snakemake(
+        "--config: the same key again",
+        written(TEXT),
+        "error: --config studies, line 1, column 8: a: already given in line 1; keep one",
+        "--config",
+        "studies={a: 1, a: 2}",
+    ),
+    snakemake(
+        "--config: not a number",
+        written(TEXT),
+        f"error: --config defaults, line 1, column 6: lr: got \\.nan; {DECIMAL}",
+        "--config",
+        "defaults={lr: .nan}",
+    ),
+    snakemake(
+        "--config: a mapping in place of text",
+        written(TEXT),
+        r"error: preset: got \{'a': 'b'\}; input should be a valid string",
+        "--config",
+        "preset={a: b}",
+    ),
+    snakemake(
+        "--configfile: the same key again",
+        written("preset: camvid\npreset: paper\n", "other.yaml"),
+        r"error: .*/other\.yaml, line 2, column 1: preset: already given in line 1; keep one",
+        "--configfile",
+        "other.yaml",
+    ),
+]
+
+
+@pytest.mark.parametrize("trial", TRIALS, ids=str)
+def test_params_yaml_that_cannot_be_used(trial: Trial, tmp_path: Path) -> None:
+    run_trial(trial, tmp_path)
