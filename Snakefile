@@ -29,7 +29,7 @@ state.compare_by_content_after([rules.fetch_weights, rules.pretrain_backbone], P
 
 
 onstart:
-    refuse_missing_data()
+    refuse_impossible_jobs()
 
 
 rule all:
@@ -57,3 +57,6 @@ localrules:  # run on the submitting host of a cluster: they take seconds or nee
     plot_classes,
     tabulate_study,
     report_preset,
+
+
+refuse_unknown_targets(rules.train_variant, rules.evaluate_variant, rules.tabulate_study, rules.report_preset)

@@ -65,8 +65,8 @@ def diff(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="path of a model.safetensors")],
-    images: Annotated[list[Path], typer.Argument(help="images to segment")],
+    model: Annotated[Path, typer.Argument(help="path of a model.safetensors", readable=False)],
+    images: Annotated[list[Path], typer.Argument(help="images to segment", readable=False)],
     out: Annotated[Path, typer.Option(help="directory for the predictions")] = Path("predictions"),
     device: Annotated[str, typer.Option(help="cuda, mps or cpu; auto: the fastest available")] = "auto",
     inference: Annotated[str, typer.Option(help='as `evaluation` in params.yaml, JSON, such as {"flip": true}')] = "{}",
@@ -82,7 +82,7 @@ def predict(
 
 @app.command()
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="directory of the dataset")],
+    folder: Annotated[Path, typer.Argument(help="directory of the dataset", readable=False)],
     layout: Annotated[str, typer.Option(help="layout of its files, as in params.yaml")],
 ) -> None:
     """Check a dataset on disk: decode every image and label and print all problems."""

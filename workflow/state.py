@@ -10,7 +10,6 @@ Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` exclu
 - `workflow.is_main_process`: false in jobs on a cluster. Used by `run_config` and `check_run`.
 - `workflow.config_settings`: `configfiles`, `config_args` (arguments of `--config`) and `replace_workflow_config`. Used
   by `run_config`.
-- `workflow.workdir_init`: directory in which Snakemake was started. Used by `_check_profile`.
 - `workflow.deployment_settings.deployment_method`. Used by `shell_prefix`.
 - `workflow.dag.needrun_jobs()`: jobs of the run. Used by `datasets_to_make`.
 - `rule.is_checkpoint`: read when a job of the rule ends. Used by `compare_by_content_after`.
@@ -28,7 +27,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, NoReturn
+from typing import Any
 
 from filelock import FileLock, Timeout
 from snakemake.cli import get_argument_parser
@@ -40,6 +39,7 @@ from seg.plan import PRESET_FOLDER, RUN_FOLDER, Plan
 from seg.results import TrainingRun
 from seg.system.console import say
 from seg.system.files import canonical_json
+from workflow.checks import folder_errors, profile_errors, refuse, stop
 
 _RECORDS = Path(".snakemake/metadata")
 _INCOMPLETE = Path(".snakemake/incomplete")
@@ -58,13 +58,6 @@ _READ_ONLY = (
     *("dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary"),
     *("list_changes", "list_input_changes", "list_params_changes", "list_untracked"),
 )
-
-
-def stop(lines: Iterable[str]) -> NoReturn:
-    """Print one line per error and exit with code 2."""
-    for line in lines:
-        say(f"error: {line}")
-    sys.exit(2)
 
 
 def run_config(workflow: Any, config: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +135,10 @@ def check_run(workflow: Any, plan: Plan) -> None:
     if not workflow.is_main_process:
         return
     options = get_argument_parser().parse_args()
-    _check_profile(workflow, options.workflow_profile)
     read_only = any(getattr(options, name) for name in _READ_ONLY)
     read_only |= bool(options.report and not options.report_after_run)
+    refuse(profile_errors(workflow, options.workflow_profile))
+    refuse(folder_errors())
     if _acquire_run():
         records = read_records(_RECORDS)
         _refuse_links(records.values())
@@ -168,17 +162,6 @@ def read_records(folder: Path) -> dict[str, Path]:
             with suppress(ValueError):  # not a record
                 records[base64.urlsafe_b64decode(start + name).decode()] = Path(parent, name)
     return records
-
-
-def _check_profile(workflow: Any, profile: str | None) -> None:
-    # If a workflow profile does not exist, Snakemake ignores it and the default profile as well.
-    if profile in (None, "none"):
-        return
-    start = Path(workflow.workdir_init)
-    places = [start / profile, start / "profiles" / profile, Path(workflow.basedir, "profiles", profile)]
-    if not any(place.exists() for place in places):
-        found = sorted(path.parent.name for path in Path(workflow.basedir, "profiles").glob("*/config.yaml"))
-        stop([f"--workflow-profile {profile}: no such directory; profiles/ contains {', '.join(found)}"])
 
 
 def _acquire_run() -> bool:

@@ -21,18 +21,41 @@ from seg.system.files import read_json
 PACK_VERSION = 2  # of the `.json`; increases when older packs would be misread
 NATIVE_VERSION = 1  # of the `.native.json`
 PIXEL_PARTS = {"images": (3,), "labels": ()}  # channels of each pixel file
+_PACK_KEYS = {"split", "images", "height", "width", "classes", "scored", "ids", "id_pixels", "names"}
+_NATIVE_KEYS = {"names", "classes", "sizes"}
 
 
 def read_pack_info(path: Path) -> dict[str, Any]:
     """Content of a pack's `.json` file.
 
     Raises:
-        ValueError: the file is damaged or has another schema version.
+        ValueError: the file is missing, damaged or has another schema version.
     """
-    info: dict[str, Any] = read_json(path)
-    if (found := info.get("schema_version")) != PACK_VERSION:
-        raise ValueError(f"{path}: schema version {found}, expected {PACK_VERSION}; delete the pack and run again")
-    return info
+    return _read_info(path, PACK_VERSION, _PACK_KEYS, "delete the pack and run again")
+
+
+def _read_info(path: Path, version: int, keys: set[str], fix: str) -> dict[str, Any]:
+    if not path.exists():
+        raise ValueError(f"{path}: missing; {fix}")
+    info = read_json(path)
+    found = info.get("schema_version") if isinstance(info, dict) else None
+    if found != version:
+        raise ValueError(f"{path}: schema version {found}, expected {version}; {fix}")
+    if lacking := sorted(keys - info.keys()):
+        raise ValueError(f"{path}: lacks {', '.join(lacking)}; {fix}")
+    content: dict[str, Any] = info
+    return content
+
+
+def _load_pixels(file: Path, mapped: bool, fix: str) -> np.ndarray:
+    """Array of a .npy file. Raises ValueError if the file is missing or damaged."""
+    try:
+        found: np.ndarray = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except FileNotFoundError:
+        raise ValueError(f"{file}: missing; {fix}") from None
+    except (EOFError, ValueError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); {fix}") from None
+    return found
 
 
 class Pack:
@@ -111,11 +134,8 @@ def memory_map(path: Path, part: str) -> np.memmap:
     info = read_pack_info(path)
     shape = (info["images"], info["height"], info["width"], *PIXEL_PARTS[part])
     file = path.with_name(f"{path.stem}.{part}.npy")
-    try:
-        found: np.memmap = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file}: cannot be read ({error}); delete the pack and run again") from None
-    if found.shape != shape or found.dtype != np.uint8:
+    found = _load_pixels(file, mapped=True, fix="delete the pack and run again")
+    if not isinstance(found, np.memmap) or found.shape != shape or found.dtype != np.uint8:
         raise ValueError(
             f"{file}: got {found.dtype} {found.shape}, expected uint8 {shape}; delete the pack and run again"
         )
@@ -137,9 +157,7 @@ class NativeLabels:
         """
         path = pack.with_suffix(".native.json")
         fix = "delete it and run again"
-        info, about = read_json(path), read_pack_info(pack)
-        if (found := info.get("schema_version")) != NATIVE_VERSION:
-            raise ValueError(f"{path}: schema version {found}, expected {NATIVE_VERSION}; {fix}")
+        about, info = read_pack_info(pack), _read_info(path, NATIVE_VERSION, _NATIVE_KEYS, fix)
         if (info["names"], info["classes"]) != (about["names"], about["classes"]):
             raise ValueError(f"{path}: its images or classes are not those of {pack}; {fix}")
         size = (about["height"], about["width"])
@@ -148,11 +166,7 @@ class NativeLabels:
         self._ends = np.cumsum(areas, dtype=np.int64)
         self.stored = any(areas)
         file = path.with_suffix(".npy")
-        try:
-            # An empty file cannot be mapped.
-            self._pixels: np.ndarray = np.load(file, mmap_mode="r" if self.stored else None, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{file}: cannot be read ({error}); {fix}") from None
+        self._pixels = _load_pixels(file, mapped=self.stored, fix=fix)  # an empty array cannot be mapped
         if self._pixels.dtype != np.uint8 or self._pixels.shape != (sum(areas),):
             got = f"{self._pixels.dtype} {self._pixels.shape}"
             raise ValueError(f"{file}: got {got}, expected uint8 ({sum(areas)},); {fix}")

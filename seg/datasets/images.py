@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from seg.datasets.classes import ClassTable
 from seg.datasets.layouts import ImagePair
+from seg.system.console import describe_os_error
 
 Value = TypeVar("Value")
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
@@ -19,11 +20,17 @@ _BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, st
 
 
 def _open(path: Path, read: Callable[[Image.Image], Value]) -> Value:
-    """Value that `read` takes from an image file, which is not yet decoded. Raises ValueError if it is damaged."""
+    """Value that `read` takes from an image file, which is not yet decoded.
+
+    Raises:
+        ValueError: the file is damaged or not readable.
+    """
     try:
         with Image.open(path) as file:
             return read(file)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # SyntaxError: a damaged PNG
+        if isinstance(error, OSError) and error.errno is not None:  # errors of decoders have no number
+            raise ValueError(describe_os_error(error)) from None
         raise ValueError(f"{path}: cannot be decoded ({error}); replace the file") from None
 
 

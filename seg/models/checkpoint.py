@@ -45,7 +45,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         state, about = read_tensors(path)
     except ValueError as error:
-        raise ValueError(f"{path}: checkpoint is {error}; delete its directory and train again") from None
+        raise ValueError(f"{path}: checkpoint is {error}; use another one, or delete it and train again") from None
     if (version := about.get("schema_version")) != CHECKPOINT_VERSION:
         raise ValueError(f"{path}: schema version {version}, expected {CHECKPOINT_VERSION}; train again")
     try:

@@ -54,9 +54,13 @@ def scores_at(path: Path, commit: str, metric: str) -> ComparedScores:
     """A metric of all variants at another commit, from DVC's cache or remote.
 
     Raises:
-        ValueError: the commit is unknown, DVC recorded no such table in it, or cannot get it.
+        ValueError: git cannot read this directory, the commit is unknown, DVC recorded no such table in it, or cannot
+            get it.
     """
     known = _run("git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if known.returncode > 1:
+        reason = (known.stderr.splitlines() or ["git failed"])[0].removeprefix("fatal: ")
+        raise ValueError(f"{commit}: {reason}; run in a checkout of the project")
     if known.returncode:
         raise ValueError(f"{commit}: no commit of this repository; `git log --oneline -- dvc.lock` lists some")
     revision = known.stdout.strip()

@@ -1,10 +1,31 @@
 """Console output of a stage: one line per error, and exit code 2."""
 
+import errno
+import io
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from pathlib import Path
+
+# How to fix the errors of the operating system that a user can cause. `EPIPE`: `| head` has ended.
+_FIXES = {
+    errno.EACCES: "give yourself access with chmod or chown, or use another path",
+    errno.EPERM: "give yourself access with chmod or chown, or use another path",
+    errno.EROFS: "use a path on a disk that is not read-only",
+    errno.EEXIST: "move it away or use another path",
+    errno.EISDIR: "give a file",
+    errno.ENOTDIR: "a part of the path is a file; use another path",
+    errno.ELOOP: "a link leads to itself; remove it",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ENOSPC: "free some space and run again",
+    errno.EDQUOT: "free some space and run again",
+    errno.ENOMEM: "free some memory and run again",
+    errno.EMFILE: "allow more open files with `ulimit -n` and run again",
+    errno.ENFILE: "close other programs and run again",
+    errno.EPIPE: "the program that read the output has ended",
+}
 
 
 def say(message: str) -> None:
@@ -25,18 +46,30 @@ def nearest_of_all(name: str, known: Iterable[str]) -> str:
     return f"{hint}known are {', '.join(known)}"
 
 
+def describe_os_error(error: OSError) -> str:
+    """`<file>: <reason>; <fix>`, or the message of an error that this package or a library raised by itself."""
+    if error.errno is None:
+        return str(error)
+    file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return f"{file}{error.strerror}; {_FIXES.get(error.errno, 'check the path and run again')}"
+
+
 def run_stage(main: Callable[[], None]) -> None:
     """Run the `main` of a stage.
 
     `ValueError` and `OSError` are user errors: one line per error and exit code 2. Any other exception is a bug and
     keeps its traceback. `SEG_DEBUG=1` prints every traceback.
     """
+    if sys.stdout is None:  # closed, as by `>&-`
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files that the locale cannot encode
     try:
         main()
     except (ValueError, OSError) as error:
         if os.environ.get("SEG_DEBUG"):
             traceback.print_exc()
-        for line in str(error).splitlines():
+        for line in (describe_os_error(error) if isinstance(error, OSError) else str(error)).splitlines():
             say(f"error: {line}")
         sys.exit(2)
     except KeyboardInterrupt:

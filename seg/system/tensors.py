@@ -59,10 +59,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             content = json.loads((file.metadata() or {})[_KEY])
-            about, checksum = content["about"], content["crc32"]
+            about, checksum = dict(content["about"]), content["crc32"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        reason = error if isinstance(error, SafetensorError) else "its metadata is missing or unreadable"
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:  # OSError: not a regular file
+        reason = error if isinstance(error, SafetensorError | OSError) else "its metadata is missing or unreadable"
         raise ValueError(f"damaged or not written by this version of seg ({reason})") from None
     if _checksum(tensors.items()) != checksum:
         raise ValueError("damaged (the checksum of its tensors does not match)")

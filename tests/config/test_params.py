@@ -271,7 +271,7 @@ def test_the_command_prints_one_line_per_error_and_exits_with_2(content: dict[st
 def test_the_command_on_a_missing_file_is_one_line(tmp_path: Path) -> None:
     run = check(str(tmp_path / "absent.yaml"))
     assert run.returncode == 2
-    assert run.stderr == f"error: [Errno 2] No such file or directory: '{tmp_path / 'absent.yaml'}'\n"
+    assert run.stderr == f"error: {tmp_path / 'absent.yaml'}: No such file or directory; check the path and run again\n"
 
 
 # The schema for editors

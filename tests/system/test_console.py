@@ -1,8 +1,11 @@
 """Error lines and exit codes of stages."""
 
+import errno
+import os
+
 import pytest
 
-from seg.system.console import run_stage
+from seg.system.console import describe_os_error, run_stage
 
 
 def ending(error: BaseException) -> int | str | None:
@@ -44,3 +47,16 @@ def test_bugs_keep_their_traceback() -> None:
 def test_a_successful_stage_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     run_stage(lambda: None)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("number", "file", "line"),
+    [
+        (errno.ENOENT, "a.png", "a.png: No such file or directory; check the path and run again"),
+        (errno.EMFILE, "a.png", "a.png: Too many open files; allow more open files with `ulimit -n` and run again"),
+        (errno.EROFS, b"a.png", "a.png: Read-only file system; use a path on a disk that is not read-only"),
+        (errno.ENOSPC, None, "No space left on device; free some space and run again"),
+    ],
+)
+def test_errors_of_the_system_name_the_file_and_the_fix(number: int, file: str | bytes | None, line: str) -> None:
+    assert describe_os_error(OSError(number, os.strerror(number), file)) == line

@@ -62,7 +62,7 @@ def test_a_damaged_checkpoint_is_reported_and_trained_again(clone: Clone) -> Non
     output = clone.snakemake(code=1)
     assert f"error: {RUN}/model.safetensors: checkpoint is " in output
     assert "damaged" in output
-    assert "delete its directory and train again" in output
+    assert "use another one, or delete it and train again" in output
     assert bits(clone)[:2] == [model.read_bytes(), before[1]]
     shutil.rmtree(model.parent)
     clone.snakemake()

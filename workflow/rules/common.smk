@@ -5,20 +5,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))  # `seg` and `workflow.state` beside the Snakefile
 
-from seg import plan
+from seg import digest, plan
 from seg.config.params import load_params
 from seg.datasets.catalogue import DATASETS, missing
 from seg.datasets.manifest import covered
-from seg.digest import code_digest
 from seg.system.files import sha256
-from workflow import state
+from workflow import checks, state
 
-try:
+with checks.one_line_per_error():
     PARAMS = load_params(state.run_config(workflow, config))
-except (ValueError, OSError) as error:
-    state.stop(str(error).splitlines())
-PLAN = plan.Plan(PARAMS)
-state.check_run(workflow, PLAN)
+    PLAN = plan.Plan(PARAMS)
+    state.check_run(workflow, PLAN)
+code_digest = checks.one_line_per_error()(digest.code_digest)
 shell.prefix(state.shell_prefix(workflow))
 
 
@@ -44,7 +42,7 @@ data_job = lambda w: PARAMS.cluster.data
 repository_path = lambda file: state.repository_path(workflow, file)
 # Digest of a repository file, used as a parameter: with the file as an input only, an edit that preserves its time stamp
 # would rerun nothing.
-content = lambda file: sha256(Path(workflow.basedir, file))
+content = checks.one_line_per_error()(lambda file: sha256(Path(workflow.basedir, file)))
 
 
 def pack_json(use):
@@ -87,10 +85,15 @@ def missing_results(*rules):
     return [file for file in PLAN.files(state.output_templates(rules)) if not Path(file).exists()]
 
 
-def refuse_missing_data():
-    """Stop before the first job if the run needs data that only the user can provide."""
+def refuse_impossible_jobs():
+    """Stop before the first job if the run needs data that only the user can provide, or may not write its files."""
     own = [Path("data/raw", name) for name in state.datasets_to_make(workflow, "register_folder")]
     lines = missing(state.datasets_to_make(workflow, "download_dataset"), Path("data/archives"), Path("data/raw"))
+    lines += checks.output_errors(workflow)
     lines += [f"{path}: missing; put images/, labels/ and classes.yaml there" for path in own if not path.is_dir()]
-    if lines:
-        state.stop(lines)
+    checks.refuse(lines)
+
+
+def refuse_unknown_targets(*rules):
+    """Stop if a target is neither a rule nor a file; the outputs of `rules` are suggested instead."""
+    checks.refuse(checks.target_errors(workflow, PLAN.files(state.output_templates(rules))))
