@@ -12,6 +12,7 @@ from seg.config.readings import readings_of
 from seg.config.schema import GpuJob
 from seg.system.files import canonical_json
 
+RAW_FOLDER = "data/raw/{dataset}"
 RAW_MANIFEST = "data/raw/{dataset}/manifest.json"
 KEPT_MANIFEST = "data/manifests/{dataset}.json"
 PACK_FOLDER = "data/packs/{preset}/{dataset}-{height}x{width}/"
@@ -70,9 +71,14 @@ class Plan:
         packs = [self.pack(preset, study, self.params.variants(study)[0], "train") for study in self.studies]
         return {pack.dataset: _pack_file(preset, pack, name) for pack in packs}
 
-    def raw_manifest(self, dataset: str) -> str:
-        """Manifest of the files that the packs of a dataset are made from."""
-        return RAW_MANIFEST.format(dataset=self.params.files(dataset))
+    def raw_folder(self, dataset: str) -> str:
+        """Directory of the files that the packs of a dataset are made from."""
+        return RAW_FOLDER.format(dataset=self.params.files(dataset))
+
+    def manifest(self, dataset: str) -> str:
+        """Manifest of these files. In the directory of a user's own dataset nothing is written."""
+        files = self.params.files(dataset)
+        return (KEPT_MANIFEST if self._source(files) == "folder" else RAW_MANIFEST).format(dataset=files)
 
     def kept_manifests(self) -> list[str]:
         """Copy, versioned by DVC, of the manifest of every dataset that an enabled variant uses."""

@@ -90,8 +90,9 @@ def test_each_pack_of_a_preset_is_listed_once(plan: Plan) -> None:
 
 
 def test_datasets_that_share_files_share_the_manifest(plan: Plan) -> None:
-    assert plan.raw_manifest("streets") == "data/raw/streets/manifest.json"
-    assert plan.raw_manifest("thumbnails") == "data/raw/objects/manifest.json"
+    assert plan.manifest("streets") == "data/raw/streets/manifest.json"
+    assert plan.manifest("thumbnails") == "data/raw/objects/manifest.json"
+    assert plan.raw_folder("thumbnails") == "data/raw/objects"
     assert plan.kept_manifests() == [
         "data/manifests/crossings.json",
         "data/manifests/dashcam.json",

@@ -41,7 +41,7 @@ from seg.system.console import say
 from seg.system.files import canonical_json
 from workflow.checks import folder_errors, profile_errors, refuse, stop
 
-_RECORDS = Path(".snakemake/metadata")
+RECORDS = Path(".snakemake/metadata")
 _INCOMPLETE = Path(".snakemake/incomplete")
 _LOCKS = Path(".snakemake/locks")
 _RUN_LOCK = FileLock(".snakemake/running.lock")  # released by the system however a run ends
@@ -140,7 +140,7 @@ def check_run(workflow: Any, plan: Plan) -> None:
     refuse(profile_errors(workflow, options.workflow_profile))
     refuse(folder_errors())
     if _acquire_run():
-        records = read_records(_RECORDS)
+        records = read_records(RECORDS)
         _refuse_links(records.values())
         for file, record in records.items():
             _check_record(file, record)
@@ -193,7 +193,7 @@ def _check_record(file: str, record: Path) -> None:
         if isinstance(json.loads(record.read_bytes()), dict):
             return
     say(f"warning: {record}: damaged, so it is unknown what made {file}; the file is made again")
-    mark = _INCOMPLETE / record.relative_to(_RECORDS)
+    mark = _INCOMPLETE / record.relative_to(RECORDS)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.write_text("{}", encoding="utf-8")
     record.unlink()

@@ -54,6 +54,7 @@ class Params(Frozen):
     seeds: Seeds | None = None
     block: Count
     equivalence: Margin
+    verify: bool = False
     presets: dict[Identifier, Preset]
     cluster: Cluster
     datasets: dict[Identifier, DatasetRow]

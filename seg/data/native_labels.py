@@ -13,23 +13,27 @@ from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
 
 
-def write_native_labels(manifest: Path, layout: str, split: str, height: int, width: int, out: Path) -> None:
+def write_native_labels(
+    manifest: Path, layout: str, split: str, height: int, width: int, out: Path, root: Path | None = None
+) -> None:
     """Write the labels of a split, beside its pack, that have another size than the pack.
 
     Args:
-        manifest: manifest of the dataset, in the dataset's directory.
+        manifest: manifest of the dataset.
         layout: layout of the dataset, see `seg.datasets.layouts`.
         split: `train`, `val` or `test`.
         height, width: size of the pack in pixels.
         out: path of the pack's files without suffixes.
+        root: directory of the dataset; default: the manifest's.
 
     Raises:
         ValueError: the split is empty, or a label cannot be used: one line per error.
         OSError: from the file system, such as a full disk.
     """
     content = read_manifest(manifest)
-    pairs = find_pairs(layout, manifest.parent, split)
-    table = class_table(layout, manifest.parent)
+    root = root or manifest.parent
+    pairs = find_pairs(layout, root, split)
+    table = class_table(layout, root)
     train_ids = table.train_ids()
     sizes = [image_size(pair.label) for pair in pairs]
     stored = [(pair, size) for pair, size in zip(pairs, sizes, strict=True) if size != (height, width)]
@@ -57,7 +61,8 @@ def write_native_labels(manifest: Path, layout: str, split: str, height: int, wi
 def main() -> None:
     """Keep the labels of a split at their own size."""
     parser = StageParser("seg.data.native_labels", main.__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="manifest in the dataset's directory")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the dataset")
+    parser.add_argument("--root", type=Path, help="directory of the dataset; default: the manifest's")
     parser.add_argument("--layout", required=True, help="layout of the dataset, see seg/datasets/layouts.py")
     parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--height", type=int, required=True, help="of the pack, pixels")

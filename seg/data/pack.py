@@ -34,24 +34,35 @@ class _Target(NamedTuple):
     offset: int
 
 
-def pack_split(manifest: Path, layout: str, split: str, height: int, width: int, out: Path, workers: int = 1) -> None:
+def pack_split(
+    manifest: Path,
+    layout: str,
+    split: str,
+    height: int,
+    width: int,
+    out: Path,
+    workers: int = 1,
+    root: Path | None = None,
+) -> None:
     """Write the pack of a split.
 
     Args:
-        manifest: manifest of the dataset, in the dataset's directory.
+        manifest: manifest of the dataset.
         layout: layout of the dataset, see `seg.datasets.layouts`.
         split: `train`, `val` or `test`.
         height, width: size of the pack's images in pixels.
         out: path of the pack's files without suffixes.
         workers: number of processes that decode; does not affect the result.
+        root: directory of the dataset; default: the manifest's.
 
     Raises:
         ValueError: the split is empty, or files cannot be used: one line per error.
         OSError: from the file system, such as a full disk.
     """
     content = read_manifest(manifest)
-    pairs = find_pairs(layout, manifest.parent, split)
-    table = class_table(layout, manifest.parent)
+    root = root or manifest.parent
+    pairs = find_pairs(layout, root, split)
+    table = class_table(layout, root)
     paths = [out.with_name(f"{out.name}.{part}.npy") for part in PIXEL_PARTS]
     with written_whole(*paths) as parts:
         files = dict(zip(PIXEL_PARTS, parts, strict=True))
@@ -132,7 +143,8 @@ def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarr
 def main() -> None:
     """Decode and resize a split of a dataset into a pack."""
     parser = StageParser("seg.data.pack", main.__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="manifest in the dataset's directory")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the dataset")
+    parser.add_argument("--root", type=Path, help="directory of the dataset; default: the manifest's")
     parser.add_argument("--layout", required=True, help="layout of the dataset, see seg/datasets/layouts.py")
     parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--height", type=int, required=True, help="pixels")

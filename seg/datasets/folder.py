@@ -11,12 +11,17 @@ read unchanged. `classes.yaml` lists the classes by id, starting at 0:
 `colour` and `ignore` are optional; without `ignore`, the file may contain only the list. `ignore` is an id that is not
 scored, in the list or beyond it. Classes without a colour get one.
 
+Files that the layout does not read (hidden ones, of other types, elsewhere) do not matter. Directories may be links.
+
 Splits are the lists `train.txt`, `val.txt` and `test.txt`, with one name without suffix per line. Without lists, the
 hash of each name selects the split, 70:15:15; an image stays in its split when others are added.
 """
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from seg.config.messages import one_per_line
@@ -24,7 +29,7 @@ from seg.config.yaml_file import read_yaml
 from seg.datasets.classes import ClassTable, bit_colour
 from seg.datasets.layouts import SPLITS, draw_split
 
-_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_SUFFIXES = {"images": (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"), "labels": (".png",)}  # by directory
 
 
 def read_classes(root: Path) -> ClassTable:
@@ -68,8 +73,8 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
     Raises:
         ValueError: two images have the same name, a name is listed twice, or without lists the split is empty.
     """
-    images, labels = _files(root / "images", _IMAGES), _files(root / "labels", (".png",))
-    lists = {name: root / f"{name}.txt" for name in SPLITS if (root / f"{name}.txt").is_file()}
+    images, labels = (_by_name(root / folder) for folder in _SUFFIXES)
+    lists = [path for split in SPLITS if (path := root / f"{split}.txt").is_file()]
     if not lists:
         drawn_images, drawn_labels = (
             {name: file for name, file in files.items() if draw_split(name) == split} for files in (images, labels)
@@ -81,7 +86,7 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
             )
         return drawn_images, drawn_labels
     where: dict[str, list[str]] = {}  # lists by name
-    for path in lists.values():
+    for path in lists:
         for line in path.read_text(encoding="utf-8-sig").splitlines():  # some editors write a byte order mark
             if name := line.strip():
                 where.setdefault(name, []).append(path.name)
@@ -96,15 +101,64 @@ def find(root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path]]:
     )
 
 
-def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+def files_read(root: Path) -> dict[str, os.stat_result]:
+    """Status of every file that the layout reads for any split, by its name relative to `root`.
+
+    Raises:
+        ValueError: a directory is missing, or a link in it leads back to it or to a directory around it.
+        OSError: a directory or the status of a file cannot be read.
+    """
+    for folder in (root / name for name in _SUFFIXES):
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: {why_missing(folder)}; put the {folder.name} of the dataset there")
+    _entries(root)
+    names = ["classes.yaml", *(f"{split}.txt" for split in SPLITS)]
+    names += [f"{folder}/{name}" for folder in _SUFFIXES for name in _listed(root / folder)]
+    status = {name: _status(root / name) for name in names}
+    return {name: found for name, found in status.items() if found and S_ISREG(found.st_mode)}
+
+
+def why_missing(folder: Path) -> str:
+    """Why a path is no directory."""
+    if folder.is_symlink():
+        return f"a link to {folder.readlink()}, where no directory is"
+    return "not a directory" if folder.exists() else "no such directory"
+
+
+def _status(file: Path) -> os.stat_result | None:
+    """Status of the file that a path or link leads to; none if there is no such file."""
+    try:
+        return file.stat()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
+        return None
+
+
+def _listed(folder: Path) -> list[str]:
+    """Sorted names in `images` or `labels` with the suffixes of these; none if there is no such directory."""
+    names = _entries(folder) if folder.is_dir() else []
+    return [name for name in names if name.lower().endswith(_SUFFIXES[folder.name])]
+
+
+def _entries(folder: Path) -> list[str]:
+    """Sorted names in a directory, without hidden ones. Raises ValueError if a link leads back to the directory."""
+    with os.scandir(folder) as entries:
+        links = {entry.name: entry.is_symlink() for entry in entries if not entry.name.startswith(".")}
+    directories = (folder / name for name, is_link in sorted(links.items()) if is_link and (folder / name).is_dir())
+    if loops := [path for path in directories if folder.resolve().is_relative_to(path.resolve())]:
+        raise ValueError("\n".join(f"{path}: a link to a directory that contains it; remove it" for path in loops))
+    return sorted(links)
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
     """Files by name without suffix. Raises ValueError if two have the same name."""
     files: dict[str, Path] = {}
     problems = []
-    for path in sorted(folder.glob("[!.]*")):  # without hidden files
-        if path.suffix.lower() in suffixes:
-            if path.stem in files:
-                problems.append(f"{path}: has the same name as {files[path.stem].name}; remove or rename one")
-            files[path.stem] = path
+    for path in map(folder.joinpath, _listed(folder)):
+        if path.stem in files:
+            problems.append(f"{path}: has the same name as {files[path.stem].name}; remove or rename one")
+        files[path.stem] = path
     if problems:
         raise ValueError("\n".join(problems))
     return files

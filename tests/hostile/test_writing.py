@@ -235,7 +235,8 @@ def stage(name: str, command: str, arrange: Arrange, line: str, **options: Any) 
     return Trial(name, command.split(), arrange, line, **options)
 
 
-MANIFEST = "seg.datasets.manifest --name mine --out data/manifest.json"
+MANIFEST = "seg.datasets.register --name mine --root own --out data/manifest.json"
+OWN = ("own/images/a.png", "own/labels/a.png")
 TABLE = (
     "seg.report.table --study s --title t --eval-split val --scoring pack --published published.csv --variants v=runs/v"
     " --seeds 0 --source {} --block 8 --equivalence 0.01"
@@ -379,7 +380,7 @@ STAGES = [
     ),
     stage(
         "a manifest onto a directory",
-        "seg.datasets.manifest --name mine --out data.json",
+        "seg.datasets.register --name mine --root own --out data.json",
         folder("data.json"),
         r"error: --out data\.json: is a directory, expected the name of a file to write; give another name",
     ),
@@ -393,7 +394,7 @@ STAGES = [
     stage(
         "a manifest that is a link into a cache, which stays",
         MANIFEST,
-        both(files("cache/1", "data/a"), links(data__manifest_json="../cache/1")),
+        both(files("cache/1", *OWN), links(data__manifest_json="../cache/1")),
         "",
         code=0,
         errors=0,
@@ -402,7 +403,7 @@ STAGES = [
     stage(
         "a manifest that is a hard link into a cache, which stays",
         MANIFEST,
-        both(files("cache/1", "data/a"), hard("cache/1", "data/manifest.json")),
+        both(files("cache/1", *OWN), hard("cache/1", "data/manifest.json")),
         "",
         code=0,
         errors=0,
@@ -411,7 +412,7 @@ STAGES = [
     stage(
         "what a killed run left",
         MANIFEST,
-        files("data/a", "data/.manifest.json.abc.part/manifest.json"),
+        files(*OWN, "data/.manifest.json.abc.part/manifest.json"),
         "",
         code=0,
         errors=0,
@@ -422,7 +423,8 @@ STAGES = [
         "a link at the name of a temporary directory",
         MANIFEST,
         both(
-            files("data/a", "safe/thesis"), lambda root: (root / "data/.manifest.json.abc.part").symlink_to("../safe")
+            files(*OWN, "data/a", "safe/thesis"),
+            lambda root: (root / "data/.manifest.json.abc.part").symlink_to("../safe"),
         ),
         "",
         code=0,

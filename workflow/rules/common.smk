@@ -8,14 +8,16 @@ sys.path.insert(0, str(workflow.basedir))  # `seg` and `workflow.state` beside t
 from seg import digest, plan
 from seg.config.params import load_params
 from seg.datasets.catalogue import DATASETS, missing
-from seg.datasets.manifest import covered
 from seg.system.files import sha256
-from workflow import checks, state
+from workflow import checks, own_data, state
 
 with checks.one_line_per_error():
     PARAMS = load_params(state.run_config(workflow, config))
     PLAN = plan.Plan(PARAMS)
     state.check_run(workflow, PLAN)
+    VERIFY = PARAMS.verify and workflow.is_main_process
+    if VERIFY:
+        own_data.warn_of_changes(PLAN)
 code_digest = checks.one_line_per_error()(digest.code_digest)
 shell.prefix(state.shell_prefix(workflow))
 
@@ -34,11 +36,12 @@ wildcard_constraints:
 
 recipe = lambda w: PLAN.recipe(w.preset, w.study, w.variant, int(w.seed))
 weights = lambda w: PLAN.weights(w.preset, w.study, w.variant)
-raw_manifest = lambda w: PLAN.raw_manifest(w.dataset)
+manifest = lambda w: PLAN.manifest(w.dataset)
 dataset_row = lambda w: PARAMS.datasets[w.dataset]
 pretext = lambda w: PARAMS.weights[w.weights].pretext
 gpu_job = lambda w: PLAN.gpu_job(w.get("study"), w.get("variant"))
 data_job = lambda w: PARAMS.cluster.data
+own_content = checks.one_line_per_error()(lambda w: own_data.content_digest(w.dataset, VERIFY))
 repository_path = lambda file: state.repository_path(workflow, file)
 # Digest of a repository file, used as a parameter: with the file as an input only, an edit that preserves its time stamp
 # would rerun nothing.
@@ -65,12 +68,6 @@ def model_digest(stage):
     return lambda w: code_digest(stage, f"seg.models.{recipe(w).model.name}")
 
 
-def own_files(w):
-    """Files of a user's own dataset."""
-    manifest = Path(PLAN.raw_manifest(w.dataset))
-    return [str(manifest.parent / name) for name in covered(manifest)]
-
-
 def cluster_resources(job):
     """Resources by the names of Slurm's executor; each retry requests more."""
     return {
@@ -87,10 +84,9 @@ def missing_results(*rules):
 
 def refuse_impossible_jobs():
     """Stop before the first job if the run needs data that only the user can provide, or may not write its files."""
-    own = [Path("data/raw", name) for name in state.datasets_to_make(workflow, "register_folder")]
     lines = missing(state.datasets_to_make(workflow, "download_dataset"), Path("data/archives"), Path("data/raw"))
     lines += checks.output_errors(workflow)
-    lines += [f"{path}: missing; put images/, labels/ and classes.yaml there" for path in own if not path.is_dir()]
+    lines += own_data.missing_directories(state.datasets_to_make(workflow, "register_folder"))
     checks.refuse(lines)
 
 

@@ -54,10 +54,8 @@ rule synthesize_dataset:
 
 
 rule register_folder:
-    input:
-        files=own_files,
     output:
-        manifest=plan.RAW_MANIFEST,
+        manifest=plan.KEPT_MANIFEST,
     log:
         "logs/data/{dataset}.register.log",
     benchmark:
@@ -70,11 +68,15 @@ rule register_folder:
     resources:
         **cluster_resources(data_job),
     params:
-        code=code_digest("seg.datasets.manifest"),
+        root=plan.RAW_FOLDER,
+        content=own_content,
+        memory=own_data.MEMORY,
     message:
         "List the images and labels in data/raw/{wildcards.dataset}"
     shell:
-        "python -m seg.datasets.manifest --name {wildcards.dataset:q} --out {output.manifest:q} 2>&1 | tee {log:q}"
+        "python -m seg.datasets.register --name {wildcards.dataset:q} --root {params.root:q}"
+        " --content {params.content:q} --memory {params.memory:q} --out {output.manifest:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule keep_manifest:
@@ -86,6 +88,8 @@ rule keep_manifest:
         "logs/data/{dataset}.manifest.log",
     benchmark:
         "logs/data/{dataset}.manifest.tsv"
+    wildcard_constraints:
+        dataset=plan.alternatives([*PLAN.datasets("downloaded"), *PLAN.datasets("rendered")]),
     conda:
         "../envs/seg.yaml"
     threads: 1
@@ -99,7 +103,7 @@ rule keep_manifest:
 
 rule pack_split:
     input:
-        manifest=raw_manifest,
+        manifest=manifest,
     output:
         metadata=f"{plan.PACK_FOLDER}{{split}}.json",
         images=f"{plan.PACK_FOLDER}{{split}}.images.npy",
@@ -115,19 +119,20 @@ rule pack_split:
         **cluster_resources(data_job),
     params:
         layout=lambda w: dataset_row(w).layout,
+        root=lambda w: PLAN.raw_folder(w.dataset),
         out=f"{plan.PACK_FOLDER}{{split}}",
         code=lambda w: code_digest("seg.data.pack", f"seg.datasets.{dataset_row(w).layout}"),
     message:
         "Pack the {wildcards.split} split of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
     shell:
-        "python -m seg.data.pack --manifest {input.manifest:q} --layout {params.layout:q} --split {wildcards.split:q}"
-        " --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} --workers {threads:q}"
+        "python -m seg.data.pack --manifest {input.manifest:q} --root {params.root:q} --layout {params.layout:q}"
+        " --split {wildcards.split:q} --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} --workers {threads:q}"
         " 2>&1 | tee {log:q}"
 
 
 rule keep_native_labels:
     input:
-        manifest=raw_manifest,
+        manifest=manifest,
     output:
         metadata=f"{plan.PACK_FOLDER}{{split}}.native.json",
         labels=f"{plan.PACK_FOLDER}{{split}}.native.npy",
@@ -142,13 +147,14 @@ rule keep_native_labels:
         **cluster_resources(data_job),
     params:
         layout=lambda w: dataset_row(w).layout,
+        root=lambda w: PLAN.raw_folder(w.dataset),
         out=f"{plan.PACK_FOLDER}{{split}}",
         code=lambda w: code_digest("seg.data.native_labels", f"seg.datasets.{dataset_row(w).layout}"),
     message:
         "Keep the labels of the {wildcards.split} split of {wildcards.dataset} beside {wildcards.height}x{wildcards.width}"
     shell:
-        "python -m seg.data.native_labels --manifest {input.manifest:q} --layout {params.layout:q} --split {wildcards.split:q}"
-        " --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        "python -m seg.data.native_labels --manifest {input.manifest:q} --root {params.root:q} --layout {params.layout:q}"
+        " --split {wildcards.split:q} --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule count_classes:

@@ -1,0 +1,81 @@
+"""Stage `register`: the manifest of a user's own dataset, outside of its directory, in which nothing is written.
+
+Content decides whether the files are those that results were made from, so every start of Snakemake needs their
+digests. A memory keeps each digest with size, mtime, ctime and inode of the file, and only files that differ in one of
+these are read. Programs can keep the mtime of a file that they change (`rsync -a`, `cp -p`), but not the ctime.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from seg.datasets.folder import files_read
+from seg.datasets.manifest import fingerprint
+from seg.system.arguments import StageParser
+from seg.system.console import run_stage
+from seg.system.files import read_json, sha256, write_json
+
+# A file that has just changed may change again under the same ctime, which has a resolution of up to 2 s on some file
+# systems. Digests of files that changed within this time, in nanoseconds, are not kept.
+_TOO_RECENT = 3 * 10**9
+
+Memory = dict[str, list[Any]]  # size, mtime, ctime (nanoseconds), inode and SHA-256 of a file by its name
+
+
+def own_contents(root: Path, memory: Path | None = None, anew: bool = False) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file that the layout `folder` reads, by name, as a manifest lists them.
+
+    Args:
+        root: directory of the dataset.
+        memory: file that keeps the digests between runs; if there is none or it is damaged, all files are read.
+        anew: read all files.
+
+    Raises:
+        ValueError: a directory is missing, or a link leads back to a directory around it.
+        OSError: a file cannot be read.
+    """
+    start = time.time_ns()
+    known = {} if anew or memory is None else _recall(memory)
+    found = files_read(root)
+    marks = {name: [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino] for name, at in sorted(found.items())}
+    changed = [name for name, mark in marks.items() if known.get(name, [])[:-1] != mark]
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+        digests = dict(zip(changed, pool.map(lambda name: sha256(root / name), changed), strict=True))
+    entries = {name: [*mark, digests.get(name) or known[name][-1]] for name, mark in marks.items()}
+    kept = {name: entry for name, entry in entries.items() if found[name].st_ctime_ns < start - _TOO_RECENT}
+    if memory and kept != known:
+        with suppress(OSError):
+            write_json(memory, kept)
+    return {name: {"size": entry[0], "sha256": entry[-1]} for name, entry in entries.items()}
+
+
+def _recall(memory: Path) -> Memory:
+    """Content of a memory; empty if it is missing or damaged."""
+    with suppress(OSError, ValueError):
+        content = read_json(memory)
+        if isinstance(content, dict) and all(isinstance(entry, list) and len(entry) == 5 for entry in content.values()):
+            return content
+    return {}
+
+
+def main() -> None:
+    """Write the manifest of a user's own dataset."""
+    parser = StageParser("seg.datasets.register", main.__doc__)
+    parser.add_argument("--name", required=True, help="name of the dataset")
+    parser.add_argument("--root", type=Path, required=True, help="directory of the dataset")
+    parser.add_argument("--content", help="expected digest of the content")
+    parser.add_argument("--memory", type=Path, help="file that keeps digests between runs")
+    parser.add_output("--out", ".json", "manifest to write")
+    args = parser.parse_stage()
+    files = own_contents(args.root, args.memory)
+    own = "the user's own"
+    about = {"name": args.name, "version": "unknown", "licence": own, "citation": "none", "source": own}
+    if args.content not in (None, fingerprint({"files": files})):
+        raise ValueError(f"{args.root}: files changed since the start of the run; run again")
+    write_json(args.out, {**about, "files": files})
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,60 @@
+"""Content of the files of users' own datasets, compared by Snakemake with its records when a run starts.
+
+Relies on these internals of Snakemake, see `workflow.state`:
+
+- `.snakemake/metadata`: `params` of a record are the texts of the parameters. Used by `_recorded`.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from seg.datasets.folder import why_missing
+from seg.datasets.manifest import differing, fingerprint
+from seg.datasets.register import own_contents
+from seg.plan import KEPT_MANIFEST, RAW_FOLDER, RAW_MANIFEST, Plan
+from seg.system.console import say
+from workflow import state
+
+MEMORY = ".snakemake/own/{dataset}.json"  # not shared through DVC: inodes differ between machines
+
+
+@cache
+def content_digest(dataset: str, anew: bool) -> str:
+    """Digest of the files of a dataset, reading those that changed, or all of them `anew`.
+
+    Without the directory, results that exist need nothing: the digest is the recorded one.
+
+    Raises:
+        ValueError, OSError: as `own_contents`.
+    """
+    root = Path(RAW_FOLDER.format(dataset=dataset))
+    if not root.is_dir():
+        return _recorded(KEPT_MANIFEST.format(dataset=dataset))
+    return fingerprint({"files": own_contents(root, Path(MEMORY.format(dataset=dataset)), anew)})
+
+
+def _recorded(manifest: str) -> str:
+    """Digest in the record of a manifest; empty if there is none."""
+    record = state.read_records(state.RECORDS).get(manifest)
+    digests = re.findall(r"'([0-9a-f]{64})'", str(json.loads(record.read_bytes()).get("params"))) if record else []
+    return digests[0] if digests else ""
+
+
+def missing_directories(datasets: Iterable[str]) -> list[str]:
+    """One line per dataset whose directory is missing."""
+    roots = [Path(RAW_FOLDER.format(dataset=dataset)) for dataset in datasets]
+    fix = "put images/, labels/ and classes.yaml there"
+    return [f"{root}: {why_missing(root)}; {fix}" for root in roots if not root.is_dir()]
+
+
+def warn_of_changes(plan: Plan) -> None:
+    """Print one line per downloaded or rendered dataset whose files differ from its manifest."""
+    manifests = (Path(RAW_MANIFEST.format(dataset=Path(kept).stem)) for kept in plan.kept_manifests())
+    for manifest in filter(Path.is_file, manifests):
+        if changed := differing(manifest):
+            others = f" and {len(changed) - 1} others" if changed[1:] else ""
+            fix = f"delete {manifest} and run again to restore them"
+            say(f"warning: {manifest.parent}: {changed[0]}{others} changed since the dataset was made; {fix}")
