@@ -36,6 +36,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from seg.config.overrides import read_overridden
 from seg.plan import PRESET_FOLDER, RUN_FOLDER, Plan
+from seg.preconditions import check_names, scarce_processors
 from seg.results import TrainingRun
 from seg.system.console import say
 from seg.system.files import canonical_json
@@ -128,7 +129,7 @@ def datasets_to_make(workflow: Any, rule: str) -> list[str]:
 
 
 def check_run(workflow: Any, plan: Plan) -> None:
-    """Check options, records and results, and lock the directory unless the run is read-only.
+    """Check options, names, records and results, and lock the directory unless the run is read-only.
 
     Exits with code 2 and one line if the run cannot start.
     """
@@ -139,6 +140,10 @@ def check_run(workflow: Any, plan: Plan) -> None:
     read_only |= bool(options.report and not options.report_after_run)
     refuse(profile_errors(workflow, options.workflow_profile))
     refuse(folder_errors())
+    check_names(plan.params, Path(repository_path(workflow, "workflow/resources/published.csv")), Path("data/raw"))
+    if options.executor in (None, "local"):
+        for line in scarce_processors(plan.params):
+            say(f"warning: {line}")
     if _acquire_run():
         records = read_records(RECORDS)
         _refuse_links(records.values())

@@ -1,13 +1,22 @@
 """Errors in `params.yaml` beyond a single value: names that refer to nothing, incomplete and impossible recipes."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
+from seg.config.architectures import (
+    DarrenNetOptions,
+    FCNOptions,
+    Model,
+    ResNetFCNOptions,
+    ResNetUNetOptions,
+    SMPOptions,
+    TorchvisionOptions,
+)
 from seg.config.inherit import mapping
 from seg.config.messages import error_lines
-from seg.config.schema import NULLABLE, Settings
+from seg.config.schema import NULLABLE, SMALLEST_SIDE, Settings
 from seg.system.console import nearest
 
 if TYPE_CHECKING:
@@ -70,9 +79,67 @@ def impossible_recipes(params: "Params") -> Iterator[str]:
             if values.get("frozen") and values.get("weights") is None:
                 yield f"{path}.frozen: true without weights keeps a random backbone; set weights"
             if not missing and not null:
-                try:
-                    params.recipe(params.preset, study, variant, params.run_seeds(params.preset)[0])
-                except ValidationError as error:
-                    yield from (f"{path}: {line}" for line in error_lines(error, values))
-                except ValueError as error:
-                    yield str(error)
+                yield from _impossible_training(params, study, variant)
+
+
+def empty_studies(params: "Params") -> Iterator[str]:
+    """One line per study without variants, and one if no variant of any study is enabled."""
+    for study, row in params.studies.items():
+        if not row.variants:
+            yield f"studies.{study}.variants: empty; add a variant, or remove the study"
+    if not any(map(params.variants, params.studies)):
+        yield "studies: no variant is enabled; add a study, or remove `enabled: false` from a variant"
+
+
+def _impossible_training(params: "Params", study: str, variant: str) -> Iterator[str]:
+    """One line per combination of values that cannot be trained under the selected preset."""
+    values = params.values(study, variant)
+    try:
+        recipe = params.recipe(params.preset, study, variant, params.run_seeds(params.preset)[0])
+    except ValidationError as error:
+        yield from (f"studies.{study}.variants.{variant}: {line}" for line in error_lines(error, values))
+        return
+    except ValueError as error:
+        yield str(error)
+        return
+    uses: tuple[Literal["train", "eval"], ...] = ("train", "eval")
+    for use in uses:
+        pack, key = params.pack(params.preset, study, variant, use), f"{use}_size"
+        value = values[key] if isinstance(values[key], float) else list(values[key])
+        path = f"{params.settings(study, variant)[key][1]}.{key}"
+        size = f"{path}: {value} makes {pack.height} x {pack.width} pixels of '{pack.dataset}'"
+        if min(pack.height, pack.width) < SMALLEST_SIDE:
+            yield f"{size}, expected at least {SMALLEST_SIDE} x {SMALLEST_SIDE}; give more"
+        elif use == "train" and recipe.batch == recipe.gpus and max(pack.height, pack.width) <= _stride(recipe.model):
+            yield (
+                f"{size}, a single one at the network's lowest resolution, where batch norm requires several per GPU; "
+                "raise batch or train_size"
+            )
+    if recipe.weights:
+        path, name = params.settings(study, variant)["weights"][1], params.weights_of(recipe.weights)
+        expected = _backbone(recipe.model)
+        if not expected:
+            yield f"{path}.weights: '{recipe.weights}' for model '{recipe.model.name}' without a backbone; set null"
+        elif name != expected:
+            yield f"{path}.weights: '{recipe.weights}' is for {name}, expected weights of the backbone {expected}"
+
+
+def _stride(model: Model) -> int:
+    """Pixels of the image per pixel of the lowest resolution, if batch norm is applied there; else 0."""
+    match model.options:
+        case FCNOptions(depth=depth):
+            return int(2**depth)
+        case ResNetFCNOptions() | ResNetUNetOptions():
+            return 32
+    return 0
+
+
+def _backbone(model: Model) -> str:
+    """Name of the backbone that weights can initialize, such as `resnet34`; empty if the architecture has none."""
+    match model.options:
+        case DarrenNetOptions(stem=name) | SMPOptions(encoder=name):
+            return str(name)
+        case TorchvisionOptions(architecture=name):
+            return str(name).partition("_")[2]
+        case options:
+            return "erfnet" if model.name == "erfnet" else getattr(options, "backbone", "")

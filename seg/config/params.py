@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import PrivateAttr, ValidationError
 
 from seg.config.base import Count, Frozen, leaves
-from seg.config.checks import impossible_recipes, unknown_names
+from seg.config.checks import empty_studies, impossible_recipes, unknown_names
 from seg.config.inference import Inference
 from seg.config.inherit import Inherited, apply_inheritance
 from seg.config.messages import error_lines, one_per_line
@@ -80,6 +80,11 @@ class Params(Frozen):
     def files(self, dataset: str) -> str:
         """The dataset whose files are packed: itself, or the one that its `files` names."""
         return self.datasets[dataset].files or dataset
+
+    def weights_of(self, weights: str) -> str:
+        """Name of the backbone that weights are for, such as `resnet34`."""
+        pretext = self.weights[weights].pretext
+        return pretext.backbone if pretext else weights.partition("_")[0]
 
     def pack(self, preset: str, study: str, variant: str, use: Literal["train", "val", "eval"]) -> PackSpec:
         """The pack that a variant is trained, validated or evaluated on."""
@@ -189,6 +194,7 @@ def load_params(content: Mapping[str, Any]) -> Params:
     problems = list(inherited.problems)
     try:
         params = Params.model_validate(inherited.content)
+        problems += empty_studies(params)
     except ValidationError as error:
         problems += error_lines(error, inherited.content, inherited.written_at)
     problems += unknown_names(content)

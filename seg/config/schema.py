@@ -10,7 +10,8 @@ from seg.config.inference import Inference
 from seg.config.recipe import Recipe
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Side = Annotated[int, Field(ge=32)]
+SMALLEST_SIDE = 32  # of images, in pixels: every network accepts it
+Side = Annotated[int, Field(ge=SMALLEST_SIDE)]
 Scale = Annotated[Number, Field(gt=0, le=1)]
 Margin = Annotated[Number, Field(gt=0, lt=1)]
 Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML has lists only
@@ -21,6 +22,12 @@ def _distinct(seeds: list[int]) -> list[int]:
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"got {seeds}; list each seed once")
     return seeds
+
+
+def _distinct_names(classes: list[str]) -> list[str]:
+    if len(set(classes)) < len(classes):
+        raise ValueError(f"got {classes}; list each class once")
+    return classes
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -80,7 +87,10 @@ class Pretext(Frozen):
 
 
 class WeightsRow(Frozen):
-    """Weights that a backbone starts from: downloaded from `source`, or pretrained here on the task `pretext`."""
+    """Weights that a backbone starts from: downloaded from `source`, or pretrained here on the task `pretext`.
+
+    The name of downloaded weights begins with that of their backbone, as in `resnet34_imagenet`.
+    """
 
     source: Literal["torchvision", "github"] | None = None
     pretext: Pretext | None = None
@@ -186,7 +196,7 @@ class Study(Frozen):
     title: str
     source: str
     dataset: Identifier
-    classes: list[str] = []
+    classes: Annotated[list[Annotated[str, Field(min_length=1)]], AfterValidator(_distinct_names)] = []
     source_classes: Count | None = None
     scoring: Literal["native", "pack"] = "native"
     not_in_source: list[str] = []

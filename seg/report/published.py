@@ -1,5 +1,7 @@
 """Scores that the sources report, and whether they can be compared with ours."""
 
+import csv
+import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +9,14 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from seg.report.rows import read_table
 from seg.report.runs import read_all
+from seg.results import Scores, read_bytes
+from seg.system.console import nearest
 
 _COLUMNS = ("study", "variant", "split", "metric", "class", "value", "note")
+_METRICS = ("loss", *(name for name in Scores.model_fields if name != "commonest"))
+_RESTORE = "restore it from the repository"
+_IMPOSSIBLE = "impossible"  # start of the note on a figure beyond the range of its metric, printed by the source
 
 
 class Published(NamedTuple):
@@ -19,6 +25,17 @@ class Published(NamedTuple):
     split: str
     value: float | None
     note: str
+
+
+class Figure(NamedTuple):
+    """A row of the file of published figures; `name` is the class of an IoU."""
+
+    line: int
+    study: str
+    variant: str
+    metric: str
+    name: str
+    published: Published
 
 
 class PublishedData(BaseModel):
@@ -62,26 +79,68 @@ def obstacle(source: PublishedData, splits: Iterable[str], classes: int) -> str:
     return ", ".join(reasons)
 
 
+def read_figures(path: Path) -> list[Figure]:
+    """All rows of a file of published figures.
+
+    Raises:
+        ValueError: the file is missing or not CSV, a value is not a number or beyond the range of its metric, a metric
+            is unknown, or a figure is repeated; one line per row.
+    """
+    text = read_bytes(path, _RESTORE)
+    try:
+        rows = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""), strict=True)
+        if missing := [column for column in _COLUMNS if column not in (rows.fieldnames or ())]:
+            raise ValueError(f"{path}: lacks the columns {', '.join(missing)}; {_RESTORE}")
+        numbered = [(rows.line_num, row) for row in rows]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a CSV file in UTF-8 ({error}); {_RESTORE}") from None
+    lines: dict[tuple[str, ...], int] = {}
+
+    def read(numbered_row: tuple[int, dict[Any, Any]]) -> Figure:
+        line, row = numbered_row
+        where = f"{path}, line {line}"
+        if None in row or None in row.values():
+            raise ValueError(f"{where}: expected {len(_COLUMNS)} cells; put text that contains a comma in quotes")
+        study, variant, split, metric, name, value, note = (row[column] for column in _COLUMNS)
+        first = lines.setdefault((study, variant, metric, name), line)
+        if first != line:
+            column = f"{metric}[{name}]" if name else metric
+            raise ValueError(f"{where}: {variant} has a second figure for {column}, after line {first}; remove one")
+        if metric not in _METRICS:
+            raise ValueError(f"{where}: metric '{metric}' is unknown; {nearest(metric, _METRICS)}")
+        if bool(name) != (metric == "iou"):
+            expected = "expected a class" if metric == "iou" else f"'{name}' is a class, which only iou has"
+            raise ValueError(f"{where}: {metric}: {expected}")
+        return Figure(line, study, variant, metric, name, Published(split, _value(where, metric, value, note), note))
+
+    return read_all(read, numbered)
+
+
+def _value(where: str, metric: str, text: str, note: str) -> float | None:
+    """A figure; `None` for nan. Raises ValueError if it is not a number or beyond the range of its metric."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{where}: '{text}' is not a number; write a fraction or nan") from None
+    if math.isnan(value):
+        return None
+    highest = math.inf if metric == "loss" else 1
+    if not (0 <= value <= highest and math.isfinite(value)) and not note.startswith(_IMPOSSIBLE):
+        raise ValueError(
+            f"{where}: {metric} {text} is outside of [0, {highest}]; write a fraction, or if the source prints this, "
+            f"a note that begins with '{_IMPOSSIBLE}'"
+        )
+    return value
+
+
 def read_published(path: Path, study: str) -> dict[tuple[str, str], Published]:
     """Published figures of a study by (variant, column of the table): `miou`, `iou[car]` and so on.
 
     Raises:
-        ValueError: values are not numbers or figures are repeated; one line per row.
+        ValueError: see `read_figures`.
     """
-    found: dict[tuple[str, str], Published] = {}
-
-    def read(row: tuple[Any, ...]) -> None:
-        line, _, variant, split, metric, name, text, note = row
-        where = f"{path}, line {line + 2}"
-        key = variant, f"{metric}[{name}]" if name else metric
-        if key in found:
-            raise ValueError(f"{where}: {' has a second figure for '.join(key)}; remove one")
-        try:
-            value = float(text)
-        except ValueError:
-            raise ValueError(f"{where}: '{text}' is not a number; write a fraction or nan") from None
-        found[key] = Published(split, None if math.isnan(value) else value, note)
-
-    frame = read_table(path, _COLUMNS, "restore it from the repository", version=None)
-    read_all(read, frame.loc[frame["study"] == study, [*_COLUMNS]].itertuples(name=None))
-    return found
+    return {
+        (figure.variant, f"{figure.metric}[{figure.name}]" if figure.name else figure.metric): figure.published
+        for figure in read_figures(path)
+        if figure.study == study
+    }

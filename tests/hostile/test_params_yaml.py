@@ -1,10 +1,14 @@
 """`params.yaml` and `classes.yaml` with content that cannot be read or makes no sense, from every entry point."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from clones import ROOT
+from planned import PLANNED, snakemake, written
 from trials import Trial, run_trial
 
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
@@ -12,10 +16,10 @@ TITLE = "title: CamVid"  # replaced by other YAML
 LINE = TEXT[: TEXT.index(f"    {TITLE}")].count("\n") + 1
 AT = f"error: params\\.yaml, line {LINE}, column"
 PATH = r"presets\.camvid"
+CONTENT = yaml.safe_load(TEXT)
+MINE = {"title": "Mine", "source": "none", "dataset": "camvid", "defaults": {}, "variants": {}}
 CHECK = ("seg.config.params",)
 SHOW = ("seg.cli", "show", "cityscapes_fcn/unet")
-SNAKEMAKE = ("snakemake", "-n")
-PLANNED = r"This was a dry-run .*"
 
 
 def edited(new: str, old: str = TITLE, encoding: str = "utf-8") -> Callable[[Path], None]:
@@ -26,52 +30,6 @@ def edited(new: str, old: str = TITLE, encoding: str = "utf-8") -> Callable[[Pat
         (root / "params.yaml").write_bytes(TEXT.replace(old, new).encode(encoding))
 
     return arrange
-
-
-def written(content: bytes | str, name: str = "params.yaml") -> Callable[[Path], None]:
-    """Write a file."""
-
-    def arrange(root: Path) -> None:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-    return arrange
-
-
-def workflow(arrange: Callable[[Path], None]) -> Callable[[Path], None]:
-    """A directory with the workflow, as links to the repository, and the input of a trial."""
-
-    def arrange_all(root: Path) -> None:
-        for name in ("Snakefile", "workflow", "seg", "profiles"):
-            (root / name).symlink_to(ROOT / name)
-        (root / "Snakefile").unlink()  # Snakemake reads params.yaml beside the file that the link points to
-        (root / "Snakefile").write_bytes((ROOT / "Snakefile").read_bytes())
-        written(TEXT)(root)
-        arrange(root)
-
-    return arrange_all
-
-
-def snakemake(
-    name: str,
-    arrange: Callable[[Path], None],
-    line: str,
-    *arguments: str,
-    code: int = 2,
-    command: Sequence[str] = SNAKEMAKE,
-) -> Trial:
-    """A trial that starts Snakemake."""
-    return Trial(
-        name,
-        (*command, *arguments),
-        workflow(arrange),
-        line,
-        code=code,
-        errors=int(code == 2),
-        writes=(".snakemake*",),
-        process=True,
-    )
 
 
 def nested(content: str, levels: int = 3000) -> str:
@@ -163,7 +121,106 @@ FILES = [
     ("a merge that contains itself", written(f"{TEXT}x: &x\n  <<: *x\n"), "error: .*: x: an alias of what contains .*"),
 ]  # fmt: skip
 
+STUDY = "studies.cityscapes_fcn"
+UNET = f"{STUDY}.variants.unet"
+OFF = {name: row | {"enabled": False} for name, row in CONTENT["studies"]["voc2012_fcn"]["variants"].items()}
+
+
+def changed(values: Mapping[str, Any]) -> Callable[[Path], None]:
+    """Write `params.yaml` with other values at dotted paths."""
+
+    def arrange(root: Path) -> None:
+        content = deepcopy(CONTENT)
+        for path, value in values.items():
+            *parents, last = path.split(".")
+            place = content
+            for parent in parents:
+                place = place[parent]
+            place[last] = value
+        written(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))(root)
+
+    return arrange
+
+
+# Values that are YAML but cannot be run: what is changed, and the line.
+SENSELESS = [
+    (
+        "a size that is no pixel",
+        {f"{UNET}.train_size": 0.001},
+        rf"{UNET}\.train_size: 0\.001 makes 0 x 0 pixels of 'streets', expected at least 32 x 32; give more",
+    ),
+    (
+        "a size that is too small for the network",
+        {f"{STUDY}.defaults.train_size": 0.3},
+        rf"{STUDY}\.defaults\.train_size: 0\.3 makes 24 x 36 pixels of 'streets', expected at least 32 x 32; give more",
+    ),
+    (
+        "an evaluation size that is too small",
+        {f"{UNET}.eval_size": 0.25},
+        rf"{UNET}\.eval_size: 0\.25 makes 20 x 30 pixels of 'streets', expected at least 32 x 32; give more",
+    ),
+    (
+        "batches with one value per channel",
+        {f"{STUDY}.variants.baseline.train_size": [32, 32], f"{STUDY}.variants.baseline.batch": 1},
+        rf"{STUDY}\.variants\.baseline\.train_size: \[32, 32\] makes 32 x 32 pixels of 'streets', a single one .*",
+    ),
+    (
+        "weights without a backbone",
+        {f"{UNET}.weights": "resnet34_imagenet"},
+        rf"{UNET}\.weights: 'resnet34_shapes' for model 'unet' without a backbone; set null",
+    ),
+    (
+        "weights of another backbone",
+        {f"{STUDY}.variants.resnet50_frozen.weights": "resnet34_imagenet"},
+        rf"{STUDY}\.variants\.resnet50_frozen\.weights: 'resnet34_shapes' is for resnet34, expected .* resnet50",
+    ),
+    ("a study without variants", {"studies.mine": MINE}, r"studies\.mine\.variants: empty; add a variant, or .*"),
+    (
+        "no study",
+        {"studies": {}, "budgets": {}, "cluster.training_of": {}},
+        "studies: no variant is enabled; add a study, or remove `enabled: false` from a variant",
+    ),
+    (
+        "variants that are null",
+        {"studies.mine": MINE | {"variants": None}},
+        r"studies\.mine\.variants: got None; input should be a valid dictionary",
+    ),
+    ("no preset of this name", {"preset": "dmo"}, "preset: 'dmo' is unknown; did you mean demo\\?"),
+    ("no presets", {"presets": {}, "budgets": {}}, "preset: 'demo' is unknown; known are none"),
+    ("a class twice", {f"{STUDY}.classes": ["car", "car"]}, rf"{STUDY}\.classes: got .*; list each class once"),
+    ("a class without a name", {f"{STUDY}.classes": [""]}, rf"{STUDY}\.classes\.0: got ''; string should have .*"),
+    (
+        "a key with a line break",
+        {"budgets.demo.epochs": {"a\nb": 3}},
+        r"budgets\.demo\.epochs\.a\\nb: 'a\\nb' is unknown; known are .*",
+    ),
+]
+AT_START = [
+    ("no classes of its own", {f"{STUDY}.classes": []}, PLANNED, 0),
+    ("a study whose variants are off", {"studies.voc2012_fcn.variants": OFF}, PLANNED, 0),
+    (
+        "classes that the dataset does not have",
+        {f"{STUDY}.classes": ["building", "trafic sign"]},
+        rf"error: {STUDY}\.classes: 'trafic sign' is no class of 'cityscapes'; did you mean traffic sign\?",
+        2,
+    ),
+    (
+        "weights that are not published",
+        {"weights.resnet18_imagenet": {"source": "torchvision"}},
+        r"error: weights\.resnet18_imagenet: weights 'resnet18_imagenet' are unknown; did you mean .*",
+        2,
+    ),
+    (
+        "more threads than processors",
+        {"budgets.demo.threads": 999},
+        r"warning: threads: .* trains with 999 threads on \d+ processors, which is slow; give fewer threads",
+        0,
+    ),
+]
+
 TRIALS = [
+    *(Trial(name, CHECK, changed(values), f"error: {line}") for name, values, line in SENSELESS),
+    *(snakemake(f"snakemake: {name}", changed(values), line, code=code) for name, values, line, code in AT_START),
     *(at_line(*row) for row in VALUES),
     *(Trial(name, CHECK, arrange, line) for name, arrange, line in FILES),
     # The same reader stands behind every entry point.

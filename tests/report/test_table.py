@@ -540,7 +540,9 @@ def test_notes_of_unknown_variants_are_refused(results, monkeypatch, notes, mess
 def test_damaged_published_figures_are_refused_with_their_lines(results, monkeypatch):
     text = (results / "published.csv").read_text()
     write(results / "published.csv", text + "streets,unet,val,miou,,0.6,\nstreets,dice,val,miou,,high,\n")
-    with pytest.raises(ValueError, match=r"line 10: unet has a second figure for miou; remove one") as caught:
+    with pytest.raises(
+        ValueError, match=r"line 10: unet has a second figure for miou, after line 6; remove one"
+    ) as caught:
         make_table(results, monkeypatch)
     assert "line 11: 'high' is not a number" in str(caught.value)
     write(results / "published.csv", "study,variant\nstreets,unet\n")

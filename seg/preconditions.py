@@ -1,0 +1,90 @@
+"""What must hold before a run beyond the schema of `params.yaml`: names of classes and weights, published figures."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from seg.config.code_readings import CODE_READINGS
+from seg.config.messages import one_per_line
+from seg.config.params import Params
+from seg.datasets.layouts import class_table
+from seg.models.weights_table import published_weights
+from seg.report.published import Figure, read_figures
+from seg.system.console import nearest
+
+# Studies of the repository. Their figures stay in the file when a user removes them from `params.yaml`.
+_SHIPPED = frozenset(study for each in CODE_READINGS for study in each.studies)
+
+
+def check_names(params: Params, published: Path, raw: Path) -> None:
+    """Check the names that `params.yaml` and the published figures share with datasets, weights and each other.
+
+    Args:
+        params: the parameters of the run.
+        published: file of the published figures.
+        raw: directory of the datasets, for those with a class table of their own.
+
+    Raises:
+        ValueError: a name is unknown, or a figure is invalid; one line per error.
+    """
+    problems = [*_unknown_classes(params, raw), *_unknown_weights(params)]
+    try:
+        problems += _unknown_figures(params, raw, published, read_figures(published))
+    except ValueError as error:
+        problems += str(error).splitlines()
+    if problems:
+        raise ValueError(one_per_line(problems))
+
+
+def scarce_processors(params: Params) -> Iterator[str]:
+    """A warning if trainings of the selected preset have more threads than the machine has processors."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    seed = params.run_seeds(params.preset)[0]
+    threads = {
+        f"{study}/{variant}": params.recipe(params.preset, study, variant, seed).threads
+        for study in params.studies
+        for variant in params.variants(study)
+    }
+    name, most = max(threads.items(), key=lambda item: item[1])
+    if most > available:
+        yield f"threads: {name} trains with {most} threads on {available} processors, which is slow; give fewer threads"
+
+
+def _unknown_classes(params: Params, raw: Path) -> Iterator[str]:
+    """Classes of studies that their dataset does not have."""
+    for name, study in params.studies.items():
+        known = _classes(params, study.dataset, raw)
+        for each in study.classes if known else ():
+            if each not in known:
+                yield f"studies.{name}.classes: '{each}' is no class of '{study.dataset}'; {nearest(each, known)}"
+
+
+def _classes(params: Params, dataset: str, raw: Path) -> tuple[str, ...]:
+    """Names of the classes of a dataset; empty for a user's own that is not here yet."""
+    layout, folder = params.datasets[dataset].layout, raw / params.files(dataset)
+    return () if layout == "folder" and not (folder / "classes.yaml").is_file() else class_table(layout, folder).names
+
+
+def _unknown_weights(params: Params) -> Iterator[str]:
+    for name, row in params.weights.items():
+        if row.source:
+            try:
+                published_weights(name)
+            except ValueError as error:
+                yield f"weights.{name}: {error}; give pretext, or the name of published weights"
+
+
+def _unknown_figures(params: Params, raw: Path, path: Path, figures: list[Figure]) -> Iterator[str]:
+    """Published figures of an unknown study, variant or class."""
+    for figure in figures:
+        where = f"{path}, line {figure.line}"
+        if figure.study not in params.studies:
+            if figure.study not in _SHIPPED:
+                yield f"{where}: study '{figure.study}' is unknown; {nearest(figure.study, params.studies)}"
+            continue
+        study = params.studies[figure.study]
+        if figure.variant not in study.variants:
+            yield f"{where}: variant '{figure.variant}' is unknown; {nearest(figure.variant, study.variants)}"
+        classes = _classes(params, study.dataset, raw) or study.classes
+        if figure.name and figure.name not in classes:
+            yield f"{where}: class '{figure.name}' is unknown; {nearest(figure.name, classes)}"
