@@ -40,7 +40,7 @@ from seg.preconditions import check_names, scarce_processors
 from seg.results import TrainingRun
 from seg.system.console import say
 from seg.system.files import canonical_json
-from workflow.checks import folder_errors, profile_errors, refuse, stop
+from workflow.checks import folder_errors, link_errors, profile_errors, refuse, stop
 
 RECORDS = Path(".snakemake/metadata")
 _INCOMPLETE = Path(".snakemake/incomplete")
@@ -139,7 +139,7 @@ def check_run(workflow: Any, plan: Plan) -> None:
     read_only = any(getattr(options, name) for name in _READ_ONLY)
     read_only |= bool(options.report and not options.report_after_run)
     refuse(profile_errors(workflow, options.workflow_profile))
-    refuse(folder_errors())
+    refuse(folder_errors() or link_errors())
     check_names(plan.params, Path(repository_path(workflow, "workflow/resources/published.csv")), Path("data/raw"))
     if options.executor in (None, "local"):
         for line in scarce_processors(plan.params):
