@@ -107,7 +107,7 @@ def average_logits(forward: Forward, images: Tensor, inference: Inference) -> Te
             logits = _in_windows(forward, resized.flip(3) if mirrored else resized, inference)
             logits = logits.flip(3) if mirrored else logits
             total = total + (logits if same else F.interpolate(logits, size, mode="bilinear"))
-    return total / (len(inference.scales) * (1 + inference.flip))
+    return total.div_(len(inference.scales) * (1 + inference.flip))
 
 
 def _in_windows(forward: Forward, images: Tensor, inference: Inference) -> Tensor:
@@ -124,7 +124,7 @@ def _in_windows(forward: Forward, images: Tensor, inference: Inference) -> Tenso
             total = logits.new_zeros(*logits.shape[:2], height, width)
         total[:, :, top : top + h, left : left + w] += logits
         windows[top : top + h, left : left + w] += 1
-    return total / windows
+    return total.div_(windows)
 
 
 def window_starts(length: int, window: int, stride: int) -> list[int]:
