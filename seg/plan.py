@@ -32,8 +32,7 @@ def alternatives(names: Iterable[str]) -> str:
 
 def launcher(gpus: int) -> list[str]:
     """Start of the command of a training: `torchrun` with one process per GPU if there are several."""
-    torchrun = ["-m", "seg.training.launch", "--standalone", "--nproc-per-node", str(gpus)]
-    return ["python", *(torchrun if gpus > 1 else [])]
+    return ["torchrun", "--standalone", "--nproc-per-node", str(gpus)] if gpus > 1 else ["python"]
 
 
 class Plan:

@@ -11,6 +11,9 @@ Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` exclu
 - `workflow.config_settings`: `configfiles`, `config_args` (arguments of `--config`) and `replace_workflow_config`. Used
   by `run_config`.
 - `workflow.deployment_settings.deployment_method`. Used by `shell_prefix`.
+- `workflow.local_exec`: whether jobs are child processes. Used by `forward_signals`.
+- The handler of SIGTERM, set before `onstart`: starts no more jobs, records those that finish, then exits; it waits for
+  a lock, so it must not run in the thread that it interrupts. Used by `forward_signals`.
 - `workflow.dag.needrun_jobs()`: jobs of the run. Used by `datasets_to_make`.
 - `rule.is_checkpoint`: read when a job of the rule ends. Used by `compare_by_content_after`.
 - `rule.output` and `snakemake.io.strip_wildcard_constraints`. Used by `output_templates`.
@@ -21,14 +24,18 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
+import time
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
+from threading import Thread
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 from snakemake.cli import get_argument_parser
 from snakemake.io import strip_wildcard_constraints
@@ -40,13 +47,15 @@ from seg.preconditions import check_names, scarce_processors
 from seg.results import TrainingRun
 from seg.system.console import say
 from seg.system.files import canonical_json
-from workflow.checks import folder_errors, link_errors, profile_errors, refuse, stop
+from seg.system.signals import ending_signals
+from workflow.checks import folder_errors, profile_errors, refuse, stop
 
 RECORDS = Path(".snakemake/metadata")
 _INCOMPLETE = Path(".snakemake/incomplete")
 _LOCKS = Path(".snakemake/locks")
 _RUN_LOCK = FileLock(".snakemake/running.lock")  # released by the system however a run ends
 _CONFIG_VARIABLE = "SEG_PARAMS"
+_POLL_INTERVAL = 0.2  # seconds
 _KILLED = (
     "error: the command was killed, as Linux does when memory runs out; lower batch or size of the variant in"
     " params.yaml, run fewer jobs at a time (--cores), or raise memory in the cluster section"
@@ -87,9 +96,12 @@ def run_config(workflow: Any, config: dict[str, Any]) -> dict[str, Any]:
 
 def shell_prefix(workflow: Any) -> str:
     """Start of every command. It replaces Snakemake's own prefix, `set -euo pipefail;`, and therefore includes it."""
-    # A stage is `python -m seg.<package>.<stage>`; with --directory the package is found beside the Snakefile.
+    # A stage is `python -m seg.<package>.<stage>`; with --directory the package is found beside the Snakefile. Bash and
+    # `tee` outlive a signal to the process group, so that the last lines of the stage and its exit code are not lost.
     lines = [
         "set -euo pipefail",
+        "trap : INT TERM HUP",
+        "tee() { trap '' INT TERM HUP; exec tee \"$@\"; }",
         f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}${{PYTHONPATH:+:$PYTHONPATH}}",
     ]
     # Make glibc keep freed memory, see mallopt(3): without the page faults, a training step of the FCN at 256x384 takes
@@ -99,6 +111,30 @@ def shell_prefix(workflow: Any) -> str:
         lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
     lines.append(f"trap 'if [ $? = 137 ]; then echo \"{_KILLED}\" >&2; fi' EXIT")  # 128 + SIGKILL
     return ("; ".join(lines) + "; ").replace("{", "{{").replace("}", "}}")  # Snakemake formats it
+
+
+def forward_signals(workflow: Any) -> None:
+    """Pass a signal that ends this run on to its jobs, and end as soon as they have ended; call it in `onstart`.
+
+    Snakemake lets running jobs finish. After SIGINT it does not record them, and the next run would delete their
+    outputs; after SIGHUP they run on without it. Jobs on a cluster are left to Snakemake, which cancels them on SIGINT.
+    """
+    if not workflow.local_exec:
+        return
+    end: Any = signal.getsignal(signal.SIGTERM)
+
+    def forward(number: int) -> None:
+        end()
+        seen: set[psutil.Process] = set()
+        while True:  # a job may be starting
+            for process in {*psutil.Process().children(recursive=True)} - seen:
+                seen.add(process)
+                with suppress(psutil.Error):
+                    process.send_signal(number)
+            time.sleep(_POLL_INTERVAL)
+
+    for each in ending_signals():
+        signal.signal(each, lambda number, _: Thread(target=forward, args=[number], daemon=True).start())
 
 
 def repository_path(workflow: Any, file: str) -> str:
@@ -139,7 +175,7 @@ def check_run(workflow: Any, plan: Plan) -> None:
     read_only = any(getattr(options, name) for name in _READ_ONLY)
     read_only |= bool(options.report and not options.report_after_run)
     refuse(profile_errors(workflow, options.workflow_profile))
-    refuse(folder_errors() or link_errors())
+    refuse(folder_errors())
     check_names(plan.params, Path(repository_path(workflow, "workflow/resources/published.csv")), Path("data/raw"))
     if options.executor in (None, "local"):
         for line in scarce_processors(plan.params):

@@ -22,6 +22,7 @@ from seg.datasets.manifest import fingerprint, read_manifest
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
+from seg.system.signals import ignore_ending_signals
 
 
 class _Target(NamedTuple):
@@ -110,7 +111,8 @@ def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarr
     problems = []
     pack = partial(_pack_one, target)
     parallel = workers > 1 and len(pairs) >= 64  # fewer take less time than starting a process
-    with ProcessPoolExecutor(workers, get_context("spawn")) if parallel else nullcontext() as pool:
+    new_pool = partial(ProcessPoolExecutor, workers, get_context("spawn"), ignore_ending_signals)
+    with new_pool() if parallel else nullcontext() as pool:
         for counts in pool.map(pack, enumerate(pairs), chunksize=8) if pool else map(pack, enumerate(pairs)):
             if isinstance(counts, str):
                 problems.append(counts)

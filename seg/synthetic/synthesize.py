@@ -22,6 +22,7 @@ from seg.synthetic.rendered_layouts import RENDERED_LAYOUTS
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import remove_leftovers, replaced
+from seg.system.signals import ignore_ending_signals
 
 _LEAST = 32  # pixels; smaller things cannot be recognized
 _POOL_PAYS = 10e6  # pixels; fewer are rendered before a second process has started
@@ -82,7 +83,7 @@ class Scenes:
             for split, k in pairs:
                 self.write(root, split, k)
             return
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), ignore_ending_signals) as pool:
             tasks = [pool.submit(self.write, root, split, k) for split, k in pairs]
             try:
                 for task in tasks:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+from seg.system.signals import Interrupted, raised_signals
+
 # How to fix the errors of the operating system that a user can cause. `EPIPE`: `| head` has ended.
 _FIXES = {
     errno.EACCES: "give yourself access with chmod or chown, or use another path",
@@ -58,20 +60,22 @@ def run_stage(main: Callable[[], None]) -> None:
     """Run the `main` of a stage.
 
     `ValueError` and `OSError` are user errors: one line per error and exit code 2. Any other exception is a bug and
-    keeps its traceback. `SEG_DEBUG=1` prints every traceback.
+    keeps its traceback. `SEG_DEBUG=1` prints every traceback. A signal that asks the process to end is reported in one
+    line; the exit code is 128 plus its number.
     """
     if sys.stdout is None:  # closed, as by `>&-`
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files that the locale cannot encode
     try:
-        main()
+        with raised_signals():
+            main()
     except (ValueError, OSError) as error:
         if os.environ.get("SEG_DEBUG"):
             traceback.print_exc()
         for line in (describe_os_error(error) if isinstance(error, OSError) else str(error)).splitlines():
             say(f"error: {line}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("error: interrupted")
-        sys.exit(130)
+    except Interrupted as end:
+        say(str(end))
+        sys.exit(128 + end.number)

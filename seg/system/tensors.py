@@ -48,8 +48,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
         raise
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors, on the CPU, and metadata of a file.
+def read_tensors(path: Path, *, metadata_only: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, on the CPU, and metadata of a file; with `metadata_only`, no tensors, and no checksum is verified.
 
     Raises:
         ValueError: the file is damaged or was not written by `write_tensors`; the message does not name the file.
@@ -60,6 +60,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             content = json.loads((file.metadata() or {})[_KEY])
             about, checksum = dict(content["about"]), content["crc32"]
+            if metadata_only:
+                return {}, about
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:  # OSError: not a regular file
         reason = error if isinstance(error, SafetensorError | OSError) else "its metadata is missing or unreadable"

@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from seg.models.layers import PooledNorm
 from seg.system.gpus import take
 from seg.system.machine import choose_device, gpu, kind_of
+from seg.system.signals import Interrupted
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _TIMEOUT = timedelta(days=1)  # of a collective: the main process may wait for free GPUs or a slow disk
@@ -39,6 +40,10 @@ def process_group() -> Iterator[None]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_TIMEOUT)
     try:
         yield
+    except Interrupted as end:
+        if is_main():
+            raise
+        sys.exit(128 + end.number)  # one process reports it
     finally:
         dist.destroy_process_group()
 

@@ -3,24 +3,33 @@
 The last two states are kept beside the outputs as `resume-<digest>-<number>.safetensors`. The digest covers everything
 that affects the result, so a training never resumes from a state of another one. The random numbers of a sample
 depend on (seed, epoch, sample) only, so the generators of PyTorch are the only random state.
+
+The last state of a finished training is kept until its model is evaluated: if the run ends before Snakemake has
+recorded the outputs, the next run deletes them, and the training writes them again from the state.
 """
 
+import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from seg.config.base import leaves
 from seg.results import HistoryRow
 from seg.system.console import say
-from seg.system.files import written_whole
+from seg.system.files import canonical_json, written_whole
+from seg.system.signals import Interrupted
 from seg.system.tensors import read_tensors, write_tensors
 from seg.training.distributed import all_gather, broadcast, is_main, rank
 from seg.training.step import TrainStep
 
 STATE_VERSION = 1  # of saved states, part of their digest; increases when older states would be misread
+_DIGEST = 16  # letters of a digest, at least
 _KEPT = 2  # states; if the last one is damaged, the one before it is used
 
 
@@ -57,13 +66,15 @@ class ResumeStore:
 
     Args:
         directory: of the outputs.
-        digest: of everything that affects the result.
+        identity: everything that affects the result, JSON values by what a message calls them.
         save_every: seconds until the next state is due.
     """
 
-    def __init__(self, directory: Path, digest: str, save_every: float) -> None:
-        self.directory, self.digest, self.save_every = directory, digest, save_every
+    def __init__(self, directory: Path, identity: Mapping[str, Any], save_every: float) -> None:
+        self.directory, self.identity, self.save_every = directory, identity, save_every
+        self.digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]
         self._last_save = time.monotonic()
+        self._next_epoch = 1  # from which a training would resume
 
     def due(self) -> bool:
         """Whether the last state was saved `save_every` seconds ago; the same in all processes."""
@@ -82,28 +93,57 @@ class ResumeStore:
             number = _number(files[-1]) + 1 if files else 1
             tensors = {f"{group}.{name}": tensor for group, part in groups.items() for name, tensor in part.items()}
             record = {name: value for name, value in vars(state).items() if name != "best_weights"}
+            record["identity"] = self.identity
             with written_whole(self._file(number)) as (path,):
                 write_tensors(path, tensors, record)
+            self._next_epoch = min(state.epoch + 1, step.recipe.epochs)
             for file in files[: 1 - _KEPT]:
                 file.unlink()
         self._last_save = time.monotonic()
 
     def restore(self, step: TrainStep) -> TrainState:
-        """Load the last undamaged state into model, optimizer and random generators; a new state if there is none."""
+        """Load the last undamaged state into model, optimizer and random generators.
+
+        A new state if there is none; if there are states of other trainings, a line says how the last one differs.
+        """
         number = broadcast([self._latest() if is_main() else 0])[0]
         if not number:
+            if is_main():
+                self._report_others()
             return TrainState()
         tensors, record = read_tensors(self._file(number))
+        del record["identity"]
+        self._next_epoch = min(record["epoch"] + 1, step.recipe.epochs)
         step.model.load_state_dict(_group(tensors, "model"))
         step.optimizer.restore(_group(tensors, "optimizer"))
         _set_random_states(_group(tensors, "random"), step.device)
         history = [HistoryRow(*row) for row in record.pop("history")]
         return TrainState(**record, history=history, best_weights=_group(tensors, "best"))
 
-    def clear(self) -> None:
-        """Delete all states in the directory, also those of other trainings: the outputs are complete."""
-        for file in self.directory.glob("resume-*.safetensors*"):
+    @contextmanager
+    def named_in_interruptions(self) -> Iterator[None]:
+        """Add to an interruption the epoch from which the next run continues."""
+        try:
+            yield
+        except Interrupted as end:
+            raise Interrupted(end.number, f" to continue from epoch {self._next_epoch}") from None
+
+    def finish(self) -> None:
+        """Delete all states but the last one, those of other trainings too: the outputs are complete."""
+        for file in {*self.directory.glob("resume-*.safetensors*")} - {*self._files()[-1:]}:
             file.unlink()
+
+    def _report_others(self) -> None:
+        others = self.directory.glob("resume-*.safetensors")
+        last = max(others, key=lambda file: file.stat().st_mtime, default=None)
+        if last is None:
+            return
+        try:
+            _, record = read_tensors(last, metadata_only=True)
+            reason = f"saved in epoch {record['epoch'] + 1}, {_differences(record['identity'], self.identity)}"
+        except (ValueError, KeyError):
+            reason = "damaged or of another version of seg"
+        say(f"starts at epoch 1, not from {last.name}: {reason}")
 
     def _latest(self) -> int:
         """Number of the last undamaged state, 0 if there is none; damaged files are renamed to `<name>.damaged`."""
@@ -122,6 +162,19 @@ class ResumeStore:
 
     def _files(self) -> list[Path]:
         return sorted(self.directory.glob(f"resume-{self.digest}-*.safetensors"), key=_number)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between the identities of two trainings; old and new values where they are short, in one line."""
+    old, new = dict(leaves(dict(before))), dict(leaves(dict(now)))
+    texts = []
+    for key in sorted({*old, *new}):
+        values = old.get(key), new.get(key)
+        if values[0] != values[1]:
+            digests = any(isinstance(value, str) and len(value) >= _DIGEST for value in values)
+            name = key.removeprefix("recipe.")
+            texts.append(f"{name} differs" if digests else f"{name} was {values[0]}, is {values[1]}")
+    return "; ".join(texts)
 
 
 def _number(file: Path) -> int:

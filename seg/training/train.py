@@ -1,7 +1,6 @@
 """Stage `train`: trains one variant with one seed and writes checkpoint, history, run information and events."""
 
 import copy
-import hashlib
 import math
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from seg.digest import code_digest
 from seg.results import HistoryRow
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
-from seg.system.files import canonical_json, lock_directory, sha256
+from seg.system.files import lock_directory, sha256
 from seg.system.progress import Progress
 from seg.training.distributed import is_main, own_device, process_group, rank, shard, world_size
 from seg.training.inputs import open_inputs
@@ -74,8 +74,12 @@ def train(
     images, step_images = len(train_loader.pack), recipe.batch * recipe.accumulate
     steps = math.ceil(images / step_images)  # per epoch
     patience = recipe.early_stopping.patience if recipe.early_stopping else math.inf
-    with lock_directory(outputs.model.parent) if is_main() else nullcontext(), event_writer(outputs.events) as events:
-        store = ResumeStore(outputs.model.parent, _digest([train_pack, val_pack, weights], step, code), save_every)
+    store = ResumeStore(outputs.model.parent, _identity(train_pack, val_pack, weights, step, code), save_every)
+    with (
+        lock_directory(outputs.model.parent) if is_main() else nullcontext(),
+        event_writer(outputs.events) as events,
+        store.named_in_interruptions(),
+    ):
         state = store.restore(step)
         clock -= state.seconds
         progress = _progress(recipe, state, images, steps)
@@ -119,23 +123,31 @@ def train(
             model.load_state_dict(state.best_weights)
         if is_main():
             write_outputs(outputs, step, state, train_loader.pack, class_weights, weights_info, code, started)
-            store.clear()
+            store.finish()
 
 
 def _progress(recipe: Recipe, state: TrainState, images: int, steps: int) -> Progress:
     """Progress over the remaining images; reports where a training resumes."""
     finished = state.epoch * images + min(state.step * recipe.batch * recipe.accumulate, images)
     if finished and is_main():
-        say(f"resumed at epoch {state.epoch + 1}, after step {state.step} of {steps}")
+        where = f"at epoch {state.epoch + 1}, after step {state.step} of {steps}"
+        say(f"resumed {where if state.epoch < recipe.epochs else 'after the last epoch'}")
     return Progress(recipe.epochs, recipe.epochs * images - finished, enabled=is_main())
 
 
-def _digest(inputs: list[Path | None], step: TrainStep, code: str) -> str:
-    """Digest of everything that affects the result, and of the format of states; 16 hexadecimal digits."""
-    files = [sha256(path) for path in inputs if path]
-    environment = [step.precision, step.device.type, torch.__version__, code, STATE_VERSION]
-    content = [step.recipe.json_line(), *files, *environment]
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
+def _identity(train_pack: Path, val_pack: Path, weights: Path | None, step: TrainStep, code: str) -> dict[str, Any]:
+    """Everything that affects the result, and the format of states."""
+    return {
+        "recipe": step.recipe.model_dump(mode="json"),
+        "the training pack": sha256(train_pack),
+        "the validation pack": sha256(val_pack),
+        "the file with the initial weights": sha256(weights) if weights else None,
+        "the resolved precision": step.precision,
+        "the device": step.device.type,
+        "the version of torch": torch.__version__,
+        "the code": code,
+        "the format of saved states": STATE_VERSION,
+    }
 
 
 def _batches(loader: Loader, order: np.ndarray, recipe: Recipe, state: TrainState) -> Iterator[list[Batch]]:

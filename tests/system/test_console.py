@@ -6,6 +6,7 @@ import os
 import pytest
 
 from seg.system.console import describe_os_error, run_stage
+from seg.system.signals import Interrupted
 
 
 def ending(error: BaseException) -> int | str | None:
@@ -32,8 +33,8 @@ def test_seg_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], monke
 
 
 def test_an_interruption_has_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ending(KeyboardInterrupt()) == 130
-    assert capsys.readouterr().err == "error: interrupted\n"
+    assert ending(Interrupted(2)) == 130
+    assert capsys.readouterr().err == "interrupted; run again\n"
 
 
 def test_bugs_keep_their_traceback() -> None:

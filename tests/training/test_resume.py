@@ -133,7 +133,7 @@ def test_best_weights_from_before_the_kill_are_restored(
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(whole)
 
 
-def test_two_states_are_kept_and_none_at_the_end(
+def test_two_states_are_kept_and_one_at_the_end(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(tmp_path, small, packs, 5, monkeypatch)
@@ -141,16 +141,43 @@ def test_two_states_are_kept_and_none_at_the_end(
     stopped(tmp_path, varied(small, seed=1), packs, 2, monkeypatch)
     assert len(states(tmp_path)) == 4
     out = run(tmp_path, small, packs)
-    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in out}
+    (last,) = states(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {last.name, *(path.name for path in out)}
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"lr": 0.004}, {"epochs": 3}, {"precision": "bf16"}])
+def test_outputs_that_were_deleted_after_the_end_are_written_again(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = bits(run(tmp_path, small, packs))
+    for path in outputs(tmp_path)[:3]:  # as Snakemake does with those that it has not recorded
+        path.unlink()
+    monkeypatch.setattr(TrainStep, "__call__", None)
+    assert bits(run(tmp_path, small, packs)) == whole
+    assert "resumed after the last epoch\n" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"seed": 1}, "seed was 0, is 1"),
+        ({"lr": 0.004, "epochs": 3}, "epochs was 2, is 3; lr was 0.005, is 0.004"),
+        ({"precision": "bf16"}, "precision was fp32, is bf16; the resolved precision was fp32, is bf16"),
+    ],
+)
 def test_another_recipe_does_not_resume_from_it(
-    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: Any
+    small: Recipe,
+    packs: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    other: Any,
+    why: str,
 ) -> None:
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
+    last = states(tmp_path / "killed")[-1].name
     recipe = varied(small, **other)
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(fit(tmp_path / "whole", recipe, packs))
+    assert f"starts at epoch 1, not from {last}: saved in epoch 2, {why}\n" in capfd.readouterr().err
 
 
 def test_a_state_of_another_format_is_not_read(
@@ -159,15 +186,18 @@ def test_a_state_of_another_format_is_not_read(
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
     monkeypatch.setattr(training, "STATE_VERSION", 2)
     assert bits(run(tmp_path / "killed", small, packs)) == bits(fit(tmp_path / "whole", small, packs))
-    assert "resumed" not in capfd.readouterr().err
+    printed = capfd.readouterr().err
+    assert "resumed" not in printed
+    assert "saved in epoch 2, the format of saved states was 1, is 2\n" in printed
 
 
 def test_other_data_does_not_resume_from_it(
-    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
     swapped = (packs.val, packs.train)
     assert bits(run(tmp_path / "killed", small, swapped)) == bits(fit(tmp_path / "whole", small, swapped))
+    assert "saved in epoch 2, the training pack differs; the validation pack differs\n" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped"])

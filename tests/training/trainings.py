@@ -75,6 +75,8 @@ for line in sys.stdin:
         try:
             run_stage(main)
             os._exit(0)
+        except SystemExit as end:
+            os._exit(end.code)
         finally:
             os._exit(1)
     print(child, flush=True)

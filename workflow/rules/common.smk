@@ -63,6 +63,15 @@ def runs(name):
     return lambda w: PLAN.study_files(w.preset, w.study, plan.RUN_FOLDER + name)
 
 
+def absent(files):
+    """Parameter function: inputs that a failed job has deleted, because they make the job stale.
+
+    Snakemake makes no missing input again for an output that exists: after a failed training, `snakemake -- <table>`
+    would find nothing to do. A parameter that depends on `input` would not be recorded.
+    """
+    return lambda w: [file for file in files(w) if not Path(file).exists()]
+
+
 def model_digest(stage):
     """Parameter function: digest of a stage's code and of the recipe's model."""
     return lambda w: code_digest(stage, f"seg.models.{recipe(w).model.name}")

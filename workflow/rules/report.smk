@@ -72,6 +72,7 @@ rule tabulate_study:
         block=PARAMS.block,
         equivalence=PARAMS.equivalence,
         published=content("workflow/resources/published.csv"),
+        absent=absent(runs("metrics.json")),
         code=code_digest("seg.report.table"),
     message:
         "Tabulate {wildcards.study}"
@@ -110,6 +111,7 @@ rule report_preset:
         templates=[content(f"seg/report/{name}") for name in ("index.html.j2", "page.css")],
         studies=lambda w: PLAN.study_options(w.preset),
         statistics=lambda w: PLAN.statistics_options(w.preset),
+        absent=absent(lambda w: expand(f"{plan.STUDY_FOLDER}table.csv", study=PLAN.studies, **w)),
         code=code_digest("seg.report.page"),
     message:
         "Report preset {wildcards.preset}"

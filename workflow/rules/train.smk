@@ -117,10 +117,13 @@ rule evaluate_variant:
         gpu_model=lambda w: gpu_job(w).gpu_model,
     params:
         inference=lambda w: PARAMS.inference(w.study, w.variant).json_line(),
+        absent=absent(lambda w: expand(f"{plan.RUN_FOLDER}model.safetensors", **w)),
         code=model_digest("seg.evaluation.evaluate"),
     message:
         "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
+    # The saved states of the training are not needed any more: Snakemake has recorded the model.
     shell:
+        'rm -f "$(dirname {input.model:q})"/resume-*; '
         "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q}"
         " --inference {params.inference:q} --metrics {output.metrics:q} --confusion {output.confusion:q}"
         " --samples {output.samples:q} --run-info {output.run:q} 2>&1 | tee {log:q}"
