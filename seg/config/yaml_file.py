@@ -15,7 +15,7 @@ _MOST_VALUES = 100_000  # with repeated aliases expanded; params.yaml has about 
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_CONTROL = re.compile(r"[^\t\n\r -\x7e\x85\xa0-\ud7ff\ue000-\U0010ffff]")  # neither printable nor white space
+_CONTROL = re.compile(r"[^\t\n -\x7e\xa0-\ud7ff\ue000-\U0010ffff]")  # neither printable nor white space
 _DECIMAL = "write a finite number in decimal digits, or put text in quotes"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 

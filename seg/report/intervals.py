@@ -8,7 +8,7 @@ import numpy as np
 from seg.evaluation.jackknife import Estimate, estimate_classes, estimate_metric, interval
 from seg.evaluation.units import Units, choose_units
 from seg.metrics.scores import PARTS, class_counts, iou_parts
-from seg.report.rows import FEW_UNITS, NOTE_SEPARATOR, Row
+from seg.report.rows import FEW_UNITS, Row, join_notes
 from seg.report.runs import EVALUATE_AGAIN, Run, read_all
 from seg.results import SCORINGS, Bounds, Metrics
 
@@ -22,7 +22,7 @@ class VariantIntervals(NamedTuple):
 
     def basis(self, units: Units) -> Row:
         """Columns of the table that describe what the intervals are over, the same for all variants."""
-        scarce = NOTE_SEPARATOR.join(self.scarce)
+        scarce = join_notes(self.scarce)
         return {"units": str(units.count), "unit": units.kind, "block": str(units.length), "scarce_classes": scarce}
 
 

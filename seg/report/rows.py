@@ -14,6 +14,7 @@ All cells are text, so that a table that is read and written again has the same 
 
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -36,7 +37,8 @@ METRIC_TITLES = {
     "frequency_weighted_iou": "Frequency-weighted IoU",
 }
 DETAILS = ("image_accuracy", "image_miou", "boundary_iou", "calibration_error")  # scores without intervals
-NOTE_SEPARATOR = " | "
+_NOTE_SEPARATOR = " | "
+_BARS = re.compile(r"(?:^|(?<= ))\|+(?= |$)")  # bars in a note that could be taken for its end
 _TEXTS = [
     "variant",
     "seeds",
@@ -115,9 +117,14 @@ def overall_scores(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:
     return {row["variant"]: {name: number(row[name]) for name in METRIC_TITLES} for row in rows}
 
 
+def join_notes(notes: Iterable[str]) -> str:
+    """Cell with several notes. A bar between spaces in a note is doubled."""
+    return _NOTE_SEPARATOR.join(_BARS.sub(lambda bars: f"{bars[0]}|", note) for note in notes)
+
+
 def split_notes(cell: str) -> list[str]:
     """The notes in a cell."""
-    return [note for note in cell.split(NOTE_SEPARATOR) if note]
+    return [_BARS.sub(lambda bars: bars[0][1:], note) for note in cell.split(_NOTE_SEPARATOR) if note]
 
 
 def table_text(frame: pd.DataFrame) -> str:

@@ -25,7 +25,7 @@ from seg.report.intervals import split_units, variant_intervals
 from seg.report.markdown import markdown_text
 from seg.report.pairs import PairMember, against_best, class_range, compare_variants, pairs_text
 from seg.report.published import Published, PublishedData, obstacle, read_published, read_source
-from seg.report.rows import ABSENT, DETAILS, METRIC_TITLES, NOTE_SEPARATOR, Row, mean_score, shares_differ, table_text
+from seg.report.rows import ABSENT, DETAILS, METRIC_TITLES, Row, join_notes, mean_score, shares_differ, table_text
 from seg.report.runs import Run, named_paths, read_all, read_runs
 from seg.results import SCORINGS, Bounds
 from seg.system.arguments import StageParser
@@ -120,8 +120,8 @@ def build_row(
         "throughput_images_per_second": fmean(each.throughput_images_per_second for each in evaluation),
         "evaluation_images_per_second": fmean(each.images_per_second for each in evaluation),
         "evaluation_peak_memory_bytes": max(each.peak_memory_bytes for each in evaluation),
-        "published_notes": NOTE_SEPARATOR.join(remarks),
-        "variant_notes": NOTE_SEPARATOR.join(notes),
+        "published_notes": join_notes(remarks),
+        "variant_notes": join_notes(notes),
     }
     return {column: "" if value is None else str(value) for column, value in row.items()}
 
@@ -202,7 +202,7 @@ def main() -> None:
         {"study": given.study, "title": given.title}
         | build_row(variant, runs, intervals[variant].ends, classes, published, source, notes.get(variant, ()))
         | basis
-        | {"against_best": standing[variant], "study_notes": NOTE_SEPARATOR.join(notes.get(given.study, ()))}
+        | {"against_best": standing[variant], "study_notes": join_notes(notes.get(given.study, ()))}
         for variant, runs in variants.items()
     ]
     outputs = given.csv, given.markdown, given.pairs, given.curves

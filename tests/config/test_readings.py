@@ -14,7 +14,7 @@ from seg.config.params import Params, load_params
 from seg.config.readings import readings_of
 from seg.plan import Plan
 from seg.report.formatting import footnotes
-from seg.report.rows import NOTE_SEPARATOR
+from seg.report.rows import join_notes
 
 CONTENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
 for row in CONTENT["studies"].values():
@@ -33,7 +33,7 @@ def noted(preset: str) -> dict[str, set[str]]:
     for study in PARAMS.studies:
         notes = json.loads(plan.notes(preset, study))
         rows = [
-            {"variant": name, "published_notes": "", "variant_notes": NOTE_SEPARATOR.join(notes[name])}
+            {"variant": name, "published_notes": "", "variant_notes": join_notes(notes[name])}
             for name in PARAMS.variants(study)
         ]
         numbered = footnotes(rows)
