@@ -32,7 +32,8 @@ def alternatives(names: Iterable[str]) -> str:
 
 def launcher(gpus: int) -> list[str]:
     """Start of the command of a training: `torchrun` with one process per GPU if there are several."""
-    return ["torchrun", "--standalone", "--nproc-per-node", str(gpus)] if gpus > 1 else ["python"]
+    torchrun = ["-m", "seg.training.launch", "--standalone", "--nproc-per-node", str(gpus)]
+    return ["python", *(torchrun if gpus > 1 else [])]
 
 
 class Plan:

@@ -235,7 +235,7 @@ def test_the_source_and_what_is_scored_in_its_place(plan: Plan) -> None:
 
 def test_the_launcher_is_torchrun_for_several_gpus() -> None:
     assert launcher(1) == ["python"]
-    assert launcher(4) == ["torchrun", "--standalone", "--nproc-per-node", "4"]
+    assert launcher(4) == ["python", "-m", "seg.training.launch", "--standalone", "--nproc-per-node", "4"]
 
 
 def test_a_wildcard_without_values_matches_nothing() -> None:

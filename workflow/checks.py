@@ -24,6 +24,8 @@ from seg.system.console import describe_os_error, nearest, say
 
 _RECORDS = Path(".snakemake")
 _FOLDERS = ("data", "results", "logs", str(_RECORDS))
+_FOLDERS_OF_DVC = ("data", "data/packs", "results", ".snakemake")  # those that contain outputs in dvc.yaml
+_CACHE = "run snakemake itself, or use a directory and move DVC's cache instead: `dvc cache dir --local <directory>`"
 _NO_FOLDER = "not a directory; move it away"
 _FIX = "give yourself access with chmod or chown, or use another directory (`snakemake --directory`)"
 
@@ -94,6 +96,12 @@ def folder_errors() -> list[str]:
             lines.append(f"{folder}: {_NO_FOLDER}")
     inside = [path for path in _RECORDS.glob("*") if path.is_dir()]
     return lines or _unwritable([_RECORDS, *inside] if _RECORDS.exists() else [Path()])
+
+
+def link_errors() -> list[str]:
+    """Links inside which a stage of DVC has outputs. DVC refuses these only after the run, and then records nothing."""
+    links = [folder for folder in _FOLDERS_OF_DVC if "DVC_STAGE" in os.environ and Path(folder).is_symlink()]
+    return [f"{folder}: DVC tracks no files inside a link; {_CACHE}" for folder in links]
 
 
 def output_errors(workflow: Any) -> list[str]:

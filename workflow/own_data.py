@@ -6,6 +6,7 @@ Relies on these internals of Snakemake, see `workflow.state`:
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -33,6 +34,8 @@ def content_digest(dataset: str, anew: bool) -> str:
     root = Path(RAW_FOLDER.format(dataset=dataset))
     if not root.is_dir():
         return _recorded(KEPT_MANIFEST.format(dataset=dataset))
+    for line in _dvc_warnings(root):
+        say(f"warning: {line}")
     return fingerprint({"files": own_contents(root, Path(MEMORY.format(dataset=dataset)), anew)})
 
 
@@ -41,6 +44,19 @@ def _recorded(manifest: str) -> str:
     record = state.read_records(state.RECORDS).get(manifest)
     digests = re.findall(r"'([0-9a-f]{64})'", str(json.loads(record.read_bytes()).get("params"))) if record else []
     return digests[0] if digests else ""
+
+
+def _dvc_warnings(root: Path) -> list[str]:
+    """What DVC would leave out of a dataset or not notice; nothing where DVC is not used for it."""
+    dvc_file, stages = root.with_name(f"{root.name}.dvc"), Path("dvc.yaml")
+    if not dvc_file.exists() and "DVC_STAGE" not in os.environ:
+        return []
+    links = [path for path in (root / "images", root / "labels") if path.is_symlink()]
+    fix = "`dvc add` leaves its files out; move them here"
+    lines = [f"{link}: a link to a directory, which DVC does not follow: {fix}" for link in links]
+    if stages.exists() and not re.search(rf"{root.as_posix()}(?![\w.])", stages.read_text(encoding="utf-8")):
+        lines.append(f"{stages}: `dvc repro` does not notice changes of {root}; add it to deps")
+    return lines
 
 
 def missing_directories(datasets: Iterable[str]) -> list[str]:

@@ -9,15 +9,28 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 _Keep = Callable[[str], str | None]
+# Limits of untrusted archives. Images hardly shrink when they are compressed, and few files have less than 512 bytes.
+_RATIO = 200  # bytes of content per byte of the archive
+_SMALL = 100_000_000  # bytes that every archive may contain
+_MEMBER = 512  # bytes of the archive per member
+_FEW = 20_000  # members that every archive may have
+_HEADER = 1 << 20  # bytes of an extended header of a tar archive, which is read into memory
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _BAD_BYTES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
 
 
-def unpack(archive: Path, into: Path, keep: _Keep) -> int:
+def unpack(archive: Path, into: Path, keep: _Keep, most: int | None = None) -> int:
     """Extract files of a tar (with any compression) or zip archive; directories are created as files need them.
 
     All members are checked before the first is written. Existing files are not overwritten. Memory use does not depend
@@ -27,19 +40,21 @@ def unpack(archive: Path, into: Path, keep: _Keep) -> int:
         archive: archive; its format is detected from its content.
         into: directory to write to.
         keep: maps a member's name (`a/b.png`) to its path below `into`, or to `None` to skip it.
+        most: number of files to extract at most.
 
     Returns:
         Number of files written.
 
     Raises:
-        ValueError: the archive is truncated or corrupt; or names are unsafe on some system, members to extract are
+        ValueError: the archive is truncated or corrupt; it contains more files than `most`, or more members or bytes
+            than is plausible for its size; or names are unsafe on some system, members to extract are
             neither files nor directories, or two of them map to the same path: one line per error.
         OSError: from the file system.
     """
     with archive.open("rb") as file:
         zipped = file.read(2) == b"PK"
     try:
-        return (_unpack_zip if zipped else _unpack_tar)(archive, into, keep)
+        return (_unpack_zip if zipped else _unpack_tar)(archive, into, keep, most)
     except _BAD_BYTES as error:
         if isinstance(error, OSError) and error.errno is not None:  # errors of decompressors have no number
             raise
@@ -53,14 +68,46 @@ class _StrictInfo(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
-            return super().frombuf(buf, encoding, errors)
+            info = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # the end-of-archive block
                 raise
             raise tarfile.ReadError(str(error)) from None
+        if info.type in _EXTENDED and info.size > _HEADER:
+            raise tarfile.ReadError(f"an extended header of {info.size} bytes")
+        return info
 
 
-def _unpack_tar(archive: Path, into: Path, keep: _Keep) -> int:
+class _Content:
+    """Counts members and bytes of an archive. Raises ValueError if they are not plausible for its size."""
+
+    def __init__(self, archive: Path) -> None:
+        self.archive, self.size = archive, archive.stat().st_size
+        self.members = self.bytes = 0
+
+    def add(self, size: int, members: int = 1) -> None:
+        """Count a member of this size, or bytes without a member."""
+        self.members += members
+        self.bytes += size
+        for count, most, what in (
+            (self.members, _FEW + self.size // _MEMBER, "members"),
+            (self.bytes, _SMALL + self.size * _RATIO, "bytes"),
+        ):
+            if count > most:
+                raise ValueError(
+                    f"{self.archive}: {self.size} bytes contain more than {most} {what}, which is not plausible for a"
+                    " dataset; do not use this archive"
+                )
+
+
+def _unpack_tar(archive: Path, into: Path, keep: _Keep, most: int | None) -> int:
+    content = _Content(archive)
+
+    def members(tar: tarfile.TarFile) -> Iterator[tuple[str, str]]:
+        for info in tar:
+            content.add(info.size)
+            yield info.name, _tar_kind(info)
+
     def place(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
         if _tar_kind(info) != "file" or info.name not in targets:
             return None
@@ -69,9 +116,9 @@ def _unpack_tar(archive: Path, into: Path, keep: _Keep) -> int:
         return tarfile.data_filter(info, path)
 
     with tarfile.open(archive, "r:*", tarinfo=_StrictInfo) as tar:
-        targets = _checked(archive, into, ((info.name, _tar_kind(info)) for info in tar), keep)
-        while tar.fileobj is not None and tar.fileobj.read(1 << 20):
-            pass  # the checksum of a compressed file is at its end
+        targets = _checked(archive, into, members(tar), keep, most)
+        while tar.fileobj is not None and (rest := tar.fileobj.read(1 << 20)):
+            content.add(len(rest), members=0)  # the checksum of a compressed file is at its end
         tar.extractall(into, filter=place)  # noqa: S202  # checked and filtered
     return len(targets)
 
@@ -81,10 +128,13 @@ def _tar_kind(info: tarfile.TarInfo) -> str:
     return "file" if info.isreg() else "directory" if info.isdir() else special.get(info.type, "a device")
 
 
-def _unpack_zip(archive: Path, into: Path, keep: _Keep) -> int:
+def _unpack_zip(archive: Path, into: Path, keep: _Keep, most: int | None) -> int:
+    content = _Content(archive)
     with zipfile.ZipFile(archive) as zipped:
         members = zipped.infolist()
-        targets = _checked(archive, into, ((info.orig_filename, _zip_kind(info)) for info in members), keep)
+        for info in members:
+            content.add(info.file_size)
+        targets = _checked(archive, into, ((info.orig_filename, _zip_kind(info)) for info in members), keep, most)
         for info in members:
             if _zip_kind(info) == "file" and info.orig_filename in targets:
                 info.filename = targets[info.orig_filename]
@@ -101,7 +151,9 @@ def _zip_kind(info: zipfile.ZipInfo) -> str:
     return "encrypted" if info.flag_bits & 1 else "file"
 
 
-def _checked(archive: Path, into: Path, members: Iterable[tuple[str, str]], keep: _Keep) -> dict[str, str]:
+def _checked(
+    archive: Path, into: Path, members: Iterable[tuple[str, str]], keep: _Keep, most: int | None
+) -> dict[str, str]:
     """Paths below `into` of the files to extract, by member name.
 
     Stricter than `tarfile.data_filter` and `zipfile`, which strip or rename: refuses names that are unsafe on any
@@ -127,6 +179,8 @@ def _checked(archive: Path, into: Path, members: Iterable[tuple[str, str]], keep
     for key, name in names.items():
         parents = (names.get(str(parent)) for parent in PurePosixPath(key).parents)
         faults += [f"member {name!r} is below the file {parent!r}" for parent in parents if parent is not None]
+    if most is not None and len(targets) > most:
+        faults = [f"contains {len(targets)} files of the dataset, expected at most {most}"]
     if faults:
         raise ValueError("\n".join(f"{archive}: {fault}; do not use this archive" for fault in faults))
     for target in targets.values():

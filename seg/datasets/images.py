@@ -1,6 +1,7 @@
 """Decoding of images and labels, and their validation against each other and the class table."""
 
 import struct
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,8 +27,11 @@ def _open(path: Path, read: Callable[[Image.Image], Value]) -> Value:
         ValueError: the file is damaged or not readable.
     """
     try:
-        with Image.open(path) as file:
-            return read(file)
+        with warnings.catch_warnings():
+            # Pillow refuses what may be a decompression bomb, and warns from half the size, which is an aerial image.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                return read(file)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # SyntaxError: a damaged PNG
         if isinstance(error, OSError) and error.errno is not None:  # errors of decoders have no number
             raise ValueError(describe_os_error(error)) from None

@@ -14,7 +14,7 @@ from typing import Any
 from seg.datasets.folder import files_read
 from seg.datasets.manifest import fingerprint
 from seg.system.arguments import StageParser
-from seg.system.console import run_stage
+from seg.system.console import run_stage, say
 from seg.system.files import read_json, sha256, write_json
 
 # A file that has just changed may change again under the same ctime, which has a resolution of up to 2 s on some file
@@ -48,7 +48,20 @@ def own_contents(root: Path, memory: Path | None = None, anew: bool = False) -> 
     if memory and kept != known:
         with suppress(OSError):
             write_json(memory, kept)
+    _warn_of_unnoticed(root, [name for name in changed if name in known and _unnoticed(known[name], entries[name])])
     return {name: {"size": entry[0], "sha256": entry[-1]} for name, entry in entries.items()}
+
+
+def _unnoticed(old: list[Any], new: list[Any]) -> bool:
+    """Whether DVC takes a changed file for the old one: it compares size, mtime and inode."""
+    return old[-1] != new[-1] and old[:2] + old[3:4] == new[:2] + new[3:4]
+
+
+def _warn_of_unnoticed(root: Path, names: list[str]) -> None:
+    if names and root.with_name(f"{root.name}.dvc").exists():
+        others = f" and {len(names) - 1} others" if names[1:] else ""
+        what = "changed, but not their size and time stamp, so DVC does not notice it"
+        say(f"warning: {root}: {names[0]}{others} {what}; `touch` them before `dvc add`")
 
 
 def _recall(memory: Path) -> Memory:

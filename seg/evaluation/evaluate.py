@@ -15,7 +15,7 @@ from seg.config.inference import Inference, inference_from_json
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import NativeLabels, Pack
 from seg.datasets import IGNORE
-from seg.evaluation.passes import average_logits, forward_pass
+from seg.evaluation.passes import average_logits, enough_memory, forward_pass
 from seg.evaluation.samples import draw_samples
 from seg.evaluation.scoring import Tally, count_image
 from seg.evaluation.speed import Speed, measure_speed, synchronize
@@ -121,9 +121,14 @@ def evaluate(
         raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], device)
     start = time.monotonic()
-    found = evaluate_images(checkpoint, data, NativeLabels(pack), inference, device, workers)
-    seconds = time.monotonic() - start
-    speed = network_speed(checkpoint, data, device)
+    shape = (min(checkpoint.recipe.batch, len(data)), data.height, data.width)
+    fix = "set {} in evaluation of params.yaml"
+    with enough_memory(
+        forward_pass(checkpoint, device), shape, inference, device, f"{pack}: {shape[0]} images at a time", fix
+    ):
+        found = evaluate_images(checkpoint, data, NativeLabels(pack), inference, device, workers)
+        seconds = time.monotonic() - start
+        speed = network_speed(checkpoint, data, device)
     matrices = np.stack([found.tallies[scoring].confusion for scoring in SCORINGS])
     if not matrices.any((1, 2, 3)).all():
         raise ValueError(f"{pack}: has no labelled pixel, so no score is defined; check the dataset's labels")

@@ -1,17 +1,25 @@
 """Logits of a network, averaged over scales, mirrored images and windows: `seg.config.inference`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import product
+from typing import Any
+from weakref import ReferenceType, ref
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from seg.config.inference import Inference
 from seg.models.checkpoint import Checkpoint
+from seg.system.files import canonical_json
+from seg.system.memory import bounded_memory
 from seg.training.numerics import autocast
 
 Forward = Callable[[Tensor], Tensor]
+_SMALL = Inference(window=(512, 512), stride=(256, 256))  # takes less than 1 GB in every network of the studies
+_PROBE = 256  # pixels, side of the image with which the memory of a network is determined
 
 
 def forward_pass(checkpoint: Checkpoint, device: torch.device) -> Forward:
@@ -24,6 +32,59 @@ def forward_pass(checkpoint: Checkpoint, device: torch.device) -> Forward:
         return logits
 
     return forward
+
+
+@contextmanager
+def enough_memory(
+    forward: Forward, shape: tuple[int, int, int], inference: Inference, device: torch.device, task: str, fix: str
+) -> Iterator[None]:
+    """Run the passes over images of a shape (B, H, W) with the memory that is available.
+
+    Args:
+        forward: from scaled images to logits.
+        shape: of the images.
+        inference: passes whose logits are averaged.
+        device: of the network.
+        task: what is segmented, for the message.
+        fix: how to set windows; `{}` stands for their values as JSON.
+
+    Raises:
+        MemoryShortageError: the passes require more.
+    """
+    images, height, width = shape
+    h, w = (max(1, round(side * max(inference.scales))) for side in (height, width))
+    if inference.window:
+        h, w = min(inference.window[0], h), min(inference.window[1], w)
+    on_cpu = device.type == "cpu"
+    least = round(images * h * w * live_bytes(forward)) if on_cpu and images * h * w > _PROBE**2 else 0
+    windows = canonical_json(_SMALL.model_dump(mode="json", include={"window", "stride"}))
+    smaller = "lower window and scales" if inference.window else fix.replace("{}", windows)
+    with bounded_memory(f"{task}: {width}x{height} pixels", smaller, least if on_cpu else None):
+        yield
+
+
+@torch.inference_mode()
+def live_bytes(forward: Forward) -> float:
+    """Bytes per pixel that a network's layers keep at the same time on the CPU, at least.
+
+    Counts the inputs and outputs of all layers while the network is applied to a small image.
+    """
+    live: dict[int, tuple[ReferenceType[Tensor], int]] = {}  # by address, so that views are not counted again
+    totals = [0]
+
+    def count(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        for tensor in (*inputs, output):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                live[storage.data_ptr()] = ref(tensor), storage.nbytes()
+        totals.append(sum(size for tensor, size in live.values() if tensor() is not None))
+
+    hook = register_module_forward_hook(count)
+    try:
+        forward(torch.zeros(1, 3, _PROBE, _PROBE))
+    finally:
+        hook.remove()
+    return max(totals) / _PROBE**2
 
 
 def average_logits(forward: Forward, images: Tensor, inference: Inference) -> Tensor:
@@ -46,7 +107,7 @@ def average_logits(forward: Forward, images: Tensor, inference: Inference) -> Te
             logits = _in_windows(forward, resized.flip(3) if mirrored else resized, inference)
             logits = logits.flip(3) if mirrored else logits
             total = total + (logits if same else F.interpolate(logits, size, mode="bilinear"))
-    return total / (len(inference.scales) * (1 + inference.flip))
+    return total.div_(len(inference.scales) * (1 + inference.flip))
 
 
 def _in_windows(forward: Forward, images: Tensor, inference: Inference) -> Tensor:
@@ -63,7 +124,7 @@ def _in_windows(forward: Forward, images: Tensor, inference: Inference) -> Tenso
             total = logits.new_zeros(*logits.shape[:2], height, width)
         total[:, :, top : top + h, left : left + w] += logits
         windows[top : top + h, left : left + w] += 1
-    return total / windows
+    return total.div_(windows)
 
 
 def window_starts(length: int, window: int, stride: int) -> list[int]:

@@ -11,7 +11,7 @@ from PIL import Image
 from seg.config.inference import Inference
 from seg.data.loader import scaled
 from seg.datasets.images import read_image
-from seg.evaluation.passes import average_logits, forward_pass
+from seg.evaluation.passes import average_logits, enough_memory, forward_pass
 from seg.metrics.labels import predict_labels
 from seg.models.checkpoint import load_checkpoint
 from seg.system.arguments import folded, same_file
@@ -48,13 +48,15 @@ def segment(
     targets = prediction_files(model, images, out, overwrite)
     checkpoint, where = load_checkpoint(model), choose_device(device)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
-    forward = forward_pass(checkpoint, where)
+    forward, passes = forward_pass(checkpoint, where), inference or Inference()
     for path, target in zip(images, targets, strict=True):
-        pixels = np.asarray(read_image(path))
-        batch = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(where)
-        with torch.inference_mode():
-            logits = average_logits(forward, scaled(batch, checkpoint.recipe.scaling), inference or Inference())
-            labels = predict_labels(logits, pixels.shape[:2])[0].cpu().numpy()
+        pixels = np.array(read_image(path))
+        height, width, _ = pixels.shape
+        fix = "scale the image down, or segment it in windows with --inference '{}'"
+        with torch.inference_mode(), enough_memory(forward, (1, height, width), passes, where, str(path), fix):
+            batch = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(where)
+            logits = average_logits(forward, scaled(batch, checkpoint.recipe.scaling), passes)
+            labels = predict_labels(logits, (height, width))[0].cpu().numpy()
         prediction = Image.fromarray(labels, mode="P")
         prediction.putpalette(list(chain.from_iterable(checkpoint.about["palette"])))
         with written_whole(target) as (part,):

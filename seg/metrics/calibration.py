@@ -20,6 +20,7 @@ BINS = 15
 # 2048 columns take 1.2 MB.
 _ROWS = 8
 _ROWS_ON_GPU = 64
+_COUNTED = 1 << 20  # pixels counted at a time, which takes 40 MB
 
 
 def decide(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -51,10 +52,17 @@ def calibration_counts(labels: np.ndarray, prediction: np.ndarray, confidence: n
     Returns:
         (3, BINS) float64.
     """
-    scored = labels != IGNORE
-    confidence, right = confidence[scored], (labels == prediction)[scored]
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)  # 1 is in the last bin
-    return np.stack([np.bincount(bins, weights, BINS) for weights in (None, right, confidence)])
+    total, own = np.zeros((3, BINS)), np.arange(BINS)
+    rows = max(1, _COUNTED // labels.shape[1])
+    for start in range(0, len(labels), rows):
+        truth, guess, sure = (part[start : start + rows] for part in (labels, prediction, confidence))
+        scored = truth != IGNORE
+        sure, right = sure[scored], (truth == guess)[scored]
+        # The counts so far come first: the sums are rounded as those of all pixels at once. 1 is in the last bin.
+        bins = np.concatenate([own, np.minimum((sure * BINS).astype(np.int64), BINS - 1)])
+        for counts, weights in zip(total, (np.ones_like(sure), right, sure), strict=True):
+            counts[:] = np.bincount(bins, np.concatenate([counts, weights]), BINS)
+    return total
 
 
 def calibration_error(counts: np.ndarray) -> float:

@@ -57,6 +57,8 @@ class Archive:
 
     def fault(self, path: Path) -> str | None:
         """How the digests of the file at `path` differ from the expected ones; `None` if they do not."""
+        if not path.is_file():  # a pipe has no end
+            return "is a directory or a device, expected a file"
         faults = []
         for kind, title in (("sha256", "SHA-256"), ("md5", "MD5")):
             if expected := getattr(self, kind):

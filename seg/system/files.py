@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)  # of flock(2) on file systems without locks, such as some NFS
 _PREFIX = 50  # characters of a file's name in the name of its private directory: names have at most 255 bytes
+_LOCK = ".lock"
 _OLD = ".old"  # in the private directory of `replaced`: the directory that is replaced
 
 
@@ -97,15 +98,12 @@ def _private_folder(path: Path) -> Iterator[Path]:
     locked, so that a later run can distinguish a running process from a killed one.
     """
     remove_leftovers(path)
-    while True:
-        try:
-            folder = Path(tempfile.mkdtemp(".part", f".{path.name[:_PREFIX]}.", path.parent))
-        except OSError as error:
-            error.filename = str(path.parent)  # the user knows no other name
-            raise
-        with suppress(FileNotFoundError, Timeout):  # another process took it for a leftover before it was locked
-            lock = _lock(folder)
-            break
+    try:
+        folder = Path(tempfile.mkdtemp(".part", f".{path.name[:_PREFIX]}.", path.parent))
+    except OSError as error:
+        error.filename = str(path.parent)  # the user knows no other name
+        raise
+    lock = _lock(folder)
     try:
         yield folder
     finally:
@@ -114,14 +112,14 @@ def _private_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Delete the directories that killed processes have left beside `path`.
+    """Delete the directories that killed processes have left beside `path`: those of this user with an unused lock.
 
     A replacement by `replaced` that was killed between its two renames is undone.
     """
     for folder in path.parent.glob(f".{escape(path.name[:_PREFIX])}.*.part"):
         with suppress(FileNotFoundError, Timeout):  # deleted meanwhile, or in use
             status = folder.lstat()
-            if S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+            if S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and (folder / _LOCK).is_file():
                 lock = _lock(folder)
                 _move_back(folder, path)
                 shutil.rmtree(folder, ignore_errors=True)
@@ -140,7 +138,7 @@ def _lock(directory: Path) -> FileLock:
         Timeout: another process has locked the directory.
     """
     # Without the fallback of filelock to a lock that a killed process on another host would leave for ever.
-    lock = FileLock(directory / ".lock", mode=0o666, fallback_to_soft=False)
+    lock = FileLock(directory / _LOCK, mode=0o666, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except OSError as error:
@@ -168,7 +166,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        (directory / ".lock").unlink(missing_ok=True)  # before the release: filelock acquires no lock on a deleted file
+        (directory / _LOCK).unlink(missing_ok=True)  # before the release: filelock acquires no lock on a deleted file
         lock.release()
 
 

@@ -274,6 +274,7 @@ def test_a_run_killed_between_two_renames_loses_nothing(tmp_path: Path) -> None:
     with replaced(folder) as fresh:
         (fresh / "a").write_text("old")
     (tmp_path / ".x.1.part").mkdir()
+    (tmp_path / ".x.1.part/.lock").touch()
     folder.rename(tmp_path / ".x.1.part/.old")
     remove_leftovers(folder)
     assert files(tmp_path) == {"x/a": b"old"}

@@ -187,6 +187,7 @@ def test_a_run_killed_in_the_swap_is_undone_even_if_the_next_fails(place: tuple[
     (archives / "Toy.tar").write_bytes(TAR)
     download_dataset(toy(), archives, out, HASTE)
     (out.parents[1] / ".toy.1.part").mkdir()
+    (out.parents[1] / ".toy.1.part/.lock").touch()
     out.parent.rename(out.parents[1] / ".toy.1.part/.old")
     (archives / "Toy.tar").write_bytes(b"bad")
     with pytest.raises(ValueError, match="SHA-256"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from seg.config.inference import Inference, inference_from_json
-from seg.evaluation.passes import average_logits, window_starts
+from seg.evaluation.passes import average_logits, live_bytes, window_starts
 
 
 def image(*rows: list[float]) -> Tensor:
@@ -112,3 +112,22 @@ def test_json_reads_back() -> None:
     inference = Inference(flip=True, scales=(0.5, 1.0), window=(32, 64), stride=(16, 64))
     assert inference_from_json(inference.json_line()) == inference
     assert inference_from_json("{}") == Inference()
+
+
+def test_bytes_that_layers_keep_at_the_same_time() -> None:
+    """The last layer adds to its input 2 the output 5, while the skip of 3 channels is kept: 10 numbers per pixel."""
+
+    class Skip(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(
+                [nn.Conv2d(3, 4, 1), nn.ReLU(inplace=True), nn.Conv2d(4, 2, 1), nn.Conv2d(2, 5, 1)]
+            )
+
+        def forward(self, images: Tensor) -> Tensor:
+            skip = images * 2
+            x = self.layers[1](self.layers[0](skip))
+            x = self.layers[2](x)
+            return self.layers[3](x)[:, :3] + skip
+
+    assert live_bytes(Skip()) == 4 * (3 + 2 + 5)

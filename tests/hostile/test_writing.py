@@ -412,12 +412,21 @@ STAGES = [
     stage(
         "what a killed run left",
         MANIFEST,
-        files(*OWN, "data/.manifest.json.abc.part/manifest.json"),
+        files(*OWN, "data/.manifest.json.abc.part/manifest.json", "data/.manifest.json.abc.part/.lock"),
         "",
         code=0,
         errors=0,
         writes=["data/manifest.json"],
         changes=["data/.manifest.json.abc.part*"],
+    ),
+    stage(
+        "a directory that is named like a temporary one",
+        MANIFEST,
+        files(*OWN, "data/.manifest.json.abc.part/thesis"),
+        "",
+        code=0,
+        errors=0,
+        writes=["data/manifest.json"],
     ),
     stage(
         "a link at the name of a temporary directory",

@@ -77,3 +77,16 @@ def test_equals_torchmetrics(seed: int, classes: int) -> None:
     assert calibration_error(calibration_counts(labels, prediction, confidence)) == pytest.approx(
         float(expected), abs=1e-5
     )
+
+
+def test_counts_of_blocks_have_the_bits_of_all_pixels_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    labels, prediction = generator.integers(0, 4, (2, 301, 97), np.uint8)
+    labels[labels == 3] = 255
+    confidence = generator.random((301, 97), np.float32)
+    whole = calibration_counts(labels, prediction, confidence)
+    monkeypatch.setattr(calibration, "_COUNTED", 1000)
+    assert calibration_counts(labels, prediction, confidence).tobytes() == whole.tobytes()
+    scored = labels != 255
+    bins = np.minimum((confidence[scored] * BINS).astype(np.int64), BINS - 1)
+    assert whole[2].tobytes() == np.bincount(bins, confidence[scored], BINS).tobytes()

@@ -190,6 +190,7 @@ def test_what_a_killed_run_left_is_cleared_and_the_earlier_folder_survives(tmp_p
     synthesize(out, scenes(train=2))
     (tmp_path / ".s.1.part").mkdir()
     (tmp_path / ".s.1.part" / "half").touch()
+    (tmp_path / ".s.1.part" / ".lock").touch()
     out.parent.rename(tmp_path / ".s.1.part/.old")  # killed between the two renames
     synthesize(out, scenes(train=1))
     assert len(content(tmp_path)) == 3

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import re
 import signal
 import socket
@@ -279,3 +280,19 @@ def test_a_killed_process_leaves_a_part_that_the_next_run_completes(server: Serv
     assert server.seen[-1].sent == len(BODY) - size
     assert (tmp_path / "x.tar").read_bytes() == BODY
     assert listing(tmp_path) == ["x.tar"]
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
+def test_a_download_is_never_written_through_a_link(server: Server, tmp_path: Path, kind: str) -> None:
+    part, other = tmp_path / "x.tar.part", tmp_path / "thesis"
+    other.write_bytes(BODY[:100])
+    if kind == "link":
+        part.symlink_to(other)
+    elif kind == "hard link":
+        part.hardlink_to(other)
+    else:
+        os.mkfifo(part)
+    fetch_archive(offer(server, Page()), tmp_path, HASTE)
+    assert listing(tmp_path) == ["thesis", "x.tar"]
+    assert other.read_bytes() == BODY[:100]
+    assert [seen.range for seen in server.seen] == [None]

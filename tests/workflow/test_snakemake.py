@@ -230,7 +230,7 @@ def test_a_variant_may_ask_for_several_gpus(clone: Clone) -> None:
     clone.set("studies.cityscapes_fcn.variants.baseline.gpus", 2)
     model = "results/demo/cityscapes_fcn/baseline/seed0/model.safetensors"
     output = clone.snakemake("--resources", "gpu=2", "--", model)
-    assert "torchrun --standalone --nproc-per-node 2 -m seg.training.train" in output
+    assert "python -m seg.training.launch --standalone --nproc-per-node 2 -m seg.training.train" in output
     log = (clone.path / "logs/demo/cityscapes_fcn/baseline.seed0.train.log").read_text()
     assert log.count("epoch 1/1 loss") == 1
     assert json.loads(clone.result("baseline/seed0/run.json").read_text())["recipe"]["gpus"] == 2

@@ -1,0 +1,29 @@
+"""`torchrun` that ends with the exit code of the process that failed first, 128 + the signal if it was killed.
+
+`torchrun` itself ends with a traceback and exit code 1, so that a rule cannot tell that memory ran out.
+"""
+
+import sys
+
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main
+
+from seg.system.console import say
+
+
+def launch() -> None:
+    """Start the processes; the arguments are those of `torchrun`."""
+    try:
+        main()
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode < 0:
+            say(
+                f"error: process {rank} was ended by signal {-failure.exitcode}; if memory ran out, lower batch or size"
+            )
+            sys.exit(128 - failure.exitcode)
+        sys.exit(failure.exitcode)
+
+
+if __name__ == "__main__":
+    launch()

@@ -1,0 +1,130 @@
+"""Work that requires more memory than is available ends with one line, and nothing is killed or changed silently."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from PIL import Image
+from trials import Trial, run_trial
+
+from seg.system import memory
+
+WINDOWS = r'{"stride":\[256,256\],"window":\[512,512\]}'
+FIX = rf"scale the image down, or segment it in windows with --inference '{WINDOWS}'"
+IN_WINDOWS = '{"window": [128, 128], "stride": [96, 96]}'
+
+
+def photo(height: int, width: int) -> Callable[[Path], None]:
+    """The image `a.png`."""
+    return lambda root: Image.new("RGB", (width, height), "red").save(root / "a.png")
+
+
+def claimed(height: int, width: int, kind: bytes = b"IHDR", data: bytes | None = None) -> Callable[[Path], None]:
+    """A PNG file that claims a size, and has another chunk before its pixels if `kind` is given."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    def arrange(root: Path) -> None:
+        parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
+        parts += [chunk(kind, data)] if data is not None else []
+        parts += [chunk(b"IDAT", zlib.compress(b"\0" * 100)), chunk(b"IEND", b"")]
+        (root / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+    return arrange
+
+
+def predict(name: str, arrange: Callable[[Path], None], line: str, *arguments: str, **options: Any) -> Trial:
+    return Trial(name, ("seg.cli", "predict", "model.safetensors", "a.png", *arguments), arrange, line, **options)
+
+
+FITS = {"code": 0, "errors": 0, "writes": ["predictions*"]}
+# With 100 MB available. The layers of the U-Lite keep 876 bytes per pixel at least,
+SHORT = [
+    predict(
+        "an image for which what a layer keeps is too large",
+        photo(2000, 3000),
+        rf"error: a\.png: 3000x2000 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are available; {FIX}",
+    ),
+    predict(
+        "an image in windows, with more pixels than fit at once",
+        photo(600, 700),
+        r"predictions/a\.png",
+        "--inference",
+        IN_WINDOWS,
+        **FITS,
+    ),
+    predict("a small image", photo(64, 64), r"predictions/a\.png", **FITS),
+    predict(
+        "windows that are too large",
+        photo(2000, 3000),
+        r"error: a\.png: 3000x2000 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are available;"
+        r" lower window and scales",
+        *("--inference", '{"window": [1500, 1500], "stride": [1500, 1500]}'),
+    ),
+    predict(
+        "a scale that is too large",
+        photo(400, 400),
+        rf"error: a\.png: 400x400 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are available; {FIX}",
+        *("--inference", '{"scales": [0.5, 8.0]}'),
+    ),
+    predict(
+        "windows of an image whose logits are too large",
+        photo(4000, 5000),
+        r"error: a\.png: 5000x4000 pixels: requires more memory than the 0\.1 GB that are available;"
+        r" lower window and scales",
+        *("--inference", IN_WINDOWS),
+    ),
+]
+# With the memory of the machine.
+IMAGES = [
+    predict(
+        "a claim of 60000x60000 pixels",
+        claimed(60_000, 60_000),
+        r"error: a\.png: cannot be decoded \(Image size \(3600000000 pixels\) exceeds limit .*\); replace the file",
+        process=True,
+    ),
+    predict(
+        "a claim of 12000x12000 pixels",
+        claimed(12_000, 12_000),
+        r"error: a\.png: cannot be decoded \(.*\); replace the file",
+    ),
+    predict("a claim of no pixels", claimed(0, 0), r"error: a\.png: cannot be decoded \(.*\); replace the file"),
+    predict(
+        "a text of 100 MB when decompressed",
+        claimed(8, 8, b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 9)),
+        r"error: a\.png: cannot be decoded \(.*\); replace the file",
+    ),
+    Trial(
+        "a label of 60000x60000 pixels in a dataset",
+        ("seg.cli", "doctor", "mine", "--layout", "folder"),
+        lambda root: dataset(root / "mine"),
+        r"error: mine/labels/a\.png: cannot be decoded \(Image size \(3600000000 pixels\) exceeds limit .*",
+        errors=3,  # no images are left for two splits
+    ),
+]
+
+
+def dataset(root: Path) -> None:
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(parents=True)
+    Image.new("RGB", (40, 32), "red").save(root / "images/a.png")
+    claimed(60_000, 60_000)(root / "labels")
+    (root / "classes.yaml").write_text("[wall, crack]\n")
+
+
+@pytest.mark.parametrize("trial", SHORT, ids=str)
+def test_images_that_do_not_fit(trial: Trial, small_model: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(small_model)
+    with patch.object(memory, "available_memory", lambda: 100_000_000):
+        run_trial(trial, tmp_path)
+
+
+@pytest.mark.parametrize("trial", IMAGES, ids=str)
+def test_decompression_bombs(trial: Trial, small_model: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(small_model)
+    run_trial(trial, tmp_path)
