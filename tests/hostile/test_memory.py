@@ -124,6 +124,38 @@ def test_images_that_do_not_fit(trial: Trial, small_model: bytes, tmp_path: Path
         run_trial(trial, tmp_path)
 
 
+def evaluation(name: str, line: str, inference: str, **options: Any) -> Trial:
+    outputs = ["--metrics", "m.json", "--confusion", "c.npy", "--samples", "s.png", "--run-info", "r.json"]
+    inputs = ["--model", "model.safetensors", "--pack", "val.json", "--inference", inference]
+    return Trial(name, ["seg.evaluation.evaluate", *inputs, *outputs], lambda _: None, line, **options)
+
+
+EVALUATIONS = [
+    evaluation("images that fit", r"mIoU .*", "{}", code=0, errors=0, writes=["*.json", "c.npy", "s.png"]),
+    evaluation(
+        "a scale that is too large for a batch",
+        r"error: val\.json: 4 images at a time: 64x48 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are"
+        rf" available; set {WINDOWS} in evaluation of params\.yaml",
+        '{"scales": [8.0]}',
+    ),
+    evaluation(
+        "windows that are too large for a batch",
+        r"error: val\.json: 4 images at a time: 64x48 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are"
+        r" available; lower window and scales",
+        '{"scales": [8.0], "window": [300, 300], "stride": [300, 300]}',
+    ),
+]
+
+
+@pytest.mark.parametrize("trial", EVALUATIONS, ids=str)
+def test_evaluations_that_do_not_fit(trial: Trial, small_model: bytes, packs: Any, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(small_model)
+    for file in packs.val.parent.glob("val.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with patch.object(memory, "available_memory", lambda: 100_000_000):
+        run_trial(trial, tmp_path)
+
+
 @pytest.mark.parametrize("trial", IMAGES, ids=str)
 def test_decompression_bombs(trial: Trial, small_model: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(small_model)
