@@ -72,6 +72,11 @@ class Plan:
         packs = [self.pack(preset, study, self.params.variants(study)[0], "train") for study in self.studies]
         return {pack.dataset: _pack_file(preset, pack, name) for pack in packs}
 
+    def scored_packs(self, preset: str, use: PackUse) -> dict[str, str]:
+        """`.json` of the pack that each study's first variant is validated or evaluated on, by dataset."""
+        packs = [self.pack(preset, study, self.params.variants(study)[0], use) for study in self.studies]
+        return {pack.dataset: f"{_pack_file(preset, pack, pack.split)}.json" for pack in packs}
+
     def raw_folder(self, dataset: str) -> str:
         """Directory of the files that the packs of a dataset are made from."""
         return RAW_FOLDER.format(dataset=self.params.files(dataset))
@@ -135,8 +140,13 @@ class Plan:
         return [f"--study={study}={path}" for study, path in zip(self.studies, directories, strict=True)]
 
     def statistics_options(self, preset: str) -> list[str]:
-        """`--statistics=dataset=path` for each training pack of the report."""
-        return [f"--statistics={dataset}={path}" for dataset, path in self.statistics(preset).items()]
+        """`--statistics=dataset=path` for each training pack of the report, and the same for the other packs."""
+        files = {
+            "statistics": self.statistics(preset),
+            "validation": self.scored_packs(preset, "val"),
+            "evaluation": self.scored_packs(preset, "eval"),
+        }
+        return [f"--{option}={dataset}={path}" for option, paths in files.items() for dataset, path in paths.items()]
 
     def eval_split(self, preset: str, study: str) -> str:
         """Split of the study's dataset that the tables report."""

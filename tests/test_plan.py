@@ -114,6 +114,16 @@ def test_statistics_are_of_the_training_pack_of_each_first_variant(plan: Plan) -
     assert plan.statistics_options("demo")[1] == "--statistics=objects=data/packs/demo/objects-32x32/statistics.json"
 
 
+def test_the_page_gets_the_packs_that_first_variants_are_validated_and_evaluated_on(plan: Plan) -> None:
+    assert plan.scored_packs("demo", "val")["objects"] == "data/packs/demo/objects-32x32/val.json"
+    options = plan.statistics_options("demo")
+    for use, name in (("validation", "val"), ("evaluation", "eval")):
+        packs = plan.scored_packs("demo", name)  # type: ignore[arg-type]
+        assert [option for option in options if option.startswith(f"--{use}")] == [
+            f"--{use}={dataset}={path}" for dataset, path in packs.items()
+        ]
+
+
 def test_datasets_by_source(plan: Plan) -> None:
     assert plan.datasets("rendered") == ["streets", "crossings", "objects", "dashcam"]
     assert plan.datasets("downloaded") == ["camvid", "cityscapes", "voc2012", "voc2007", "bdd100k"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
 from seg.datasets.classes import ClassTable
-from seg.datasets.images import id_counts, read_pair
+from seg.datasets.images import id_counts, read_pair, unlabelled
 from seg.datasets.layouts import ImagePair, class_table, find_pairs, order_is_known
 from seg.datasets.manifest import fingerprint, read_manifest
 from seg.system.arguments import StageParser
@@ -57,7 +57,7 @@ def pack_split(
         root: directory of the dataset; default: the manifest's.
 
     Raises:
-        ValueError: the split is empty, or files cannot be used: one line per error.
+        ValueError: the split is empty, none of its pixels is labelled, or files cannot be used: one line per error.
         OSError: from the file system, such as a full disk.
     """
     content = read_manifest(manifest)
@@ -71,6 +71,8 @@ def pack_split(
         for part, channels in PIXEL_PARTS.items():
             offset = _allocate(files[part], (len(pairs), height, width, *channels))
         ids = _pack_all(_Target(table, height, width, files, offset), pairs, workers)
+        if problems := unlabelled(split, table, len(pairs), ids[0]):
+            raise ValueError("\n".join(f"{root}: {problem}" for problem in problems))
         digests = {f"{part}_sha256": sha256(path) for part, path in files.items()}
     info: dict[str, Any] = {
         "schema_version": PACK_VERSION,
@@ -84,8 +86,8 @@ def pack_split(
         "palette": table.palette,
         "ids": table.ids,
         "scored": table.scored,
-        "id_pixels": ids[0].tolist(),
-        "id_images": ids[1].tolist(),
+        "id_pixels": ids[0, : len(table.ids)].tolist(),
+        "id_images": ids[1, : len(table.ids)].tolist(),
         "manifest": fingerprint(content),
         **digests,
         "names": [pair.name for pair in pairs],
@@ -106,8 +108,8 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> int:
 
 
 def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarray:
-    """Write all pairs. Returns the numbers of pixels and of images (2, ids) of each id."""
-    ids = np.zeros((2, len(target.table.ids)), np.int64)
+    """Write all pairs. Returns the numbers of pixels and of images (2, 256) of each id."""
+    ids = np.zeros((2, 256), np.int64)
     problems = []
     pack = partial(_pack_one, target)
     parallel = workers > 1 and len(pairs) >= 64  # fewer take less time than starting a process
@@ -124,7 +126,7 @@ def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarr
 
 
 def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarray | str:
-    """Write a pair. Returns the number of pixels (ids,) of each id, or the errors of the pair, one per line."""
+    """Write a pair. Returns the number of pixels (256,) of each id, or the errors of the pair, one per line."""
     index, pair = numbered_pair
     try:
         image, label = read_pair(pair, target.table)
@@ -139,7 +141,7 @@ def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarr
         with target.files[part].open("rb+") as file:
             file.seek(target.offset + index * values.nbytes)
             file.write(np.ascontiguousarray(values).data)
-    return id_counts(label)[: len(target.table.ids)]
+    return id_counts(label)
 
 
 def main() -> None:

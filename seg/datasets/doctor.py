@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seg.datasets.classes import ClassTable
-from seg.datasets.images import id_counts, read_pair
+from seg.datasets.images import id_counts, read_pair, unlabelled
 from seg.datasets.layouts import FOLDERS, SPLITS, ImagePair, class_table, match_pairs
 
 _OPTIONAL_SPLIT = "test"
@@ -66,6 +66,10 @@ def examine(root: Path, layout: str) -> Findings:
             problems += [sample for sample in found if isinstance(sample, str)]
             valid[split] = [sample for sample in found if isinstance(sample, _Sample)]
     problems += _duplicates(valid)
+    for split, samples in valid.items():
+        if samples:
+            counts = np.sum([sample.counts for sample in samples], axis=0)
+            problems += [f"{root}: {line}" for line in unlabelled(split, table, len(samples), counts)]
     pixels = sum((sample.counts for sample in valid["train"]), np.zeros(256, np.int64))
     absent = [table.ids[i] for i in table.scored if not pixels[i]] if valid["train"] else []
     warnings = [f"class '{name}' is not in split 'train', so it cannot be learned" for name in absent]

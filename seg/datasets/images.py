@@ -17,6 +17,7 @@ from seg.system.console import describe_os_error
 Value = TypeVar("Value")
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
 _IDS = ("L", "P")
+_LISTED = 5  # scored classes in a message
 _BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 
 
@@ -108,6 +109,26 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[Image.Image, Image.Im
 def id_counts(label: Image.Image) -> np.ndarray:
     """Number of pixels (256,) int64 by id, for a label of mode L or P."""
     return np.array(label.histogram(), np.int64)
+
+
+def unlabelled(split: str, table: ClassTable, images: int, counts: np.ndarray) -> list[str]:
+    """The error of a split without a pixel of a scored class, or nothing.
+
+    Args:
+        split: name of the split.
+        table: classes of the dataset.
+        images: number of images.
+        counts: pixels (256,) of all labels by id.
+    """
+    if not table.scored or counts[list(table.scored)].any():
+        return []
+    names = dict(enumerate(table.ids))
+    found = [f"id {i} ({names.get(int(i), 'ignored')}, {counts[i]:,} pixels)" for i in np.flatnonzero(counts)]
+    scored = ", ".join(f"{i} ({names[i]})" for i in table.scored[:_LISTED]) + (", ..." * (len(table.scored) > _LISTED))
+    return [
+        f"split '{split}': no pixel of its {images} label{'s' if images > 1 else ''} is scored; found only "
+        f"{', '.join(found)}; expected ids such as {scored}; correct the labels or the classes"
+    ]
 
 
 def _size(image: Image.Image) -> str:

@@ -4,9 +4,11 @@
         --comparison results/demo/comparison.csv --history results/demo/history.csv
         --metrics results/demo/metrics.json --page results/demo/index.html
 
-`--study` and `--statistics` may be repeated. A study's directory contains `table.csv`, `pairs.csv`, `curves.png` and
-`<variant>/seed<k>/` for the variants and seeds in the table. `metrics.json` and `history.csv` are for `dvc metrics` and
-`dvc plots`. The page has no script. Its images are inlined; predictions are those of the first seed of each variant.
+`--study`, `--statistics`, `--validation` and `--evaluation` may be repeated; the last two give the `.json` of the packs
+that the models of a dataset are validated and evaluated on. A study's directory contains `table.csv`, `pairs.csv`,
+`curves.png` and `<variant>/seed<k>/` for the variants and seeds in the table. `metrics.json` and `history.csv` are for
+`dvc metrics` and `dvc plots`. The page has no script. Its images are inlined; predictions are those of the first seed
+of each variant.
 """
 
 import json
@@ -24,6 +26,8 @@ from seg.results import HistoryRow
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import written_whole
+
+USES = ("validation", "evaluation")  # of the packs whose classes are compared with those of the training pack
 
 
 def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequence[View]) -> str:
@@ -66,11 +70,17 @@ def main() -> None:
     parser.add_argument("--title", required=True)
     parser.add_named_inputs("--study", "NAME=DIRECTORY", action="append", required=True)
     parser.add_named_inputs("--statistics", "NAME=FILE", action="append", default=[])
+    for use in USES:
+        parser.add_named_inputs(f"--{use}", "NAME=FILE", action="append", default=[])
     for output, suffix in {"comparison": ".csv", "history": ".csv", "metrics": ".json", "page": ".html"}.items():
         parser.add_output(f"--{output}", suffix, f"{suffix} to write")
     given = parser.parse_stage()
     studies = read_all(lambda item: read_study(*item), named_paths(given.study, "--study").items())
-    statistics = read_all(lambda item: statistics_view(*item), named_paths(given.statistics, "--statistics").items())
+    packs = {use: named_paths(getattr(given, use), f"--{use}") for use in USES}
+    statistics = read_all(
+        lambda item: statistics_view(*item, {use: packs[use][item[0]] for use in USES if item[0] in packs[use]}),
+        named_paths(given.statistics, "--statistics").items(),
+    )
     scores = {study["name"]: overall_scores(study["rows"]) for study in studies}
     texts = {
         given.comparison: table_text(common_rows([study["rows"] for study in studies])),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.config.base import leaves
+from seg.report.data_warnings import data_warnings
 from seg.report.formatting import (
     Footnotes,
     budget_caption,
@@ -83,8 +84,11 @@ def read_study(name: str, directory: Path) -> View:
     }
 
 
-def statistics_view(name: str, path: Path) -> View:
-    """Class statistics of a training pack and their figure, `classes.png` in the same directory."""
+def statistics_view(name: str, path: Path, packs: Mapping[str, Path]) -> View:
+    """Class statistics of a training pack, their figure, `classes.png` in the same directory, and warnings.
+
+    `packs` are the `.json` of the packs that its models are validated and evaluated on, see `data_warnings`.
+    """
     statistics = read_statistics(path)
     train_ids = {i: train_id for train_id, i in enumerate(statistics.scored)}
     colours = _colours(statistics.classes, statistics.palette)
@@ -108,6 +112,7 @@ def statistics_view(name: str, path: Path) -> View:
         "mean": ", ".join(f"{value:.4f}" for value in statistics.mean),
         "std": ", ".join(f"{value:.4f}" for value in statistics.std),
         "lines": lines,
+        "warnings": data_warnings(statistics, packs),
         "figure": _data_uri(path.with_name("classes.png")),
     }
 

@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import sys
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from results_tree import HOSTILE, SOURCE, write, write_picture
 from test_table import make_table, near
 
+from seg.data.pack_format import PACK_VERSION
 from seg.report import figures, page
 from seg.report.runs import read_statistics
 
@@ -41,15 +43,25 @@ class Outline(HTMLParser):
         return [attributes[attribute] or "" for _, attributes in self.tags if attribute in attributes]
 
 
-def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "demo") -> str:
+def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "demo", more: Sequence[str] = ()) -> str:
     """Run the stage as a rule does, on one study and one dataset. Returns the text of the page."""
     arguments = ["--preset", preset, "--title", "Five studies & more", "--study", f"streets={results / 'streets'}"]
     arguments += ["--statistics", f"streets={results / 'statistics.json'}"]
     arguments += ["--comparison", str(results / "comparison.csv"), "--page", str(results / "index.html")]
     arguments += ["--metrics", str(results / "metrics.json"), "--history", str(results / "history.csv")]
-    monkeypatch.setattr(sys, "argv", ["page", *arguments])
+    monkeypatch.setattr(sys, "argv", ["page", *arguments, *more])
     page.main()
     return (results / "index.html").read_text()
+
+
+def test_warnings_on_the_data_are_escaped(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = json.loads((ready / "statistics.json").read_text())
+    content |= {"schema_version": PACK_VERSION, "names": [], "id_pixels": [0] * len(content["ids"])}
+    (ready / "val.json").write_text(json.dumps(content))
+    text = make_page(ready, monkeypatch, more=[f"--evaluation=streets={ready / 'val.json'}"])
+    assert '<p class="notice">Classes that the training split lacks: train. They cannot be learned.</p>' in text
+    lacking = "Classes of the training split that the evaluation split lacks: road, building, person, &lt;script&gt;"
+    assert lacking in text
 
 
 @pytest.fixture

@@ -92,6 +92,9 @@ rule report_preset:
         curves=expand(f"{plan.STUDY_FOLDER}curves.png", study=PLAN.studies, allow_missing=True),
         statistics=lambda w: PLAN.statistics(w.preset).values(),
         classes=lambda w: PLAN.statistics(w.preset, "classes.png").values(),
+        packs=lambda w: sorted(
+            {*PLAN.scored_packs(w.preset, "val").values(), *PLAN.scored_packs(w.preset, "eval").values()}
+        ),
     output:
         comparison=f"{plan.PRESET_FOLDER}comparison.csv",
         metrics=f"{plan.PRESET_FOLDER}metrics.json",
