@@ -54,7 +54,8 @@ def _dvc_warnings(root: Path) -> list[str]:
     links = [path for path in (root / "images", root / "labels") if path.is_symlink()]
     fix = "`dvc add` leaves its files out; move them here"
     lines = [f"{link}: a link to a directory, which DVC does not follow: {fix}" for link in links]
-    if stages.exists() and not re.search(rf"{root.as_posix()}(?![\w.])", stages.read_text(encoding="utf-8")):
+    text = stages.read_text(encoding="utf-8", errors="replace") if stages.exists() else str(root)
+    if not re.search(rf"{root.as_posix()}(?![\w.])", text):
         lines.append(f"{stages}: `dvc repro` does not notice changes of {root}; add it to deps")
     return lines
 

@@ -20,6 +20,7 @@ from seg.system.files import read_json, sha256, write_json
 # A file that has just changed may change again under the same ctime, which has a resolution of up to 2 s on some file
 # systems. Digests of files that changed within this time, in nanoseconds, are not kept.
 _TOO_RECENT = 3 * 10**9
+_ANNOUNCED = 2**30  # bytes; reading more takes seconds
 
 Memory = dict[str, list[Any]]  # size, mtime, ctime (nanoseconds), inode and SHA-256 of a file by its name
 
@@ -41,6 +42,8 @@ def own_contents(root: Path, memory: Path | None = None, anew: bool = False) -> 
     found = files_read(root)
     marks = {name: [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino] for name, at in sorted(found.items())}
     changed = [name for name, mark in marks.items() if known.get(name, [])[:-1] != mark]
+    if (size := sum(marks[name][0] for name in changed)) > _ANNOUNCED:
+        say(f"{root}: reading {len(changed)} new or changed files, {size / 2**30:.1f} GiB")
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
         digests = dict(zip(changed, pool.map(lambda name: sha256(root / name), changed), strict=True))
     entries = {name: [*mark, digests.get(name) or known[name][-1]] for name, mark in marks.items()}

@@ -138,3 +138,12 @@ def test_twenty_thousand_files_are_compared_in_a_second(root: Path, tmp_path: Pa
     start = time.process_time()
     own_contents(root, tmp_path / "memory.json")
     assert time.process_time() - start < 1
+
+
+def test_reading_that_takes_seconds_is_announced(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(register, "_ANNOUNCED", 10)
+    for _ in range(2):
+        own_contents(root, tmp_path / "memory.json")
+    assert capsys.readouterr().err == f"{root}: reading {len(FILES)} new or changed files, 0.0 GiB\n"
