@@ -1,10 +1,12 @@
 """`torchrun` that ends with the exit code of the process that failed first, 128 + the signal if it was killed.
 
-`torchrun` itself ends with a traceback and exit code 1, so that a rule cannot tell that memory ran out.
+`torchrun` itself ends with a traceback and exit code 1, so that a rule cannot tell that memory ran out. After a signal
+to `torchrun`, the exit code is 128 + the signal.
 """
 
 import sys
 
+from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main
 
@@ -23,6 +25,8 @@ def launch() -> None:
             )
             sys.exit(128 - failure.exitcode)
         sys.exit(failure.exitcode)
+    except SignalException as end:  # the processes have ended, too; the main one reports it
+        sys.exit(128 + end.sigval)
 
 
 if __name__ == "__main__":
