@@ -66,6 +66,12 @@ def profile_errors(workflow: Any, profile: str | None) -> list[str]:
     return [f"--workflow-profile {profile}: no such directory; profiles/ contains {', '.join(found)}"]
 
 
+def place_errors(workflow: Any) -> list[str]:
+    """Braces in the path of the repository, which Snakemake takes for wildcards."""
+    place = str(workflow.basedir)
+    return [f"{place}: Snakemake takes braces in the path for wildcards; rename it"] if set(place) & set("{}") else []
+
+
 def target_errors(workflow: Any, files: Iterable[str]) -> list[str]:
     """Targets that are neither a rule without wildcards nor a file that a rule makes; `files` may be suggested."""
     targets = get_argument_parser().parse_args().targets if workflow.is_main_process else []

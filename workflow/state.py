@@ -48,7 +48,7 @@ from seg.results import TrainingRun
 from seg.system.console import say
 from seg.system.files import canonical_json
 from seg.system.signals import ending_signals
-from workflow.checks import folder_errors, link_errors, profile_errors, refuse, stop
+from workflow.checks import folder_errors, link_errors, place_errors, profile_errors, refuse, stop
 
 RECORDS = Path(".snakemake/metadata")
 _INCOMPLETE = Path(".snakemake/incomplete")
@@ -174,7 +174,7 @@ def check_run(workflow: Any, plan: Plan) -> None:
     options = get_argument_parser().parse_args()
     read_only = any(getattr(options, name) for name in _READ_ONLY)
     read_only |= bool(options.report and not options.report_after_run)
-    refuse(profile_errors(workflow, options.workflow_profile))
+    refuse(place_errors(workflow) or profile_errors(workflow, options.workflow_profile))
     refuse(folder_errors() or link_errors())
     check_names(plan.params, Path(repository_path(workflow, "workflow/resources/published.csv")), Path("data/raw"))
     if options.executor in (None, "local"):

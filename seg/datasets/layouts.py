@@ -88,6 +88,8 @@ def match_pairs(layout: str, root: Path, split: str) -> tuple[list[ImagePair], l
     alone = [f"{images[name]}: image without a label" for name in sorted(images.keys() - labels)]
     alone += [f"{labels[name]}: label without an image" for name in sorted(labels.keys() - images)]
     problems = [f"{what}; add one or remove it" for what in alone]
+    foreign = [name for name in sorted(images) if name.encode("utf-8", "replace").decode() != name]
+    problems += [f"{images[name]}: its name is not UTF-8, which results are written in; rename it" for name in foreign]
     pairs = [ImagePair(name, images[name], labels[name], group(name)) for name in sorted(images.keys() & labels.keys())]
     absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
     problems += [

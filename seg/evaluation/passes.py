@@ -50,6 +50,7 @@ def enough_memory(
 
     Raises:
         MemoryShortageError: the passes require more.
+        ValueError: the network does not accept images of this size.
     """
     images, height, width = shape
     h, w = (max(1, round(side * max(inference.scales))) for side in (height, width))
@@ -60,7 +61,10 @@ def enough_memory(
     windows = canonical_json(_SMALL.model_dump(mode="json", include={"window", "stride"}))
     smaller = "lower window and scales" if inference.window else fix.replace("{}", windows)
     with bounded_memory(f"{task}: {width}x{height} pixels", smaller, least if on_cpu else None):
-        yield
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"{task}: {error}") from None
 
 
 @torch.inference_mode()

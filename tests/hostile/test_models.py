@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from trials import Trial, run_trial
 
+from seg.config.architectures import make_model
 from seg.config.recipe import Recipe
 from seg.models import build_model
 from seg.models.checkpoint import CHECKPOINT_VERSION, save_checkpoint
@@ -22,6 +23,7 @@ PREDICT = ("seg.cli", "predict", "model.safetensors", "image.png", "--device", "
 UNUSABLE = r"use another one, or delete it and train again"
 FOREIGN = r"error: model\.safetensors: checkpoint is damaged or not written by this version of seg \(.+\); " + UNUSABLE
 MODEL = Path("model.safetensors")
+ABOUT = {"classes": ["a", "b", "c"], "palette": [[1, 2, 3], [4, 5, 6], [7, 8, 9]], "precision": "fp32"}
 
 Arrange = Callable[[Path], None]
 
@@ -30,9 +32,8 @@ Arrange = Callable[[Path], None]
 def model(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Recipe) -> Path:
     """A checkpoint of the FCN with three classes."""
     path = tmp_path_factory.mktemp("models") / MODEL
-    about = {"classes": ["a", "b", "c"], "palette": [[1, 2, 3], [4, 5, 6], [7, 8, 9]], "precision": "fp32"}
     torch.manual_seed(0)
-    save_checkpoint(path, build_model("fcn", 3, {}), tiny_recipe, about)
+    save_checkpoint(path, build_model("fcn", 3, {}), tiny_recipe, ABOUT)
     return path
 
 
@@ -163,6 +164,13 @@ IMAGES = [
           r"error: image\.png: got mode I;16, expected at most 8 bits per channel; convert the image"),
     Trial("an unknown device", (*PREDICT[:-1], "gpu"), unchanged, r"error: --device gpu: not available; available .+"),
 ]  # fmt: skip
+
+
+def test_a_network_that_does_not_accept_the_size_names_the_image(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    recipe = tiny_recipe.model_copy(update={"model": make_model("unet")})
+    save_checkpoint(tmp_path / MODEL, build_model("unet", 3, {}), recipe, ABOUT)
+    line = r"error: image\.png: images of \(1, 1\): the network halves them 4 times; use sides >= 16"
+    run_trial(Trial("1x1", PREDICT, image(1, 1), line), tmp_path)
 
 
 @pytest.mark.parametrize("trial", [*FILES, *IMAGES], ids=str)

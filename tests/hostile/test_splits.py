@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from requirements import not_met
 from trials import Trial, run_trial
 
+from seg.datasets.layouts import draw_split
 from seg.datasets.manifest import write_manifest
 
 CLASSES = "classes: [wall, crack, void]\nignore: 2\n"
@@ -110,3 +112,20 @@ def test_splits(trial: Trial, tmp_path: Path) -> None:
     run_trial(trial, tmp_path)
     if trial.code:
         assert not [path for path in (tmp_path / "packs").glob("*") if path.name != ".lock"]
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    name = "a\udcff"  # the byte 0xff
+    line = r"error: own/images/a.+\.png: its name is not UTF-8, which results are written in; rename it"
+    arrange = dataset({name: 0}, splits={"train": "a"})
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        not_met("this file system refuses names that are not UTF-8")
+    (tmp_path / name).unlink()
+
+    def without_lists(root: Path) -> None:
+        arrange(root)
+        (root / "own/train.txt").unlink()
+
+    run_trial(Trial(name, pack(draw_split(name)), without_lists, line, writes=PACKED), tmp_path)
