@@ -250,6 +250,20 @@ TRIALS = [
     ),
     # Values of the command line
     snakemake(
+        "--config: a key with dots",
+        written(TEXT),
+        r"error: --config studies\.a\.b=3: expected KEY=VALUE, .* top level of params\.yaml: studies='\{a: \{b: 3\}\}'",
+        "--config",
+        "studies.a.b=3",
+    ),
+    snakemake(
+        "--configfile: Latin-1",
+        written("# ü".encode("latin-1"), "other.yaml"),
+        r"error: --configfile other\.yaml: 'utf-8' codec can't decode .*; give a file in UTF-8",
+        "--configfile",
+        "other.yaml",
+    ),
+    snakemake(
         "--config: the same key again",
         written(TEXT),
         "error: --config studies, line 1, column 8: a: already given in line 1; keep one",
