@@ -73,8 +73,7 @@ def test_workflow_profiles_that_exist_are_used(new_clone: Clone, profile: str) -
 def test_another_directory_takes_the_files_and_the_repository_gives_the_code(new_clone: Clone, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     marker = "pack = 'of the clone'"
-    pack = new_clone.path / "seg/data/pack.py"
-    pack.write_text(pack.read_text().replace("\nimport argparse", f'\nprint("{marker}")\nimport argparse', 1))
+    new_clone.edit("seg/data/pack.py", "\nimport os\n", f'\nimport os\n\nprint("{marker}")\n')
     target = "data/packs/demo/streets-64x128/val.json"
     output = new_clone.snakemake("--directory", str(elsewhere), "--", target)
     assert marker in output
