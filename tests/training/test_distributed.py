@@ -138,7 +138,7 @@ def test_a_killed_training_in_two_processes_resumes(tiny_recipe: Recipe, packs: 
     assert started(tmp_path / "killed").wait() == 0, log.read_text()
     assert "resumed at epoch " in log.read_text()
     assert bits(outputs(tmp_path / "killed")) == bits(outputs(tmp_path / "whole"))
-    assert not list((tmp_path / "killed").glob("resume-*"))
+    assert len(list((tmp_path / "killed").glob("resume-*"))) == 1
 
 
 def test_number_of_processes_must_match_the_recipe(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:

@@ -136,8 +136,9 @@ def test_run_information_and_checkpoint_record_what_was_run(out: Outputs, stepwi
     assert run["peak_memory_bytes"] > 2**27
 
 
-def test_nothing_else_is_left(out: Outputs) -> None:
-    assert {path.name for path in out.model.parent.iterdir()} == {path.name for path in out}
+def test_only_the_last_state_is_left_beside_the_outputs(out: Outputs) -> None:
+    (state,) = out.model.parent.glob("resume-*.safetensors")
+    assert {path.name for path in out.model.parent.iterdir()} == {state.name, *(path.name for path in out)}
 
 
 def test_a_second_run_replaces_the_first(stepwise: Recipe, packs: Any, tmp_path: Path) -> None:
