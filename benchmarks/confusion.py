@@ -7,7 +7,8 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from benchmarks.scenes import street
 from benchmarks.timing import Row, compare, report
-from seg.datasets.layouts import class_table
+from seg.config.description import describe
+from seg.datasets.classes import class_table
 from seg.metrics.confusion import confusion_matrix
 
 CLASSES = 19
@@ -26,7 +27,7 @@ def cityscapes_core(labels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 def measure() -> list[Row]:
     """Compare with cityscapesScripts and torchmetrics; all must give the same counts."""
-    labels = class_table("cityscapes").train_ids()[street(0, 1024, 2048)[1]]
+    labels = class_table(describe("cityscapes")).train_ids()[street(0, 1024, 2048)[1]]
     # Errors at the edges, as a network makes them, and one wrong rectangle.
     prediction = np.roll(labels, (3, 5), (0, 1)) % CLASSES
     prediction[200:300, 300:900] = 2

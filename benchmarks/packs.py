@@ -10,8 +10,9 @@ from PIL import Image
 
 from benchmarks.scenes import street, street_pack
 from benchmarks.timing import Row, compare, report
+from seg.config.description import describe
 from seg.data.pack_format import Pack
-from seg.datasets.layouts import class_table
+from seg.datasets.classes import class_table
 
 HEIGHT, WIDTH, BATCH = 512, 1024, 4
 SIZE = (WIDTH, HEIGHT)  # in Pillow's order
@@ -65,7 +66,7 @@ def _read(pack: Pack) -> None:
 
 
 def _decode(files: list[tuple[Path, Path]]) -> None:
-    table = class_table("cityscapes").train_ids()
+    table = class_table(describe("cityscapes")).train_ids()
     for k in range(DECODED):
         with Image.open(files[k % SCENES][0]) as image, Image.open(files[k % SCENES][1]) as label:
             pixels = np.asarray(image if image.size == SIZE else image.resize(SIZE, Image.Resampling.BILINEAR))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from seg.config.description import describe
 from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
-from seg.datasets.layouts import class_table
+from seg.datasets.classes import class_table
 from seg.synthetic.streets import render_street
 from seg.system.files import write_json
 
@@ -19,7 +20,7 @@ def street(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int = 4) -> Path:
     """Write a pack of `samples` streets, of which `scenes` are distinct. Returns its `.json`."""
-    table = class_table("cityscapes")
+    table = class_table(describe("cityscapes"))
     streets = [street(seed, height, width) for seed in range(scenes)]
     images, ids = (np.stack([streets[i % scenes][part] for i in range(samples)]) for part in range(2))
     for part, values in zip(PIXEL_PARTS, (images, table.train_ids()[ids]), strict=True):

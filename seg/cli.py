@@ -1,27 +1,35 @@
 """Compare segmentation models: show a variant, compare results, segment images, check a dataset."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seg.system.console import run_stage, say
+
+if TYPE_CHECKING:
+    from seg.config.params import Params
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 
 @app.command()
 def show(
-    variant: Annotated[str, typer.Argument(help="study/variant, for example cityscapes_fcn/unet")],
+    variant: Annotated[str, typer.Argument(help="study/variant, for example cityscapes_fcn/unet")] = "",
     params: Annotated[Path, typer.Option(help="path of params.yaml")] = Path("params.yaml"),
+    dataset: Annotated[str, typer.Option(help="print the description of this dataset instead")] = "",
 ) -> None:
     """Print the values of a variant and the row that sets each, the readings of its source, and its layers."""
     from seg.config.params import read_params
     from seg.config.readings import readings_of
-    from seg.datasets.layouts import class_table
+    from seg.datasets.classes import class_table
+    from seg.datasets.own_files import with_own_keys
     from seg.models.summary import layer_table
 
     content = read_params(params)
+    if dataset:
+        typer.echo(_description(content, dataset))
+        return
     study, _, name = variant.partition("/")
     if study not in content.studies or name not in content.studies[study].variants:
         known = [f"{key}/{row}" for key, rows in content.studies.items() for row in rows.variants]
@@ -42,10 +50,26 @@ def show(
         typer.echo(f"- {reading.text()}")
     recipe = content.recipe(content.preset, study, name, content.run_seeds(content.preset)[0])
     folder = Path("data/raw", content.files(pack.dataset))
-    classes = len(class_table(content.datasets[pack.dataset].layout, folder).names)
+    described = with_own_keys(content.datasets[pack.dataset].description(), folder)
+    classes = len(class_table(described, folder).names)
     typer.echo(f"\n{recipe.model.name} for {classes} classes")
     for line in layer_table(recipe, classes, pack.height, pack.width):
         typer.echo(line)
+
+
+def _description(params: "Params", name: str) -> str:
+    """Description of a dataset of `params.yaml` as YAML, with the keys of its layout and of its own files."""
+    import yaml
+
+    from seg.datasets.own_files import with_own_classes, with_own_keys
+    from seg.system.console import nearest
+
+    if name not in params.datasets:
+        raise ValueError(f"--dataset {name}: unknown; {nearest(name, params.datasets)}")
+    folder = Path("data/raw", params.files(name))
+    described = with_own_classes(with_own_keys(params.datasets[name].description(), folder), folder)
+    content = described.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120).rstrip()
 
 
 @app.command()
@@ -78,6 +102,22 @@ def predict(
 
     for path in segment(model, images, out, device, inference_from_json(inference), overwrite):
         typer.echo(path)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="directory of images and labels")]) -> None:
+    """Print rows for params.yaml that describe a directory: the dataset and a study of two variants."""
+    import re
+
+    from seg.datasets.recognise import recognise, rows_for_params
+
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such directory; give the dataset's directory")
+    name = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
+    name = name if name[:1].isalpha() else f"dataset_{name}"
+    if folder.resolve() != Path("data/raw", name).resolve():
+        typer.echo(f"# move the directory to data/raw/{name}, or link it: ln -s {folder.resolve()} data/raw/{name}")
+    typer.echo(rows_for_params(name, recognise(folder)))
 
 
 @app.command()

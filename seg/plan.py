@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
+from seg.config.description import downloadable
 from seg.config.params import PackSpec, Params
 from seg.config.readings import readings_of
 from seg.config.schema import GpuJob
@@ -47,6 +48,7 @@ class Plan:
         self.params = params
         self.recipe = cache(params.recipe)
         self.pack = cache(params.pack)
+        self.description = cache(self._description)
         self.studies = [study for study in params.studies if params.variants(study)]
         self.variants = [(study, variant) for study in self.studies for variant in params.variants(study)]
 
@@ -95,6 +97,11 @@ class Plan:
         """Datasets with their own files in `data/raw`, if the files are from this source."""
         own = (name for name in self.params.datasets if self.params.files(name) == name)
         return [name for name in own if self._source(name) == source]
+
+    def _description(self, dataset: str) -> str:
+        """Description of a dataset's files and classes, as JSON."""
+        content = self.params.datasets[dataset].description()
+        return canonical_json(content.model_dump(mode="json", exclude_defaults=True))
 
     def weights(self, preset: str, study: str, variant: str) -> list[str]:
         """File that the backbone of a variant starts from; empty if it is initialized at random."""
@@ -208,7 +215,7 @@ class Plan:
 
     def _source(self, dataset: str) -> DatasetSource:
         row = self.params.datasets[dataset]
-        return "rendered" if row.scenes else "folder" if row.layout == "folder" else "downloaded"
+        return "rendered" if row.scenes else "downloaded" if dataset in downloadable() else "folder"
 
 
 def _pack_file(preset: str, pack: PackSpec, name: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from seg.config.code_readings import CODE_READINGS
 from seg.config.messages import one_per_line
 from seg.config.params import Params
-from seg.datasets.layouts import class_table
+from seg.datasets.classes import class_table
+from seg.datasets.own_files import with_own_keys
 from seg.models.weights_table import published_weights
 from seg.report.published import Figure, read_figures
 from seg.system.console import nearest
@@ -61,8 +62,10 @@ def _unknown_classes(params: Params, raw: Path) -> Iterator[str]:
 
 def _classes(params: Params, dataset: str, raw: Path) -> tuple[str, ...]:
     """Names of the classes of a dataset; empty for a user's own that is not here yet."""
-    layout, folder = params.datasets[dataset].layout, raw / params.files(dataset)
-    return () if layout == "folder" and not (folder / "classes.yaml").is_file() else class_table(layout, folder).names
+    folder = raw / params.files(dataset)
+    described = with_own_keys(params.datasets[dataset].description(), folder)
+    given = described.classes is not None or described.ids is not None
+    return class_table(described, folder).names if given or (folder / "classes.yaml").is_file() else ()
 
 
 def _unknown_weights(params: Params) -> Iterator[str]:

@@ -15,10 +15,11 @@ from PIL import Image
 from requirements import mounted
 
 from seg.config.architectures import make_model
+from seg.config.description import describe
 from seg.config.recipe import Augmentation, Recipe, Schedule
 from seg.data.native_labels import write_native_labels
 from seg.data.pack import pack_split
-from seg.datasets.layouts import class_table
+from seg.datasets.classes import class_table
 from seg.datasets.manifest import write_manifest
 
 settings.register_profile("seg", deadline=None)  # speed is measured in benchmarks/, not on a busy machine
@@ -57,7 +58,7 @@ def write_dataset(
     root: Path, layout: str, counts: Mapping[str, int] = COUNTS, height: int = HEIGHT, width: int = WIDTH
 ) -> Path:
     """Write a dataset with `counts` images per split, and its manifest. Returns `root`."""
-    ids = len(class_table(layout).ids)
+    ids = len(class_table(describe(layout)).ids)
     for number, (split, count) in enumerate(counts.items()):
         for k in range(count):
             arrays = draw(np.random.default_rng([number, k]), ids, height, width)
@@ -94,7 +95,7 @@ def packs(camvid_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Packs:
     folder = tmp_path_factory.mktemp("packs")
     for split in Packs._fields:
         for write in (pack_split, write_native_labels):
-            write(camvid_root / "manifest.json", "camvid", split, HEIGHT, WIDTH, folder / split)
+            write(camvid_root / "manifest.json", describe("camvid"), split, HEIGHT, WIDTH, folder / split)
     return Packs(*(folder / f"{split}.json" for split in Packs._fields))
 
 

@@ -5,10 +5,10 @@ from typing import get_args
 import pytest
 import torch
 
+from seg.config.description import layouts
 from seg.config.params import Params
 from seg.config.recipe import Recipe
 from seg.config.schema import Study
-from seg.datasets.layouts import FOLDERS
 from seg.metrics import scores
 from seg.report.rows import DETAILS, METRIC_TITLES
 from seg.results import SCORINGS, Metrics, Scores
@@ -28,7 +28,7 @@ def test_every_metric_is_stored_and_reported() -> None:
     assert get_args(Study.model_fields["scoring"].annotation) == SCORINGS
 
 
-@pytest.mark.parametrize("layout", FOLDERS)
+@pytest.mark.parametrize("layout", layouts())
 def test_every_layout_is_accepted_by_the_schema(layout: str) -> None:
     row = get_args(Params.model_fields["datasets"].annotation)[1]
     assert row(layout=layout, size=(32, 32), eval_split="val").layout == layout

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from seg.datasets.folder import why_missing
+from seg.config.description import read_description
 from seg.datasets.manifest import differing, fingerprint
+from seg.datasets.matching import why_missing
 from seg.datasets.register import own_contents
 from seg.plan import KEPT_MANIFEST, RAW_FOLDER, RAW_MANIFEST, Plan
 from seg.system.console import say
@@ -23,8 +24,8 @@ MEMORY = ".snakemake/own/{dataset}.json"  # not shared through DVC: inodes diffe
 
 
 @cache
-def content_digest(dataset: str, anew: bool) -> str:
-    """Digest of the files of a dataset, reading those that changed, or all of them `anew`.
+def content_digest(dataset: str, description: str, anew: bool) -> str:
+    """Digest of the files of a dataset that its description reads; those that changed are read, or all of them `anew`.
 
     Without the directory, results that exist need nothing: the digest is the recorded one.
 
@@ -36,7 +37,8 @@ def content_digest(dataset: str, anew: bool) -> str:
         return _recorded(KEPT_MANIFEST.format(dataset=dataset))
     for line in _dvc_warnings(root):
         say(f"warning: {line}")
-    return fingerprint({"files": own_contents(root, Path(MEMORY.format(dataset=dataset)), anew)})
+    memory = Path(MEMORY.format(dataset=dataset))
+    return fingerprint({"files": own_contents(read_description(description), root, memory, anew)})
 
 
 def _recorded(manifest: str) -> str:
@@ -51,7 +53,7 @@ def _dvc_warnings(root: Path) -> list[str]:
     dvc_file, stages = root.with_name(f"{root.name}.dvc"), Path("dvc.yaml")
     if not dvc_file.exists() and "DVC_STAGE" not in os.environ:
         return []
-    links = [path for path in (root / "images", root / "labels") if path.is_symlink()]
+    links = [path for path in sorted(root.iterdir()) if path.is_symlink()]
     fix = "`dvc add` leaves its files out; move them here"
     lines = [f"{link}: a link to a directory, which DVC does not follow: {fix}" for link in links]
     text = stages.read_text(encoding="utf-8", errors="replace") if stages.exists() else str(root)
@@ -63,7 +65,7 @@ def _dvc_warnings(root: Path) -> list[str]:
 def missing_directories(datasets: Iterable[str]) -> list[str]:
     """One line per dataset whose directory is missing."""
     roots = [Path(RAW_FOLDER.format(dataset=dataset)) for dataset in datasets]
-    fix = "put images/, labels/ and classes.yaml there"
+    fix = "put the files of the dataset there"
     return [f"{root}: {why_missing(root)}; {fix}" for root in roots if not root.is_dir()]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
 from seg.config.base import Count, Frozen, Number, Part, Positive, Readings
+from seg.config.description import Description, SplitName, complete
 from seg.config.inference import Inference
 from seg.config.recipe import Recipe
 
@@ -51,7 +52,7 @@ class RenderedImages(Frozen):
         return [f"--split={split}={count}" for split, count in counts.items() if count]
 
 
-class DatasetRow(Frozen):
+class DatasetRow(Description):
     """A dataset: its layout on disk, the size (height, width) of its images and the split that the tables report.
 
     It is rendered if it has `scenes`, the user's own if its layout is `folder`, and downloaded otherwise. `files` names
@@ -60,13 +61,16 @@ class DatasetRow(Frozen):
     `readings` by key of the row concern the variants that run on the dataset.
     """
 
-    layout: Literal["camvid", "cityscapes", "bdd100k", "bdd100k_19", "voc", "folder"]
     size: Sides
-    eval_split: Literal["train", "val", "test"]
+    eval_split: SplitName
     official_split: str | None = None
     files: str | None = None
     scenes: RenderedImages | None = None
     readings: Readings = {}
+
+    def description(self) -> Description:
+        """Description of the layout with the keys of this row."""
+        return complete(self)
 
 
 class Pretext(Frozen):

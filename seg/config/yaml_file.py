@@ -13,6 +13,7 @@ from seg.config.messages import one_per_line
 
 _MOST_VALUES = 100_000  # with repeated aliases expanded; params.yaml has about 1,000
 _TAG = "tag:yaml.org,2002:"
+_NUMBERED = ("ids", "names")  # mappings with whole numbers as keys
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _CONTROL = re.compile(r"[^\t\n -\x7e\xa0-\ud7ff\ue000-\U0010ffff]")  # neither printable nor white space
@@ -150,7 +151,7 @@ def _children(item: _Item) -> tuple[list[_Item], list[str]]:
         at, line = _at(key.start_mark), key.start_mark.line + 1
         if key.tag == _TAG + "merge":  # the values of another mapping
             children.append(_Item(value, item.path, parents))
-        elif key.tag != _TAG + "str":
+        elif key.tag != _TAG + "str" and not _is_label_value(key, item.path):
             faults.append(f"{at}: {_named(item.path)}{_key(key)}, expected text; put it in quotes")
         elif key.value in lines:
             faults.append(f"{at}: {path}{key.value}: already given in line {lines[key.value]}; keep one")
@@ -160,6 +161,12 @@ def _children(item: _Item) -> tuple[list[_Item], list[str]]:
             if fault := _scalar_fault(key):
                 faults.append(f"{at}: {_named(item.path)}key {key.value!r}: {fault}")
     return children, faults
+
+
+def _is_label_value(key: yaml.Node, path: str) -> bool:
+    """Whether a key is a whole number where keys are label values or ids of classes."""
+    numbered = path.rpartition(".")[2] in _NUMBERED
+    return numbered and key.tag == _TAG + "int" and bool(_INTEGER.fullmatch(key.value))
 
 
 def _scalar_fault(node: yaml.ScalarNode) -> str:

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from seg.config.description import Description, SplitName, read_description
 from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
-from seg.datasets.classes import ClassTable
+from seg.datasets.classes import ClassTable, class_table
+from seg.datasets.faults import group_faults
 from seg.datasets.images import id_counts, read_pair, unlabelled
-from seg.datasets.layouts import ImagePair, class_table, find_pairs, order_is_known
 from seg.datasets.manifest import fingerprint, read_manifest
+from seg.datasets.matching import ImagePair, find_pairs
+from seg.datasets.own_files import with_own_keys
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
@@ -37,8 +40,8 @@ class _Target(NamedTuple):
 
 def pack_split(
     manifest: Path,
-    layout: str,
-    split: str,
+    dataset: Description,
+    split: SplitName,
     height: int,
     width: int,
     out: Path,
@@ -49,7 +52,7 @@ def pack_split(
 
     Args:
         manifest: manifest of the dataset.
-        layout: layout of the dataset, see `seg.datasets.layouts`.
+        dataset: description of its files and classes.
         split: `train`, `val` or `test`.
         height, width: size of the pack's images in pixels.
         out: path of the pack's files without suffixes.
@@ -60,10 +63,10 @@ def pack_split(
         ValueError: the split is empty, none of its pixels is labelled, or files cannot be used: one line per error.
         OSError: from the file system, such as a full disk.
     """
-    content = read_manifest(manifest)
     root = root or manifest.parent
-    pairs = find_pairs(layout, root, split)
-    table = class_table(layout, root)
+    content, dataset = read_manifest(manifest), with_own_keys(dataset, root)
+    pairs = find_pairs(dataset, root, split)
+    table = class_table(dataset, root)
     paths = [out.with_name(f"{out.name}.{part}.npy") for part in PIXEL_PARTS]
     with written_whole(*paths) as parts:
         files = dict(zip(PIXEL_PARTS, parts, strict=True))
@@ -77,7 +80,7 @@ def pack_split(
     info: dict[str, Any] = {
         "schema_version": PACK_VERSION,
         "dataset": content.get("name"),
-        "layout": layout,
+        "layout": dataset.layout,
         "split": split,
         "height": height,
         "width": width,
@@ -92,7 +95,7 @@ def pack_split(
         **digests,
         "names": [pair.name for pair in pairs],
         "groups": [pair.group for pair in pairs],
-        "ordered": order_is_known(layout),
+        "ordered": dataset.ordered,
     }
     write_json(out.with_name(f"{out.name}.json"), info)
 
@@ -121,7 +124,7 @@ def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarr
             else:
                 ids += np.stack([counts, counts > 0])
     if problems:
-        raise ValueError("\n".join(problems))
+        raise ValueError("\n".join(group_faults(problems)))
     return ids
 
 
@@ -149,14 +152,15 @@ def main() -> None:
     parser = StageParser("seg.data.pack", main.__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the dataset")
     parser.add_argument("--root", type=Path, help="directory of the dataset; default: the manifest's")
-    parser.add_argument("--layout", required=True, help="layout of the dataset, see seg/datasets/layouts.py")
+    parser.add_argument("--dataset", required=True, help="layout or description of the dataset (JSON)")
     parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--height", type=int, required=True, help="pixels")
     parser.add_argument("--width", type=int, required=True, help="pixels")
     suffixes = (".json", *(f".{part}.npy" for part in PIXEL_PARTS))
     parser.add_outputs("--out", suffixes, "path of the pack's files without suffixes")
     parser.add_argument("--workers", type=int, default=1, help="number of processes that decode")
-    pack_split(**vars(parser.parse_stage()))
+    arguments = vars(parser.parse_stage())
+    pack_split(**arguments | {"dataset": read_description(arguments["dataset"])})
 
 
 if __name__ == "__main__":

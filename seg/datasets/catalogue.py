@@ -1,4 +1,4 @@
-"""Catalogue of datasets that can be downloaded: one description per dataset, `seg/datasets/catalogue/<name>.yaml`.
+"""Datasets that can be downloaded: `origin` of the descriptions in `seg/datasets/catalogue/<name>.yaml`.
 
 A dataset has one or more sources, each of them complete. `seg.datasets.download` uses the first available one.
 """
@@ -9,10 +9,10 @@ from dataclasses import field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-import yaml
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from seg.config.description import catalogue_rows, downloadable
 from seg.datasets.login import Login
 from seg.system.console import nearest_of_all
 from seg.system.fetch import Archive
@@ -135,10 +135,7 @@ def _matches(name: PurePosixPath, pattern: str) -> bool:
     return len(name.parts) == len(parts) and all(map(fnmatchcase, name.parts, parts))
 
 
-DATASETS: dict[str, Dataset] = {
-    path.stem: Dataset(name=path.stem, **yaml.safe_load(path.read_text(encoding="utf-8")))
-    for path in sorted(Path(__file__).with_suffix("").glob("*.yaml"))
-}
+DATASETS: dict[str, Dataset] = {name: Dataset(name=name, **catalogue_rows(name)["origin"]) for name in downloadable()}
 
 
 def find_dataset(name: str) -> Dataset:

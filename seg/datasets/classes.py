@@ -1,55 +1,110 @@
-"""Class tables: names, scored classes and colours of the label ids of a dataset."""
+"""Class tables: names, scored classes and colours of a dataset, and the classes of the values in its label files."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from seg.config.description import ClassRow, Description
 from seg.datasets import IGNORE
+from seg.datasets.own_files import with_own_classes
+from seg.results import Colour
 
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Names of the ids in label files, and the classes that are scored.
+    """Classes of a dataset, by their position in `ids`.
 
     Attributes:
-        ids: names by id.
-        scored: ids of the scored classes, in the order of the train ids 0..C-1.
+        ids: names, also of classes that are not scored.
+        scored: positions of the scored classes, in the order of the train ids 0..C-1.
         palette: RGB colour (0 to 255) of each scored class.
-        ignored: id beyond `ids` that label files may contain and that is not scored, such as VOC's border.
+        values: position by label value; `IGNORE` for values that belong to no class and are not scored.
+        colours: position by colour in labels that are RGB images; `IGNORE` as in `values`.
+        nearest: whether other colours count as the nearest one.
+        background: position of pixels that no polygon covers; `IGNORE` if they are not scored.
     """
 
     ids: tuple[str, ...]
     scored: tuple[int, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    ignored: int | None = None
-
-    @classmethod
-    def from_rows(cls, rows: Sequence[tuple[str, tuple[int, int, int] | None]]) -> Self:
-        """Table from one row (name, colour) per id; ids with a colour are scored."""
-        return cls(
-            ids=tuple(name for name, _ in rows),
-            scored=tuple(i for i, (_, colour) in enumerate(rows) if colour),
-            palette=tuple(colour for _, colour in rows if colour),
-        )
+    palette: tuple[Colour, ...]
+    values: Mapping[int, int]
+    colours: Mapping[Colour, int] = field(default_factory=dict)
+    nearest: bool = False
+    background: int = IGNORE
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the scored classes, by train id."""
         return tuple(self.ids[i] for i in self.scored)
 
+    @property
+    def ignored(self) -> tuple[int, ...]:
+        """Label values that belong to no class and are not scored, such as VOC's border."""
+        return tuple(sorted(value for value, position in self.values.items() if position == IGNORE))
+
     def train_ids(self) -> np.ndarray:
-        """Look-up table (256,) uint8 from id to train id, `IGNORE` for ids that are not scored."""
+        """Look-up table (256,) uint8 from position to train id, `IGNORE` for classes that are not scored."""
         table = np.full(256, IGNORE, np.uint8)
         table[list(self.scored)] = np.arange(len(self.scored), dtype=np.uint8)
         return table
 
+    def scored_values(self) -> dict[int, int]:
+        """Positions by label value in files that contain train ids."""
+        return dict(enumerate(self.scored)) | {IGNORE: IGNORE}
 
-def bit_colour(i: int) -> tuple[int, int, int]:
+
+def class_table(description: Description, root: Path | None = None) -> ClassTable:
+    """Class table of a dataset, with the classes of `classes.yaml` in `root` if the description has none.
+
+    Raises:
+        ValueError: there are no classes, or `classes.yaml` is invalid: one line per error.
+    """
+    if root is not None:
+        description = with_own_classes(description, root)
+    if description.classes is None and description.ids is None:
+        raise ValueError(
+            f"layout '{description.layout}' reads its classes from the dataset; give the dataset's directory"
+        )
+    rows = description.classes or [ClassRow(name=name) for name in dict.fromkeys((description.ids or {}).values())]
+    names = tuple(row.name for row in rows)
+    by_name = {name: position for position, name in enumerate(names)}
+    named = {by_name[key] for key in description.ignore if isinstance(key, str)}
+    ids = (
+        {i: i for i in range(len(rows))}
+        if description.ids is None
+        else {v: by_name[n] for v, n in description.ids.items()}
+    )
+    values = {value - description.offset: position for value, position in ids.items()}
+    values |= {value: IGNORE for value in range(min(values)) if description.offset < 0}
+    colours = {row.colour: by_name[row.name] for row in rows if row.colour}
+    if description.colours is not None:
+        colours = {colour: by_name[name] for colour, name in description.colours.items()}
+    for key in description.ignore:
+        if isinstance(key, int):
+            named |= {values[key]} if key in values and list(values.values()).count(values[key]) == 1 else set()
+            values.setdefault(key, IGNORE)
+        elif isinstance(key, tuple):
+            colours[key] = IGNORE
+    scored = tuple(i for i in range(len(rows)) if i not in named)
+    palette = _palette(rows)
+    background = IGNORE if description.background is None else by_name[description.background]
+    colours_of_scored = tuple(palette[i] for i in scored)
+    return ClassTable(names, scored, colours_of_scored, values, colours, description.nearest, background)
+
+
+def bit_colour(i: int) -> Colour:
     """Unique RGB colour of class `i` < 256, as in VOC's development kit.
 
     The bits of `i` are assigned to red, green and blue in turn, starting at the highest bit of each channel.
     """
     red, green, blue = (sum((i >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(3)) for channel in range(3))
     return red, green, blue
+
+
+def _palette(rows: list[ClassRow]) -> list[Colour]:
+    """Colours as given; classes without one get one."""
+    given = {row.colour for row in rows}
+    free = (colour for colour in map(bit_colour, range(256)) if colour not in given)
+    return [row.colour or next(free) for row in rows]

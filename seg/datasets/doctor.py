@@ -9,12 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg.datasets.classes import ClassTable
+from seg.config.description import Description, SplitName, describe
+from seg.datasets.classes import ClassTable, class_table
+from seg.datasets.faults import group_faults
 from seg.datasets.images import id_counts, read_pair, unlabelled
-from seg.datasets.layouts import FOLDERS, SPLITS, ImagePair, class_table, match_pairs
+from seg.datasets.matching import ImagePair, match_pairs
+from seg.datasets.own_files import with_own_keys
+from seg.datasets.patterns import directory
+from seg.datasets.splits import SPLITS
 
 _OPTIONAL_SPLIT = "test"
-_ANY_IDS = ClassTable(tuple(map(str, range(256))), (), ())  # used if the dataset's table cannot be read
+_ANY_IDS = ClassTable(
+    tuple(map(str, range(256))), (), (), {i: i for i in range(256)}
+)  # used if the dataset's table cannot be read
 
 
 class Findings(NamedTuple):
@@ -43,53 +50,54 @@ def examine(root: Path, layout: str) -> Findings:
 
     Args:
         root: directory of the dataset.
-        layout: key of `seg.datasets.layouts.FOLDERS`.
+        layout: name of a description in the catalogue, or `folder`.
 
     Raises:
         ValueError: the layout is unknown, or the directory does not exist.
     """
     if not root.is_dir():
         raise ValueError(f"{root}: no such directory; give the dataset's directory")
-    problems, table = [], _ANY_IDS
+    description, problems, table = with_own_keys(describe(layout), root), [], _ANY_IDS
     try:
-        table = class_table(layout, root)
+        table = class_table(description, root)
     except ValueError as error:
-        if layout not in FOLDERS:
-            raise
         problems.append(str(error))
     valid: dict[str, list[_Sample]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing release the interpreter lock
         for split in SPLITS:
-            pairs, wrong = _pairs(root, layout, split)
+            pairs, wrong = _pairs(root, description, layout, split)
             problems += wrong
             found = list(pool.map(lambda pair: _sample(pair, table), pairs))
             problems += [sample for sample in found if isinstance(sample, str)]
             valid[split] = [sample for sample in found if isinstance(sample, _Sample)]
     problems += _duplicates(valid)
-    for split, samples in valid.items():
+    for name, samples in valid.items():
         if samples:
             counts = np.sum([sample.counts for sample in samples], axis=0)
-            problems += [f"{root}: {line}" for line in unlabelled(split, table, len(samples), counts)]
+            problems += [f"{root}: {line}" for line in unlabelled(name, table, len(samples), counts)]
     pixels = sum((sample.counts for sample in valid["train"]), np.zeros(256, np.int64))
     absent = [table.ids[i] for i in table.scored if not pixels[i]] if valid["train"] else []
     warnings = [f"class '{name}' is not in split 'train', so it cannot be learned" for name in absent]
     summary = [_summary(split, samples) for split, samples in valid.items()]
     summary.append(f"{len(table.names)} classes: {', '.join(table.names)}")
-    lines = [line for problem in problems for line in problem.splitlines()]
-    return Findings(list(dict.fromkeys(lines)), warnings, summary)
+    return Findings(group_faults(problems), warnings, summary)
 
 
-def _pairs(root: Path, layout: str, split: str) -> tuple[list[ImagePair], list[str]]:
+def _pairs(root: Path, description: Description, layout: str, split: SplitName) -> tuple[list[ImagePair], list[str]]:
     """Pairs of a split, and errors in its directories and lists."""
-    directories = [pattern.format(split=split) for pattern in FOLDERS[layout]]
-    missing = [directory for directory in directories if not any(path.is_dir() for path in root.glob(directory))]
+    lists = description.splits.lists
+    kinds = [description.images, [row.files for row in description.labels], [lists] if lists else []]
+    choices = [[directory(pattern, split) for pattern in patterns] for patterns in kinds if patterns]
+    directories = [patterns[0] for patterns in choices]
+    found = [any(path.is_dir() for pattern in patterns for path in root.glob(pattern)) for patterns in choices]
+    missing = [path for path, exists in zip(directories, found, strict=True) if not exists]
     if split == _OPTIONAL_SPLIT and missing == directories:
         return [], []
     if missing:
         requires = f"no such directory, but layout '{layout}' requires it; create it or choose another layout"
-        return [], [f"{root / directory}: {requires}" for directory in missing]
+        return [], [f"{root / path}: {requires}" for path in missing]
     try:
-        pairs, problems = match_pairs(layout, root, split)
+        pairs, problems = match_pairs(description, root, split)
     except ValueError as error:
         return [], [str(error)]
     if not pairs and not problems and split != _OPTIONAL_SPLIT:

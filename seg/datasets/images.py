@@ -2,7 +2,7 @@
 
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -10,13 +10,16 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
+from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
-from seg.datasets.layouts import ImagePair
+from seg.datasets.matching import ImagePair
+from seg.datasets.polygons import POLYGONS, draw_shapes, polygon_size
 from seg.system.console import describe_os_error
 
 Value = TypeVar("Value")
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
-_IDS = ("L", "P")
+_IDS = frozenset({"1", "L", "P", "I;16", "I;16B", "I"})
+_RGB = frozenset({"RGB", "RGBA"})
 _LISTED = 5  # scored classes in a message
 _BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 
@@ -63,27 +66,108 @@ def read_image(path: Path) -> Image.Image:
     return image.convert("RGB")
 
 
-def read_label(path: Path, table: ClassTable) -> Image.Image:
-    """Read label ids, stored as 8-bit grey values or palette indices.
+def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Image.Image:
+    """Read the classes of a label as an image of mode L: positions in `table.ids`, `IGNORE` where there is none.
+
+    Args:
+        path: image of ids (up to 32 bits, palette indices or 1 bit) or of colours.
+        table: classes of the values and colours.
+        encoding: see `seg.config.description.LabelFiles`.
 
     Raises:
-        ValueError: the file is damaged, contains no ids, or contains ids that are not in the table.
+        ValueError: the file is damaged or contains values or colours that are not in the table.
     """
     label = _decode(path)
-    if label.mode not in _IDS:
-        got = f"colours (mode {label.mode})" if label.mode in _COLOURS - {"1", "LA"} else f"mode {label.mode}"
-        raise ValueError(f"{path}: got {got}, expected 8-bit ids (mode L or P); store the id of each pixel")
-    counts = id_counts(label)
-    unknown = [i for i in np.flatnonzero(counts) if i >= len(table.ids) and i != table.ignored]
-    if unknown:
-        got = ", ".join(f"id {i} ({counts[i]} pixel{'s' if counts[i] > 1 else ''})" for i in unknown)
-        ignored = "" if table.ignored is None else f" and {table.ignored}"
-        raise ValueError(f"{path}: got {got}, expected 0 to {len(table.ids) - 1}{ignored}; fix the label")
-    return label
+    colours = label.mode in _RGB and encoding in (None, "colours") and bool(table.colours)
+    if not colours and label.mode not in _IDS:
+        raise ValueError(_not_ids(path, label.mode))
+    positions = (
+        _positions_of_colours(path, label, table) if colours else _positions_of_ids(path, label, table, encoding)
+    )
+    return Image.fromarray(positions)
+
+
+def _not_ids(path: Path, mode: str) -> str:
+    got = f"colours (mode {mode})" if mode in _COLOURS - {"1", "LA"} else f"mode {mode}"
+    return f"{path}: got {got}, expected 8-bit ids (mode L or P); store the id of each pixel"
+
+
+def _positions_of_ids(path: Path, label: Image.Image, table: ClassTable, encoding: str | None) -> np.ndarray:
+    values = np.asarray(label)
+    values = values.astype(np.uint8) if values.dtype == np.bool_ else values
+    known = table.scored_values() if encoding == "train_ids" else table.values
+    if values.dtype == np.uint8:
+        look_up = np.full(256, -1, np.int16)
+        look_up[[value for value in known if value < 256]] = [known[value] for value in known if value < 256]
+        positions = look_up[values]
+    else:
+        positions = _look_up(values, known)
+    if (positions < 0).any():
+        raise ValueError(_unknown_values(path, values[positions < 0], known))
+    return positions.astype(np.uint8)
+
+
+def _look_up(codes: np.ndarray, known: Mapping[int, int]) -> np.ndarray:
+    """Values of a mapping for an array of keys, int16; -1 for keys that it does not have."""
+    keys = np.array(sorted(known), np.int64)
+    found = np.minimum(np.searchsorted(keys, codes), len(keys) - 1)
+    positions = np.array([known[key] for key in keys.tolist()], np.int16)[found]
+    return np.where(keys[found] == codes, positions, -1)
+
+
+def _unknown_values(path: Path, values: np.ndarray, known: Mapping[int, int]) -> str:
+    found = zip(*np.unique(values, return_counts=True), strict=True)
+    got = ", ".join(f"id {value} ({count} pixel{'s' if count > 1 else ''})" for value, count in found)
+    ids = sorted(value for value, position in known.items() if position != IGNORE)
+    ignored = sorted(known.keys() - set(ids))
+    expected = f"{ids[0]} to {ids[-1]}" if ids == list(range(ids[0], ids[-1] + 1)) else ", ".join(map(str, ids))
+    also = f" and {', '.join(map(str, ignored))}" if ignored else ""
+    return f"{path}: got {got}, expected {expected}{also}; fix the label"
+
+
+def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> np.ndarray:
+    channels = np.asarray(label.convert("RGB")).astype(np.int32)
+    codes = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
+    known = {red << 16 | green << 8 | blue: position for (red, green, blue), position in table.colours.items()}
+    positions = _look_up(codes, known)
+    unknown = positions < 0
+    if unknown.any() and table.nearest:
+        others, where = np.unique(codes[unknown], return_inverse=True)
+        colours = np.array(list(table.colours), np.int64)
+        distances = ((np.stack([others >> 16, others >> 8 & 255, others & 255], 1)[:, None] - colours) ** 2).sum(2)
+        positions[unknown] = np.array(list(table.colours.values()))[distances.argmin(1)][where]
+    elif unknown.any() and (channels == channels[..., :1]).all():  # ids in all three channels
+        raise ValueError(_not_ids(path, label.mode))
+    elif unknown.any():
+        others, counts = np.unique(codes[unknown], return_counts=True)
+        most = int(others[counts.argmax()])
+        raise ValueError(
+            f"{path}: {unknown.mean():.1%} of the pixels have colours of no class, such as "
+            f"{most >> 16} {most >> 8 & 255} {most & 255} ({counts.max()} pixels); add them to `colours`, store masks "
+            "without antialiasing, or set nearest: true"
+        )
+    return positions.astype(np.uint8)
+
+
+def label_size(pair: ImagePair) -> tuple[int, int]:
+    """Height and width of a label, without decoding it if its file gives them."""
+    if pair.encoding not in POLYGONS:
+        return image_size(pair.label)
+    if size := polygon_size(pair.label, pair.encoding, pair.stem):
+        return size
+    image = read_image(pair.image)
+    return image.height, image.width
+
+
+def read_pair_label(pair: ImagePair, table: ClassTable) -> Image.Image:
+    """Read or draw the label of an image, as `read_label` does."""
+    if pair.encoding not in POLYGONS:
+        return read_label(pair.label, table, pair.encoding)
+    return Image.fromarray(draw_shapes(pair.label, pair.encoding, pair.stem, label_size(pair), table))
 
 
 def read_pair(pair: ImagePair, table: ClassTable) -> tuple[Image.Image, Image.Image]:
-    """Read an image as RGB and its label, of mode L or P and the same size.
+    """Read an image as RGB and its label, of the same size, as `read_label` does.
 
     Raises:
         ValueError: one line per error in the two files.
@@ -94,7 +178,7 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[Image.Image, Image.Im
     except ValueError as error:
         problems.append(str(error))
     try:
-        label = read_label(pair.label, table)
+        label = read_pair_label(pair, table)
     except ValueError as error:
         problems.append(str(error))
     if not problems and label.size != image.size:
@@ -107,7 +191,7 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[Image.Image, Image.Im
 
 
 def id_counts(label: Image.Image) -> np.ndarray:
-    """Number of pixels (256,) int64 by id, for a label of mode L or P."""
+    """Number of pixels (256,) int64 by value, for an image of mode L."""
     return np.array(label.histogram(), np.int64)
 
 

@@ -5,14 +5,20 @@ digests. A memory keeps each digest with size, mtime, ctime and inode of the fil
 these are read. Programs can keep the mtime of a file that they change (`rsync -a`, `cp -p`), but not the ctime.
 """
 
+import errno
+import os
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
-from seg.datasets.folder import files_read
+from seg.config.description import Description, read_description
 from seg.datasets.manifest import fingerprint
+from seg.datasets.matching import files_read
+from seg.datasets.own_files import with_own_keys
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
 from seg.system.files import read_json, sha256, write_json
@@ -25,10 +31,13 @@ _ANNOUNCED = 2**30  # bytes; reading more takes seconds
 Memory = dict[str, list[Any]]  # size, mtime, ctime (nanoseconds), inode and SHA-256 of a file by its name
 
 
-def own_contents(root: Path, memory: Path | None = None, anew: bool = False) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file that the layout `folder` reads, by name, as a manifest lists them.
+def own_contents(
+    description: Description, root: Path, memory: Path | None = None, anew: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file that a description reads, by name, as a manifest lists them.
 
     Args:
+        description: of the dataset.
         root: directory of the dataset.
         memory: file that keeps the digests between runs; if there is none or it is damaged, all files are read.
         anew: read all files.
@@ -39,7 +48,7 @@ def own_contents(root: Path, memory: Path | None = None, anew: bool = False) -> 
     """
     start = time.time_ns()
     known = {} if anew or memory is None else _recall(memory)
-    found = files_read(root)
+    found = _status(root, files_read(with_own_keys(description, root), root))
     marks = {name: [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino] for name, at in sorted(found.items())}
     changed = [name for name, mark in marks.items() if known.get(name, [])[:-1] != mark]
     if (size := sum(marks[name][0] for name in changed)) > _ANNOUNCED:
@@ -67,6 +76,21 @@ def _warn_of_unnoticed(root: Path, names: list[str]) -> None:
         say(f"warning: {root}: {names[0]}{others} {what}; `touch` them before `dvc add`")
 
 
+def _status(root: Path, names: Iterable[str]) -> dict[str, os.stat_result]:
+    """Status of the files that paths or links lead to; without names that lead to no file."""
+    found = {}
+    for name in names:
+        try:
+            status = (root / name).stat()
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):
+                raise
+            continue
+        if S_ISREG(status.st_mode):
+            found[name] = status
+    return found
+
+
 def _recall(memory: Path) -> Memory:
     """Content of a memory; empty if it is missing or damaged."""
     with suppress(OSError, ValueError):
@@ -80,12 +104,13 @@ def main() -> None:
     """Write the manifest of a user's own dataset."""
     parser = StageParser("seg.datasets.register", main.__doc__)
     parser.add_argument("--name", required=True, help="name of the dataset")
+    parser.add_argument("--dataset", default="folder", help="layout or description of the dataset (JSON)")
     parser.add_argument("--root", type=Path, required=True, help="directory of the dataset")
     parser.add_argument("--content", help="expected digest of the content")
     parser.add_argument("--memory", type=Path, help="file that keeps digests between runs")
     parser.add_output("--out", ".json", "manifest to write")
     args = parser.parse_stage()
-    files = own_contents(args.root, args.memory)
+    files = own_contents(read_description(args.dataset), args.root, args.memory)
     own = "the user's own"
     about = {"name": args.name, "version": "unknown", "licence": own, "citation": "none", "source": own}
     if args.content not in (None, fingerprint({"files": files})):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from seg.datasets import bdd100k
-from seg.datasets.classes import bit_colour
+from seg.config.description import describe
+from seg.datasets.classes import bit_colour, class_table
 from seg.synthetic.objects import render_objects
 from seg.synthetic.streets import render_street
 
@@ -92,7 +92,7 @@ RENDERED_LAYOUTS = {
         render=render_street, files=_cityscapes_files, own=r"(leftImg8bit|gtFine)/\w+/synthetic-[\w-]+/[\w-]+\.png"
     ),
     "bdd100k": RenderedLayout(
-        render=partial(render_street, ids=bdd100k.CLASSES.ids),
+        render=partial(render_street, ids=class_table(describe("bdd100k")).ids),
         files=_bdd100k_files,
         own=r"bdd100k/seg/(images|labels)/\w+/[0-9a-f]{8}-000[0-9a-f]{5}(\.jpg|_id\.png)",
     ),

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg.datasets import cityscapes
+from seg.config.description import describe
+from seg.datasets.classes import class_table
 from seg.synthetic.canvas import Canvas, Look
 from seg.synthetic.shapes import Outline
 
@@ -71,7 +72,10 @@ THINGS: dict[str, Thing] = {
 
 
 def render_street(
-    generator: np.random.Generator, height: int, width: int, ids: Sequence[str] = cityscapes.CLASSES.ids
+    generator: np.random.Generator,
+    height: int,
+    width: int,
+    ids: Sequence[str] = class_table(describe("cityscapes")).ids,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One street scene.
 

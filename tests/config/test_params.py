@@ -132,8 +132,8 @@ WRONG = [
     (
         "datasets.streets.layout",
         "city",
-        "datasets.streets.layout: got 'city'; "
-        "input should be 'camvid', 'cityscapes', 'bdd100k', 'bdd100k_19', 'voc' or 'folder'",
+        "datasets.streets.layout: layout 'city' is unknown; "
+        "known are bdd100k, bdd100k_19, camvid, cityscapes, voc, voc2007, voc2012, folder",
     ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),

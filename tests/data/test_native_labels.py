@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.config.description import describe
 from seg.data.native_labels import write_native_labels
 from seg.data.pack import pack_split
 from seg.data.pack_format import NativeLabels
@@ -33,8 +34,8 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def pack(manifest: Path, folder: Path) -> Path:
-    pack_split(manifest, "camvid", "test", 48, 64, folder / "test")
-    write_native_labels(manifest, "camvid", "test", 48, 64, folder / "test")
+    pack_split(manifest, describe("camvid"), "test", 48, 64, folder / "test")
+    write_native_labels(manifest, describe("camvid"), "test", 48, 64, folder / "test")
     return folder / "test.json"
 
 
@@ -60,7 +61,7 @@ def test_nothing_is_kept_twice(packs: tuple[Path, Path]) -> None:
 
 def test_the_stage_writes_the_same_bytes(manifest: Path, tmp_path: Path) -> None:
     pack(manifest, tmp_path)
-    command = [sys.executable, "-m", "seg.data.native_labels", "--manifest", manifest, "--layout", "camvid"]
+    command = [sys.executable, "-m", "seg.data.native_labels", "--manifest", manifest, "--dataset", "camvid"]
     command += ["--split", "test", "--height", "48", "--width", "64", "--out", tmp_path / "again/test"]
     subprocess.run(command, check=True)
     for name in ("test.native.json", "test.native.npy"):
@@ -70,10 +71,10 @@ def test_the_stage_writes_the_same_bytes(manifest: Path, tmp_path: Path) -> None
 def test_a_damaged_label_is_refused_and_nothing_is_written(manifest: Path, tmp_path: Path) -> None:
     (manifest.parent / "testannot/2.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"testannot/2\.png: cannot be decoded"):
-        write_native_labels(manifest, "camvid", "test", 48, 64, tmp_path / "out/test")
+        write_native_labels(manifest, describe("camvid"), "test", 48, 64, tmp_path / "out/test")
     Image.new("L", (50, 33), 99).save(manifest.parent / "testannot/2.png")
     with pytest.raises(ValueError, match=r"testannot/2\.png: got id 99 \(1650 pixels\), expected 0 to 11"):
-        write_native_labels(manifest, "camvid", "test", 48, 64, tmp_path / "out/test")
+        write_native_labels(manifest, describe("camvid"), "test", 48, 64, tmp_path / "out/test")
     assert not list(tmp_path.glob("out/*"))
 
 

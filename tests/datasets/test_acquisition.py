@@ -20,11 +20,11 @@ import pytest
 from PIL import Image
 from servers import BODY, HASTE, Page, Server
 
+from seg.config.description import describe
 from seg.data.pack import pack_split
 from seg.datasets.catalogue import DATASETS, Dataset, Source
-from seg.datasets.classes import bit_colour
+from seg.datasets.classes import bit_colour, class_table
 from seg.datasets.download import download_dataset
-from seg.datasets.layouts import class_table
 from seg.datasets.login import Login
 from seg.system.files import read_json
 
@@ -267,7 +267,7 @@ def test_a_real_layout_goes_from_its_archives_to_statistics(name: str, tmp_path:
     stage(
         "seg.data.pack",
         manifest=manifest,
-        layout=layout,
+        dataset=layout,
         split="train",
         height=SIZE[0],
         width=SIZE[1],
@@ -276,7 +276,7 @@ def test_a_real_layout_goes_from_its_archives_to_statistics(name: str, tmp_path:
     stage("seg.data.statistics", pack=tmp_path / "train.json", out=tmp_path / "statistics.json")
     splits = ["train", "val"] if name == "cityscapes" else ["train", "val", "test"]
     for split in splits[1:]:
-        pack_split(manifest, layout, split, *SIZE, tmp_path / split)
+        pack_split(manifest, describe(layout), split, *SIZE, tmp_path / split)
     about = {split: read_json(tmp_path / f"{split}.json") for split in splits}
     names = {split: set(about[split]["names"]) for split in splits}
     assert all(names.values())
@@ -292,7 +292,7 @@ def test_a_real_layout_goes_from_its_archives_to_statistics(name: str, tmp_path:
         if layout == "voc":
             assert names["train"] == set(release.labels["train"])
 
-    train_ids, compared = class_table(layout).train_ids(), 0
+    train_ids, compared = class_table(describe(layout)).train_ids(), 0
     for split in splits:
         pixels = np.load(tmp_path / f"{split}.labels.npy")
         for key, found in zip(about[split]["names"], pixels, strict=True):

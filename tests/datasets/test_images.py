@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from seg.config.description import describe
+from seg.datasets.classes import class_table
 from seg.datasets.images import read_image, read_label
-from seg.datasets.layouts import class_table
 
 QUARTERS = {1: 0, 3: 2, 6: 3, 8: 1}  # anticlockwise turns of 90 degrees that set an orientation upright
 
@@ -43,7 +44,7 @@ def test_the_corner_of_a_rotated_photograph_by_hand(tmp_path: Path, ending: str)
 def test_a_label_is_read_unchanged(tmp_path: Path) -> None:
     ids = np.arange(6, dtype=np.uint8).reshape(2, 3)
     Image.fromarray(ids).save(tmp_path / "a.png", exif=tags(6))
-    assert np.array_equal(read_label(tmp_path / "a.png", class_table("camvid")), ids)
+    assert np.array_equal(read_label(tmp_path / "a.png", class_table(describe("camvid"))), ids)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from cityscapesscripts.helpers import labels as official
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seg.config.description import describe, layouts
 from seg.datasets import IGNORE
-from seg.datasets.classes import bit_colour
-from seg.datasets.layouts import FOLDERS, class_table, draw_split, find_pairs, order_is_known, unit_hash
+from seg.datasets.classes import bit_colour, class_table
 from seg.datasets.manifest import fingerprint, read_manifest, write_manifest
+from seg.datasets.matching import find_pairs
+from seg.datasets.splits import draw_split, unit_hash
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def camvid(camvid_root: Path, tmp_path: Path) -> Path:
 
 
 def test_cityscapes_ids_are_those_of_its_owners() -> None:
-    table = class_table("cityscapes")
+    table = class_table(describe("cityscapes"))
     rows = [label for label in official.labels if label.id >= 0]  # -1 is the licence plate, in no label file
     assert table.ids == tuple(label.name for label in rows)
     expected = [label.trainId if 0 <= label.trainId < IGNORE else IGNORE for label in rows]
@@ -35,16 +37,16 @@ def test_cityscapes_ids_are_those_of_its_owners() -> None:
 
 
 def test_camvid_has_the_eleven_classes_in_their_order() -> None:
-    table = class_table("camvid")
+    table = class_table(describe("camvid"))
     names = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
     assert table.names == tuple(names.split())
     assert table.train_ids()[:13].tolist() == [*range(11), IGNORE, IGNORE]
 
 
-@pytest.mark.parametrize("layout", FOLDERS)
+@pytest.mark.parametrize("layout", layouts())
 def test_a_class_table_is_sound(layout: str, tmp_path: Path) -> None:
     (tmp_path / "classes.yaml").write_text("[background, crack, rust]")  # the folder's own
-    table = class_table(layout, tmp_path)
+    table = class_table(describe(layout), tmp_path)
     assert table.train_ids().dtype == np.uint8
     assert len(set(table.ids)) == len(table.ids)
     assert len(set(table.palette)) == len(table.palette) == len(table.scored)
@@ -52,11 +54,11 @@ def test_a_class_table_is_sound(layout: str, tmp_path: Path) -> None:
 
 
 def test_pairs_share_a_name_and_are_sorted(camvid_root: Path, cityscapes_root: Path) -> None:
-    for pair in (pairs := find_pairs("camvid", camvid_root, "train")):
+    for pair in (pairs := find_pairs(describe("camvid"), camvid_root, "train")):
         assert pair.image == camvid_root / "train" / f"{pair.name}.png"
         assert pair.label == camvid_root / "trainannot" / f"{pair.name}.png"
     assert [pair.name for pair in pairs] == [f"scene_{k:04d}" for k in range(12)]
-    pairs = find_pairs("cityscapes", cityscapes_root, "val")
+    pairs = find_pairs(describe("cityscapes"), cityscapes_root, "val")
     assert [pair.name for pair in pairs] == [f"ulm_{k:06d}_000019" for k in range(4)]
     assert pairs[1].image.name == "ulm_000001_000019_leftImg8bit.png"
     assert pairs[1].label.name == "ulm_000001_000019_gtFine_labelIds.png"
@@ -99,13 +101,13 @@ def test_groups_and_their_order(tmp_path: Path, layout: str, image: str, label: 
     for listed in ("val.txt", "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"):
         (tmp_path / listed).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / listed).write_text(Path(image).stem)
-    [pair] = find_pairs(layout, tmp_path, "train" if layout == "voc" else "val")
-    assert (pair.group, order_is_known(layout)) == (group, ordered)
+    [pair] = find_pairs(describe(layout), tmp_path, "train" if layout == "voc" else "val")
+    assert (pair.group, describe(layout).ordered) == (group, ordered)
 
 
 def test_images_may_be_jpeg(camvid: Path) -> None:
     (camvid / "val" / "scene_0001.png").rename(camvid / "val" / "scene_0001.jpg")
-    names = [pair.image.name for pair in find_pairs("camvid", camvid, "val")]
+    names = [pair.image.name for pair in find_pairs(describe("camvid"), camvid, "val")]
     assert names == ["scene_0000.png", "scene_0001.jpg", "scene_0002.png", "scene_0003.png"]
 
 
@@ -113,14 +115,14 @@ def test_other_files_are_not_part_of_cityscapes(cityscapes_root: Path, tmp_path:
     root = shutil.copytree(cityscapes_root, tmp_path / "cityscapes")
     for kind in ("gtFine_color.png", "gtFine_instanceIds.png", "gtFine_polygons.json"):
         (root / "gtFine" / "val" / "ulm" / f"ulm_000001_000019_{kind}").write_bytes(b"")
-    assert len(find_pairs("cityscapes", root, "val")) == 4
+    assert len(find_pairs(describe("cityscapes"), root, "val")) == 4
 
 
 def test_all_files_without_a_partner_are_listed(camvid: Path) -> None:
     (camvid / "valannot" / "scene_0001.png").unlink()
     (camvid / "valannot" / "scene_0002.png").rename(camvid / "valannot" / "scene_0009.png")
     with pytest.raises(ValueError, match="without") as caught:
-        find_pairs("camvid", camvid, "val")
+        find_pairs(describe("camvid"), camvid, "val")
     assert str(caught.value).splitlines() == [
         f"{camvid}/val/scene_0001.png: image without a label; add one or remove it",
         f"{camvid}/val/scene_0002.png: image without a label; add one or remove it",
@@ -128,26 +130,26 @@ def test_all_files_without_a_partner_are_listed(camvid: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("layout", FOLDERS)
+@pytest.mark.parametrize("layout", layouts())
 def test_an_empty_split(tmp_path: Path, layout: str) -> None:
     message = f"{tmp_path}: no image in split 'train'; add images in the layout '{layout}'"
     with pytest.raises(ValueError, match="no image") as caught:
-        find_pairs(layout, tmp_path, "train")
+        find_pairs(describe(layout), tmp_path, "train")
     assert str(caught.value) == message
 
 
 def test_an_unknown_layout() -> None:
     with pytest.raises(
-        ValueError, match="layout 'pascal' is unknown; known are camvid, cityscapes, bdd100k, bdd100k_19,"
+        ValueError, match="layout 'pascal' is unknown; known are bdd100k, bdd100k_19, camvid, cityscapes, voc,"
     ):
-        class_table("pascal")
+        describe("pascal")
 
 
 def test_a_table_in_the_dataset_requires_the_directory() -> None:
     with pytest.raises(
         ValueError, match="layout 'folder' reads its classes from the dataset; give the dataset's directory"
     ):
-        class_table("folder")
+        class_table(describe("folder"))
 
 
 def test_colours_are_interleaved_bits() -> None:

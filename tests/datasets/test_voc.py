@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.config.description import describe
 from seg.data.pack import pack_split
 from seg.data.pack_format import memory_map
 from seg.datasets import IGNORE
-from seg.datasets.classes import bit_colour
-from seg.datasets.layouts import class_table, find_pairs
+from seg.datasets.classes import bit_colour, class_table
 from seg.datasets.manifest import write_manifest
+from seg.datasets.matching import find_pairs
 from seg.system.files import read_json
 
 SEGMENTATION = "ImageSets/Segmentation"
@@ -33,7 +34,7 @@ def write_voc(root: Path, year: int, lists: dict[str, list[str]], public: tuple[
 
 
 def names(root: Path, split: str) -> list[str]:
-    return [pair.name for pair in find_pairs("voc", root, split)]
+    return [pair.name for pair in find_pairs(describe("voc"), root, split)]
 
 
 def identifiers(year: int, start: int, count: int) -> list[str]:
@@ -41,7 +42,7 @@ def identifiers(year: int, start: int, count: int) -> list[str]:
 
 
 def test_classes_colours_and_border_are_vocs() -> None:
-    table = class_table("voc")
+    table = class_table(describe("voc"))
     assert len(table.names) == 21
     assert (table.names[0], table.names[15], table.names[20]) == ("background", "person", "tvmonitor")
     assert table.palette[1] == (128, 0, 0)  # aeroplane, as every viewer shows it
@@ -56,7 +57,7 @@ def test_public_lists_are_used_unchanged(tmp_path: Path) -> None:
     folder = write_voc(tmp_path, 2007, lists, ("train", "val", "test"))
     for split, listed in lists.items():
         assert names(tmp_path, split) == listed
-    pair = find_pairs("voc", tmp_path, "test")[0]
+    pair = find_pairs(describe("voc"), tmp_path, "test")[0]
     assert pair.image == folder / "JPEGImages/2007_000200.jpg"
     assert pair.label == folder / "SegmentationClass/2007_000200.png"
 
@@ -81,7 +82,7 @@ def test_all_listed_files_that_are_missing_are_reported(tmp_path: Path) -> None:
     for path in missing:
         path.unlink()
     with pytest.raises(ValueError, match="missing") as caught:
-        find_pairs("voc", tmp_path, "train")
+        find_pairs(describe("voc"), tmp_path, "train")
     assert str(caught.value).splitlines() == [
         f"{path}: missing from split 'train'; add the file or remove its name from the split's list" for path in missing
     ]
@@ -90,8 +91,8 @@ def test_all_listed_files_that_are_missing_are_reported(tmp_path: Path) -> None:
 def test_two_years_are_refused(tmp_path: Path) -> None:
     for year in (2007, 2012):
         write_voc(tmp_path, year, {"train": ["a"]}, ("train",))
-    with pytest.raises(ValueError, match="got VOC2007, VOC2012, expected one year per dataset; move the others away"):
-        find_pairs("voc", tmp_path, "train")
+    with pytest.raises(ValueError, match="got 2007, 2012, expected one year per dataset; move the others away"):
+        find_pairs(describe("voc"), tmp_path, "train")
 
 
 def test_palette_border_and_sizes_are_packed_exactly(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_palette_border_and_sizes_are_packed_exactly(tmp_path: Path) -> None:
         Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(folder / "JPEGImages" / f"{name}.jpg")
         labels.append(blocks)
     write_manifest(tmp_path / "manifest.json", {"name": "voc"})
-    pack_split(tmp_path / "manifest.json", "voc", "train", 16, 8, tmp_path / "train")
+    pack_split(tmp_path / "manifest.json", describe("voc"), "train", 16, 8, tmp_path / "train")
     assert (memory_map(tmp_path / "train.json", "labels") == np.stack(labels)).all()
     counts = np.bincount(np.concatenate(labels).ravel(), minlength=256)
     assert read_json(tmp_path / "train.json")["id_pixels"] == counts[:21].tolist()
@@ -124,7 +125,7 @@ def test_an_id_between_the_classes_and_the_border_is_refused(tmp_path: Path) -> 
     Image.fromarray(label).save(folder / "JPEGImages/a.jpg")
     write_manifest(tmp_path / "manifest.json", {})
     with pytest.raises(ValueError, match="got id") as caught:
-        pack_split(tmp_path / "manifest.json", "voc", "train", 16, 16, tmp_path / "train")
+        pack_split(tmp_path / "manifest.json", describe("voc"), "train", 16, 16, tmp_path / "train")
     assert str(caught.value) == (
         f"{folder}/SegmentationClass/a.png: got id 21 (3 pixels), id 200 (1 pixel), expected 0 to 20 and 255; "
         "fix the label"

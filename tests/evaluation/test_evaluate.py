@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from seg.config.description import describe
 from seg.config.recipe import Recipe
 from seg.data.loader import scaled
 from seg.data.pack import pack_split
@@ -255,7 +256,7 @@ def test_a_pack_without_a_labelled_pixel_is_refused(model: Path, packs: Any, tmp
 
 
 def test_a_pack_of_other_classes_is_refused(model: Path, cityscapes_root: Path, tmp_path: Path) -> None:
-    pack_split(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
+    pack_split(cityscapes_root / "manifest.json", describe("cityscapes"), "val", 48, 64, tmp_path / "val")
     message = refusal(command(model, tmp_path / "val.json", files(tmp_path / "out")))
     assert message.startswith(f"error: {model} and {tmp_path / 'val.json'} have different classes; evaluate")
     assert not (tmp_path / "out").exists()

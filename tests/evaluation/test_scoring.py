@@ -13,13 +13,14 @@ from PIL import Image
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassJaccardIndex
 
+from seg.config.description import describe
 from seg.config.inference import Inference
 from seg.config.recipe import Recipe
 from seg.data.loader import Loader, scaled
 from seg.data.native_labels import write_native_labels
 from seg.data.pack import pack_split
 from seg.data.pack_format import NativeLabels, Pack
-from seg.datasets.layouts import class_table
+from seg.datasets.classes import class_table
 from seg.evaluation.evaluate import Evaluation, evaluate_images
 from seg.evaluation.scoring import Tally
 from seg.metrics.calibration import decide
@@ -53,7 +54,7 @@ def case(cityscapes_root: Path, tiny_recipe: Recipe, tmp_path_factory: pytest.Te
     """A random linear classifier of colours on four images in the layout of Cityscapes."""
     folder = tmp_path_factory.mktemp("scored")
     for write in (pack_split, write_native_labels):
-        write(cityscapes_root / "manifest.json", "cityscapes", "val", *SIZE, folder / "val")
+        write(cityscapes_root / "manifest.json", describe("cityscapes"), "val", *SIZE, folder / "val")
     pack, native = Pack(folder / "val.json"), NativeLabels(folder / "val.json")
     torch.manual_seed(0)
     model = nn.Conv2d(3, CLASSES, 3, padding=1)
@@ -97,7 +98,7 @@ def test_native_iou_is_that_of_cityscapes_scripts_on_files(
     monkeypatch.setattr(cityscapes, "CSUPPORT", False)
     for name, value in {"evalInstLevelScore": False, "evalPixelAccuracy": False, "evalLabels": list(range(34))}.items():
         monkeypatch.setattr(cityscapes.args, name, value)
-    scored = class_table("cityscapes").scored
+    scored = class_table(describe("cityscapes")).scored
     official = np.zeros((34, 34), np.ulonglong)
     predictions = case.logits["native"].argmax(1).numpy()
     for name, prediction in zip(case.pack.about["names"], predictions, strict=True):

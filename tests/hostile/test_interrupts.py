@@ -25,7 +25,7 @@ from seg.system.console import run_stage
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OUTPUTS = "--model run/model.safetensors --history run/history.csv --run-info run/run.json --events run/events"
 TRAIN = f"seg.training.train --train-pack train.json --val-pack val.json --device cpu {OUTPUTS}"
-SPLIT = "--manifest raw/manifest.json --layout camvid --split val --height 48 --width 64 --out out/val"
+SPLIT = "--manifest raw/manifest.json --dataset camvid --split val --height 48 --width 64 --out out/val"
 MANIFEST = "seg.datasets.register --name mine --root raw --out manifest.json"
 RENDER = (
     "seg.synthetic.synthesize --layout cityscapes --height 64 --width 64 --split train=3 --seed 0 --jobs 1"

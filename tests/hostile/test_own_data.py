@@ -17,6 +17,7 @@ from clones import ROOT, environment
 from requirements import mounted
 from trials import Trial, run_trial
 
+from seg.config.description import describe
 from seg.datasets import register
 from seg.datasets.manifest import fingerprint, write_manifest
 
@@ -46,7 +47,7 @@ def after(change: Change) -> Change:
     def arrange(root: Path) -> None:
         write_files(root / "cracks")
         with patch.object(register, "_TOO_RECENT", -(10**10)):  # keep digests of files that have just been written
-            register.own_contents(root / "cracks", root / "memory.json")
+            register.own_contents(describe("folder"), root / "cracks", root / "memory.json")
         change(root / "cracks")
 
     return arrange
@@ -390,7 +391,7 @@ def test_a_read_only_dataset_is_registered(read_only: Path) -> None:
 
 def test_a_dataset_that_is_not_here_is_requested_before_the_first_job(registered: Path, tmp_path: Path) -> None:
     shutil.copytree(registered, tmp_path, symlinks=True, dirs_exist_ok=True)
-    line = r"error: data/raw/cracks: no such directory; put images/, labels/ and classes\.yaml there"
+    line = r"error: data/raw/cracks: no such directory; put the files of the dataset there"
     shutil.rmtree(tmp_path / "data")
     command = ("snakemake", "--cores", "1", "--", MANIFEST)
     run_trial(

@@ -271,7 +271,18 @@ def manifest(root: Path) -> None:
     (root / "data/manifest.json").write_text(json.dumps({"files": {}}))
 
 
-PACK = ("--manifest", "data/manifest.json", "--layout", "folder", "--split", "train", "--height", "32", "--width", "32")
+PACK = (
+    "--manifest",
+    "data/manifest.json",
+    "--dataset",
+    "folder",
+    "--split",
+    "train",
+    "--height",
+    "32",
+    "--width",
+    "32",
+)
 TRIALS = [
     Trial("doctor", ("seg.cli", "doctor", "data", "--layout", "folder"), images, "train: .*", code=0, errors=0),
     Trial(

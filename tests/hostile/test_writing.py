@@ -315,14 +315,14 @@ STAGES = [
     ),
     stage(
         "a pack onto the manifest",
-        "seg.data.pack --manifest data/manifest.json --layout folder --split val --height 8 --width 8"
+        "seg.data.pack --manifest data/manifest.json --dataset folder --split val --height 8 --width 8"
         " --out data/manifest",
         files("data/manifest.json"),
         r"error: --out data/manifest\.json: would replace what is read as --manifest; give another name",
     ),
     stage(
         "labels onto the manifest",
-        "seg.data.native_labels --manifest val.native.json --layout folder --split val --height 8 --width 8 --out val",
+        "seg.data.native_labels --manifest val.native.json --dataset folder --split val --height 8 --width 8 --out val",
         files("val.native.json"),
         r"error: --out val\.native\.json: would replace what is read as --manifest; give another name",
     ),

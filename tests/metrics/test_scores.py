@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
-from seg.datasets.layouts import class_table
+from seg.config.description import describe
+from seg.datasets.classes import class_table
 from seg.metrics.confusion import confusion_matrix
 from seg.metrics.scores import (
     METRICS,
@@ -134,7 +135,7 @@ def test_iou_is_that_of_cityscapes_scripts(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(cityscapes, "CSUPPORT", False)
     for name, value in {"evalInstLevelScore": False, "evalPixelAccuracy": False, "evalLabels": list(range(34))}.items():
         monkeypatch.setattr(cityscapes.args, name, value)
-    table = class_table("cityscapes")
+    table = class_table(describe("cityscapes"))
     generator = np.random.default_rng(seed)
     present = generator.choice(34, 20, replace=False)  # some classes are absent
     ids = generator.choice(present, (60, 80)).astype(np.uint8)

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from seg.config.description import describe
 from seg.datasets import IGNORE
-from seg.datasets.voc import CLASSES
+from seg.datasets.classes import class_table
 from seg.synthetic.objects import KINDS, render_objects
 
+CLASSES = class_table(describe("voc"))
 SCENES = 400
 
 

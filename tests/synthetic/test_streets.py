@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from seg.datasets.cityscapes import CLASSES
+from seg.config.description import describe
+from seg.datasets.classes import class_table
 from seg.synthetic.streets import SURFACES, THINGS, label_id, render_street
 
+CLASSES = class_table(describe("cityscapes"))
 SCENES = 100
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.datasets import bdd100k, voc
-from seg.datasets.layouts import find_pairs
+from seg.config.description import describe
+from seg.datasets.classes import class_table
 from seg.datasets.manifest import read_manifest
+from seg.datasets.matching import find_pairs
 from seg.synthetic import synthesize as stage
 from seg.synthetic.rendered_layouts import RENDERED_LAYOUTS
 from seg.synthetic.synthesize import Scenes, parse_splits, synthesize
@@ -38,7 +39,7 @@ def test_images_and_labels_pair_up_in_the_layout(tmp_path: Path) -> None:
     out = tmp_path / "raw" / "street" / "manifest.json"
     synthesize(out, scenes(train=3, val=2))
     for split, count in (("train", 3), ("val", 2)):
-        pairs = find_pairs("cityscapes", out.parent, split)
+        pairs = find_pairs(describe("cityscapes"), out.parent, split)
         assert len(pairs) == count
         for pair in pairs:
             with Image.open(pair.image) as image, Image.open(pair.label) as label:
@@ -52,7 +53,7 @@ def test_images_and_labels_pair_up_in_the_layout(tmp_path: Path) -> None:
 
 def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
     synthesize(tmp_path / "s" / "manifest.json", scenes(train=2))
-    pair = find_pairs("cityscapes", tmp_path / "s", "train")[1]
+    pair = find_pairs(describe("cityscapes"), tmp_path / "s", "train")[1]
     image, labels = RENDERED_LAYOUTS["cityscapes"].render(scenes(train=2).generator("train", 1), 32, 64)
     with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
         assert np.array_equal(np.asarray(saved_image), image)
@@ -72,9 +73,9 @@ def test_the_same_arguments_give_the_same_bytes_in_one_process_and_in_two(
 def test_voc_has_lists_and_palettes_and_images_of_many_sizes(tmp_path: Path) -> None:
     rows = Scenes(layout="voc", height=48, width=64, splits={"train": 30, "val": 3, "test": 4}, seed=7)
     synthesize(tmp_path / "s" / "manifest.json", rows)
-    assert [len(find_pairs("voc", tmp_path / "s", split)) for split in rows.splits] == [30, 3, 4]
+    assert [len(find_pairs(describe("voc"), tmp_path / "s", split)) for split in rows.splits] == [30, 3, 4]
     sizes = set()
-    for k, pair in enumerate(find_pairs("voc", tmp_path / "s", "train")):
+    for k, pair in enumerate(find_pairs(describe("voc"), tmp_path / "s", "train")):
         image, labels = RENDERED_LAYOUTS["voc"].render(rows.generator("train", k), 48, 64)
         with Image.open(pair.image) as saved_image, Image.open(pair.label) as saved_label:
             assert (saved_image.format, saved_label.format, saved_label.mode) == ("JPEG", "PNG", "P")
@@ -82,7 +83,7 @@ def test_voc_has_lists_and_palettes_and_images_of_many_sizes(tmp_path: Path) -> 
             assert np.abs(np.asarray(saved_image).astype(int) - image).mean() < 5
             palette = np.array(saved_label.getpalette()).reshape(-1, 3)
             sizes.add(saved_image.size)
-        assert palette[:21].tolist() == [list(colour) for colour in voc.CLASSES.palette]
+        assert palette[:21].tolist() == [list(colour) for colour in class_table(describe("voc")).palette]
         assert palette[255].tolist() == [224, 224, 192]
     assert len(sizes) > 8
     assert all(max(size) == 64 and 36 <= min(size) <= 48 for size in sizes)
@@ -92,12 +93,12 @@ def test_voc_has_lists_and_palettes_and_images_of_many_sizes(tmp_path: Path) -> 
 def test_bdd100k_has_41_ids_and_recordings_of_several_frames(tmp_path: Path) -> None:
     rows = scenes(layout="bdd100k", train=40)
     synthesize(tmp_path / "s" / "manifest.json", rows)
-    pairs = {split: find_pairs("bdd100k", tmp_path / "s", split) for split in ("train", "val", "test")}
+    pairs = {split: find_pairs(describe("bdd100k"), tmp_path / "s", split) for split in ("train", "val", "test")}
     assert sum(map(len, pairs.values())) == 40
     recordings = [{pair.name.partition("-")[0] for pair in found} for found in pairs.values()]
     assert sum(map(len, recordings)) == len(set.union(*recordings)) == 20
     seen = {int(i) for found in pairs.values() for pair in found for i in np.unique(np.asarray(Image.open(pair.label)))}
-    names = {bdd100k.CLASSES.ids[i] for i in seen}
+    names = {class_table(describe("bdd100k")).ids[i] for i in seen}
     assert {"road", "car", "sky", "person", "building", "traffic light", "unlabeled"} <= names
     for pair in pairs["train"]:
         image, labels = RENDERED_LAYOUTS["bdd100k"].render(rows.generator("train", int(pair.name[-8:], 16)), 32, 64)
@@ -133,7 +134,10 @@ def test_a_scene_depends_on_seed_split_and_number_alone(tmp_path: Path) -> None:
     pictures = {name for name in few if name.endswith(".png")}
     assert all(few[name] == many[name] for name in pictures)
     assert all(few[name] != content(tmp_path / "other")[name] for name in pictures)
-    labels = [np.asarray(Image.open(find_pairs("cityscapes", tmp_path / "many", s)[0].label)) for s in ("train", "val")]
+    labels = [
+        np.asarray(Image.open(find_pairs(describe("cityscapes"), tmp_path / "many", s)[0].label))
+        for s in ("train", "val")
+    ]
     assert not np.array_equal(*labels)
 
 

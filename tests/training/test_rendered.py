@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from trainings import fit, history, varied
 
+from seg.config.description import describe
 from seg.config.params import read_params
 from seg.data.pack import pack_split
 from seg.datasets import IGNORE
@@ -19,7 +20,7 @@ def test_u_lite_learns_rendered_streets(tmp_path: Path) -> None:
     manifest = tmp_path / "raw" / "manifest.json"
     synthesize(manifest, Scenes(layout="bdd100k", height=32, width=48, splits={"train": 160}, seed=7))
     for split in ("train", "val"):
-        pack_split(manifest, "bdd100k", split, 32, 48, tmp_path / split)
+        pack_split(manifest, describe("bdd100k"), split, 32, 48, tmp_path / split)
     recipe = read_params(ROOT / "params.yaml").recipe("demo", "bdd100k_lite", "u_lite", 0)
     out = fit(tmp_path, varied(recipe, epochs=4, validate_every=4), (tmp_path / "train.json", tmp_path / "val.json"))
     labels = np.load(tmp_path / "val.labels.npy")

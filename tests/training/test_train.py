@@ -10,6 +10,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from trainings import bits, command, fit, history, outputs, varied, write_pack
 
+from seg.config.description import describe
 from seg.config.recipe import Augmentation, Recipe, Rotation, Schedule
 from seg.data.loader import epoch_order, scaled
 from seg.data.pack import pack_split
@@ -173,7 +174,7 @@ def test_a_failed_run_leaves_what_was_there(tiny_recipe: Recipe, packs: Any, tmp
 def test_packs_of_two_datasets_are_refused(
     tiny_recipe: Recipe, packs: Any, cityscapes_root: Path, tmp_path: Path
 ) -> None:
-    pack_split(cityscapes_root / "manifest.json", "cityscapes", "val", 48, 64, tmp_path / "val")
+    pack_split(cityscapes_root / "manifest.json", describe("cityscapes"), "val", 48, 64, tmp_path / "val")
     with pytest.raises(ValueError, match="have different classes; use packs of the same dataset"):
         fit(tmp_path / "run", tiny_recipe, (packs.train, tmp_path / "val.json"))
     assert not (tmp_path / "run").exists()

@@ -42,7 +42,8 @@ def slurm(tmp_path: Path) -> Iterator[Slurm]:
 def clone(new_clone: Clone) -> Clone:
     """The minimal demo with two variants and enough epochs to interrupt them."""
     rows = new_clone.params()["studies"][STUDY]["variants"]
-    new_clone.set(f"studies.{STUDY}.variants", {name.split("/")[1]: rows[name.split("/")[1]] for name in TRAININGS})
+    kept = [name.split("/")[1] for name in TRAININGS]
+    new_clone.set(f"studies.{STUDY}.variants", {name: row | {"enabled": name in kept} for name, row in rows.items()})
     new_clone.set("budgets.demo.epochs", {name: rows[name.split("/")[1]]["epochs"] for name in TRAININGS})
     training = {"partition": "main", "gpu_model": "tiny", "memory": 600, "minutes": 7}
     of = {name: training | {"memory": memory} for name, memory in TRAININGS.items()}

@@ -68,13 +68,14 @@ rule register_folder:
     resources:
         **cluster_resources(data_job),
     params:
+        dataset=lambda w: PLAN.description(w.dataset),
         root=plan.RAW_FOLDER,
         content=own_content,
         memory=own_data.MEMORY,
     message:
         "List the images and labels in data/raw/{wildcards.dataset}"
     shell:
-        "python -m seg.datasets.register --name {wildcards.dataset:q} --root {params.root:q}"
+        "python -m seg.datasets.register --name {wildcards.dataset:q} --dataset {params.dataset:q} --root {params.root:q}"
         " --content {params.content:q} --memory {params.memory:q} --out {output.manifest:q}"
         " 2>&1 | tee {log:q}"
 
@@ -118,14 +119,14 @@ rule pack_split:
     resources:
         **cluster_resources(data_job),
     params:
-        layout=lambda w: dataset_row(w).layout,
+        dataset=lambda w: PLAN.description(w.dataset),
         root=lambda w: PLAN.raw_folder(w.dataset),
         out=f"{plan.PACK_FOLDER}{{split}}",
-        code=lambda w: code_digest("seg.data.pack", f"seg.datasets.{dataset_row(w).layout}"),
+        code=code_digest("seg.data.pack"),
     message:
         "Pack the {wildcards.split} split of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
     shell:
-        "python -m seg.data.pack --manifest {input.manifest:q} --root {params.root:q} --layout {params.layout:q}"
+        "python -m seg.data.pack --manifest {input.manifest:q} --root {params.root:q} --dataset {params.dataset:q}"
         " --split {wildcards.split:q} --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} --workers {threads:q}"
         " 2>&1 | tee {log:q}"
 
@@ -146,14 +147,14 @@ rule keep_native_labels:
     resources:
         **cluster_resources(data_job),
     params:
-        layout=lambda w: dataset_row(w).layout,
+        dataset=lambda w: PLAN.description(w.dataset),
         root=lambda w: PLAN.raw_folder(w.dataset),
         out=f"{plan.PACK_FOLDER}{{split}}",
-        code=lambda w: code_digest("seg.data.native_labels", f"seg.datasets.{dataset_row(w).layout}"),
+        code=code_digest("seg.data.native_labels"),
     message:
         "Keep the labels of the {wildcards.split} split of {wildcards.dataset} beside {wildcards.height}x{wildcards.width}"
     shell:
-        "python -m seg.data.native_labels --manifest {input.manifest:q} --root {params.root:q} --layout {params.layout:q}"
+        "python -m seg.data.native_labels --manifest {input.manifest:q} --root {params.root:q} --dataset {params.dataset:q}"
         " --split {wildcards.split:q} --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 

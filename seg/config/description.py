@@ -1,0 +1,256 @@
+"""Description of a dataset: where its files are, what label values mean, how splits and groups are made.
+
+The shipped datasets are described in `seg/datasets/catalogue/*.yaml`, a user's own in `params.yaml` or in
+`dataset.yaml` beside the images. `seg.datasets.matching` and `seg.datasets.images` read files as described.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from seg.config.base import Frozen, Part
+from seg.config.messages import parse_option
+from seg.system.console import nearest_of_all
+
+CATALOGUE = Path(__file__).parents[1] / "datasets/catalogue"
+_FIELD = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
+
+SplitName = Literal["train", "val", "test"]
+
+
+def _list(value: Any) -> Any:
+    """A list of one for a single value."""
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+def _pattern(text: str) -> str:
+    parts = text.split("/")
+    if text.startswith("/") or ".." in parts or "\\" in text:
+        raise ValueError(f"got '{text}', expected a pattern relative to the dataset's directory, such as images/*.jpg")
+    if unknown := [name for name in _FIELD.findall(text) if not name.isidentifier()]:
+        raise ValueError(f"got '{text}' with the placeholder {{{unknown[0]}}}, expected a name such as {{stem}}")
+    return text
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"got '{text}', no regular expression ({error})") from None
+    return text
+
+
+def _whole(value: Any) -> Any:
+    """Keys of JSON are text."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
+
+
+def _triple(value: Any) -> Any:
+    """A colour from text such as `220 20 60`, from a list, or from `#dc143c`."""
+    if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        return tuple(bytes.fromhex(value[1:]))
+    if isinstance(value, str) and re.fullmatch(r"\d+[ ,]+\d+[ ,]+\d+", value):
+        return tuple(map(int, re.findall(r"\d+", value)))
+    return tuple(value) if isinstance(value, list) else value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Channel = Annotated[int, Field(ge=0, le=255)]
+Rgb = Annotated[tuple[Channel, Channel, Channel], BeforeValidator(_triple)]
+LabelValue = Annotated[int, BeforeValidator(_whole), Field(ge=0, lt=2**32)]
+
+
+class ClassRow(Part):
+    """A class by its name, and the colour that it is drawn in if one is given."""
+
+    name: str
+    colour: Rgb | None = None
+
+
+def class_rows(rows: Any) -> list[ClassRow]:
+    """Classes from a list of names and of mappings with the keys `name` and `colour`.
+
+    Raises:
+        ValueError: one line per error.
+    """
+    if not isinstance(rows, list | tuple):
+        raise ValueError(f"got {rows!r}, expected a list such as '- background'")
+    if not 2 <= len(rows) <= 255:
+        raise ValueError(f"got {len(rows)}, expected 2 to 255")
+    found = [
+        row if isinstance(row, dict) else dict(row) if isinstance(row, ClassRow) else {"name": row} for row in rows
+    ]
+    if errors := list(_row_errors(found)):
+        raise ValueError("\n".join(errors))
+    return [ClassRow(**row) for row in found]
+
+
+def _row_errors(rows: list[dict[str, Any]]) -> Iterator[str]:
+    first: dict[Any, int] = {}
+    for i, row in enumerate(rows):
+        name, colour = row.get("name"), _triple(row.get("colour"))
+        for key in sorted(map(str, row.keys() - {"name", "colour"})):
+            yield f"class {i}: unknown key '{key}'; known are name, colour"
+        if not isinstance(name, str) or not name:
+            yield f"class {i}: got name {name}, expected text; put numbers and words such as no in quotes"
+        elif first.setdefault(name, i) != i:
+            yield f"class {i}: name '{name}' is already used by class {first[name]}; rename one"
+        if colour is None:
+            continue
+        if not (isinstance(colour, tuple) and len(colour) == 3 and all(map(_is_byte, colour))):
+            yield f"class {i}: got colour {row['colour']}, expected red, green and blue such as [220, 20, 60]"
+        elif first.setdefault(colour, i) != i:
+            yield f"class {i}: colour {list(colour)} is already used by class {first[colour]}; choose another"
+
+
+def _is_byte(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
+
+
+def layouts() -> list[str]:
+    """Names of the descriptions in the catalogue, and `folder` for the user's own files."""
+    return [*sorted(path.stem for path in CATALOGUE.glob("*.yaml")), "folder"]
+
+
+def _layout(name: str) -> str:
+    if name not in layouts():
+        raise ValueError(f"layout '{name}' is unknown; {nearest_of_all(name, layouts())}")
+    return name
+
+
+class LabelFiles(Part):
+    """Label files and what their pixels are.
+
+    `ids` are label values, `train_ids` the positions of the scored classes (255: not scored), `colours` RGB; `None`:
+    `colours` in RGB images, else `ids`. The others are files of polygons: one per image, or of all images (`coco`).
+    """
+
+    files: Pattern
+    encoding: Literal["ids", "train_ids", "colours", "coco", "labelme", "yolo", "cityscapes"] | None = None
+
+
+def _label_files(value: Any) -> Any:
+    """A list of mappings; text stands for the pattern."""
+    return [{"files": item} if isinstance(item, str) else item for item in _list(value)]
+
+
+class Splits(Part):
+    """How the images are divided into training, validation and test images.
+
+    Attributes:
+        names: names of each split in `{split}`.
+        lists: pattern of the files that list the names of each split.
+        draw: official splits whose images are pooled, then drawn 70:15:15 by the hash of their group or name.
+        halve: whether `val` is halved into `val` and `test`, by the hash of the names, if no label of `test` exists.
+    """
+
+    names: dict[SplitName, list[str]] = {
+        "train": ["train", "training"],
+        "val": ["val", "valid", "validation"],
+        "test": ["test", "testing"],
+    }
+    lists: Pattern | None = None
+    draw: list[SplitName] = []
+    halve: bool = False
+
+
+IMAGES = ["images/{stem}.*", "images/{split}/{stem}.*", "{split}/images/{stem}.*"]
+LABELS = [
+    LabelFiles(files=f"{folder}/{{stem}}{suffix}.*")
+    for folder in ("labels", "labels/{split}", "{split}/labels")
+    for suffix in ("", "_mask", "_label", "_labels", "_gt", "_seg")
+]
+
+
+class Description(Frozen):
+    """A dataset on disk. The default patterns of files are those of a user's own directory.
+
+    Attributes:
+        layout: description of the catalogue that gives the keys that are not given here; `folder`: the user's own.
+        images, labels: patterns of files, relative to the dataset's directory; of several, the one that matches most
+            pairs applies. `{stem}` is the name that image and label share, `{split}` a split, `{parent}` or `**`
+            directories, which belong to the name if both patterns have them; `*` matches within a name. A pattern that
+            ends in `.*` matches images of all formats. Any other `{word}` has one value in the dataset.
+        classes: names in the order of their ids, or rows with a colour.
+        ids: class by label value, if the values are not the positions in `classes`.
+        colours: class by colour, for labels that are RGB images.
+        nearest: whether other colours count as the nearest one of `colours`.
+        offset: added to label values before they are looked up.
+        ignore: classes, label values or colours that are not scored.
+        background: class of pixels that no polygon covers; without it they are not scored.
+        group: regular expression; its first group (else the match) names the images that were recorded together.
+        ordered: whether names sort in the order of recording within a group.
+        splits: how the images are divided.
+    """
+
+    layout: Annotated[str, AfterValidator(_layout)] = "folder"
+    images: Annotated[list[Pattern], BeforeValidator(_list), Field(min_length=1)] = IMAGES
+    labels: Annotated[list[LabelFiles], BeforeValidator(_label_files), Field(min_length=1)] = LABELS
+    classes: Annotated[list[Any], AfterValidator(class_rows)] | None = None
+    ids: dict[LabelValue, str] | None = None
+    colours: dict[Rgb, str] | None = None
+    nearest: bool = False
+    offset: Annotated[int, Field(ge=-255, le=255)] = 0
+    ignore: Annotated[
+        list[Annotated[LabelValue | Rgb | str, Field(union_mode="left_to_right")]], BeforeValidator(_list)
+    ] = []
+    background: str | None = None
+    group: Annotated[str, AfterValidator(_expression)] | None = None
+    ordered: bool = False
+    splits: Splits = Splits()
+
+    @model_validator(mode="after")
+    def _known_names(self) -> "Description":
+        given = [row.name for row in self.classes or []]
+        names = given or list((self.ids or {}).values())
+        for key, mapping in (("ids", self.ids), ("colours", self.colours)):
+            for value, name in (mapping or {}).items():
+                if name not in names:
+                    raise ValueError(f"{key}: class '{name}' of {value} is unknown; {nearest_of_all(name, names)}")
+        single = [("ignore", name) for name in self.ignore] + [("background", self.background)]
+        for key, ignored in single:
+            if isinstance(ignored, str) and names and ignored not in names:
+                raise ValueError(f"{key}: class '{ignored}' is unknown; {nearest_of_all(ignored, names)}")
+        return self
+
+
+@cache
+def catalogue_rows(name: str) -> dict[str, Any]:
+    """Keys of a description of the catalogue, with those of its own `layout`. Raises ValueError for an unknown name."""
+    if _layout(name) == "folder":
+        return {}
+    content: dict[str, Any] = yaml.safe_load((CATALOGUE / f"{name}.yaml").read_text(encoding="utf-8"))
+    return catalogue_rows(content.get("layout", "folder")) | content | {"layout": name}
+
+
+def downloadable() -> list[str]:
+    """Names of the descriptions that say where the files come from."""
+    return [name for name in layouts() if "origin" in catalogue_rows(name)]
+
+
+def describe(layout: str) -> Description:
+    """Description of the catalogue. Raises ValueError for an unknown name."""
+    rows = catalogue_rows(layout)
+    return Description(**{key: value for key, value in rows.items() if key in Description.model_fields})
+
+
+def complete(description: Description) -> Description:
+    """The description with the keys of its layout that it does not set itself."""
+    given = {key: getattr(description, key) for key in Description.model_fields if key in description.model_fields_set}
+    return describe(description.layout).model_copy(update=given)
+
+
+def read_description(text: str) -> Description:
+    """Description from an option: JSON, completed with the keys of its layout, or the name of a layout.
+
+    Raises:
+        ValueError: one line per error.
+    """
+    if not text.startswith("{"):
+        return describe(text)
+    return complete(parse_option(Description, "--dataset", text, 'give JSON such as {"layout": "camvid"}'))

@@ -1,0 +1,244 @@
+"""Pairs of images and labels of a dataset, found by the patterns of its description."""
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from seg.config.description import Description, LabelFiles, SplitName, Splits
+from seg.datasets.faults import group_faults
+from seg.datasets.listing import list_files
+from seg.datasets.patterns import Match, directory, find_matches, has_parent
+from seg.datasets.polygons import coco_images
+from seg.datasets.splits import SPLITS, draw_split, halve, read_list, refuse_repeated
+
+_LISTS = ("{split}.txt", "{split}.csv")  # of a dataset whose description has none
+_OWN_KEYS = ("dataset.yaml", "classes.yaml")
+
+
+class ImagePair(NamedTuple):
+    """An image file and its label file, with their common name and the group of images that were recorded together.
+
+    The group is empty if the names do not tell it. `encoding` is that of `seg.config.description.LabelFiles`.
+    """
+
+    name: str
+    image: Path
+    label: Path
+    group: str
+    encoding: str | None = None
+
+    @property
+    def stem(self) -> str:
+        """Name without directories."""
+        return self.name.rpartition("/")[2]
+
+
+class _Kind(NamedTuple):
+    """Images or labels: files by the split in their path (empty without one) and by name, and their pattern."""
+
+    files: dict[str, dict[str, str]]
+    pattern: str
+
+    def of(self, splits: Iterable[str]) -> dict[str, str]:
+        return {name: file for split in splits for name, file in self.files.get(split, {}).items()}
+
+    def missing(self, name: str, ending: str = "*") -> str:
+        """Path that a file of this name would have, with the directories of an existing one."""
+        wanted = re.sub(r"\{stem(:[^{}]*)?\}", lambda _: name, self.pattern)
+        existing = next((file for files in self.files.values() for file in files.values()), wanted)
+        *directories, _ = existing.split("/")
+        return "/".join([*directories, re.sub(r"\.\*$", f".{ending}", wanted.rpartition("/")[2])])
+
+
+def find_pairs(description: Description, root: Path, split: SplitName) -> list[ImagePair]:
+    """Pairs of images and labels of a split, sorted by name.
+
+    Raises:
+        ValueError: the split is empty; or an image has no label, a label has no image, or a listed file is missing: one
+            line per error.
+    """
+    pairs, problems = match_pairs(description, root, split)
+    if problems:
+        raise ValueError("\n".join(group_faults(problems)))
+    if not pairs:
+        own = "images" in description.model_fields_set and description.layout == "folder"
+        where = f"such as {description.images[0]}" if own else f"in the layout '{description.layout}'"
+        raise ValueError(f"{root}: no image in split '{split}'; add images {where}")
+    return pairs
+
+
+def match_pairs(description: Description, root: Path, split: SplitName) -> tuple[list[ImagePair], list[str]]:
+    """Pairs of a split whose files both exist, sorted by name, and one error message per other file.
+
+    Raises:
+        ValueError: the dataset's lists contradict each other, or two files have the same name.
+    """
+    images, labels, encoding = _find_files(description, root)
+    group = partial(group_of, description.group)
+    listed = _read_lists(description, root, images)
+    if listed is None:
+        own_images, own_labels = _without_lists(description, root, images, labels, split)
+    else:
+        names = _listed(description, listed, labels, split)
+        own_images = {name: images.of(images.files).get(name) or images.missing(name) for name in names}
+        own_labels = {name: labels.of(labels.files).get(name) or labels.missing(name, "png") for name in names}
+    alone = [f"{root / own_images[name]}: image without a label" for name in sorted(own_images.keys() - own_labels)]
+    alone += [f"{root / own_labels[name]}: label without an image" for name in sorted(own_labels.keys() - own_images)]
+    problems = [f"{what}; add one or remove it" for what in alone]
+    foreign = [name for name in sorted(own_images) if name.encode("utf-8", "replace").decode() != name]
+    problems += [
+        f"{root / own_images[name]}: its name is not UTF-8, which results are written in; rename it" for name in foreign
+    ]
+    both = sorted(own_images.keys() & own_labels.keys())
+    pairs = [ImagePair(name, root / own_images[name], root / own_labels[name], group(name), encoding) for name in both]
+    absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
+    problems += [
+        f"{path}: missing from split '{split}'; add the file or remove its name from the split's list"
+        for path in sorted(absent)
+    ]
+    return [pair for pair in pairs if absent.isdisjoint((pair.image, pair.label))], problems
+
+
+def files_read(description: Description, root: Path) -> list[str]:
+    """Sorted names of all files that the description reads for any split.
+
+    Raises:
+        ValueError: `root` or a directory of images or labels is missing, or a link leads back to a directory around it.
+        OSError: a directory cannot be read.
+    """
+    for kind, patterns in (("images", description.images), ("labels", [row.files for row in description.labels])):
+        places = [directory(pattern, split) for pattern in patterns for split in SPLITS]
+        if not any(path.is_dir() for place in places for path in root.glob(place)):
+            place = root / places[0]
+            raise ValueError(f"{place}: {why_missing(place)}; put the {kind} of the dataset there")
+    paths = list_files(root)
+    patterns = [*description.images, *(row.files for row in description.labels)]
+    found = [match for pattern in patterns for match in find_matches(pattern, paths, description.splits.names)]
+    names = {match.file for match in [*found, *_list_matches(description, paths)]}
+    return sorted(names | {name for name in _OWN_KEYS if name in paths})
+
+
+def why_missing(path: Path) -> str:
+    """Why a path is no directory."""
+    if path.is_symlink():
+        return f"a link to {path.readlink()}, where no directory is"
+    return "not a directory" if path.exists() else "no such directory"
+
+
+def group_of(expression: str | None, name: str) -> str:
+    """Group of an image: the first group of the expression where it matches, else the match; empty if it does not."""
+    match = re.search(expression, name) if expression else None
+    return (match[1] if match.re.groups else match[0]) or "" if match else ""
+
+
+def _find_files(description: Description, root: Path) -> tuple[_Kind, _Kind, str | None]:
+    """Images and labels, each by the pattern that matches most, and the encoding of the labels."""
+    paths, names = list_files(root), description.splits.names
+    matches = {pattern: find_matches(pattern, paths, names) for pattern in description.images}
+    pattern = max(description.images, key=lambda pattern: len(matches[pattern]))
+    images = matches[pattern]
+    stems = {match.stem for match in images}
+    label_matches = [_label_matches(root, row, paths, description.splits) for row in description.labels]
+    common = [(len({match.stem for match in found} & stems), len(found)) for found in label_matches]
+    best = common.index(max(common))
+    row, labels = description.labels[best], label_matches[best]
+    _refuse_several(root, [*images, *labels])
+    nested = has_parent(pattern) and has_parent(row.files)
+    return (
+        _Kind(_by_name(root, images, nested), pattern),
+        _Kind(_by_name(root, labels, nested), row.files),
+        row.encoding,
+    )
+
+
+def _label_matches(root: Path, row: LabelFiles, paths: list[str], splits: Splits) -> list[Match]:
+    matches = find_matches(row.files, paths, splits.names)
+    if row.encoding != "coco":
+        return matches
+    return [match._replace(stem=stem) for match in matches for stem in coco_images(root / match.file)]
+
+
+def _refuse_several(root: Path, matches: list[Match]) -> None:
+    """Raise ValueError if a placeholder such as `{year}` stands for several values."""
+    values = {
+        key: {dict(match.others).get(key, "") for match in matches} for match in matches for key, _ in match.others
+    }
+    for key, found in values.items():
+        if len(found) > 1:
+            raise ValueError(
+                f"{root}: got {', '.join(sorted(found))}, expected one {key} per dataset; move the others away"
+            )
+
+
+def _by_name(root: Path, matches: list[Match], nested: bool) -> dict[str, dict[str, str]]:
+    """Files by split and name. Raises ValueError if two of a split have the same name."""
+    files: dict[str, dict[str, str]] = {}
+    problems = []
+    for match in matches:
+        name = f"{match.parent}/{match.stem}" if nested and match.parent else match.stem
+        known = files.setdefault(match.split, {})
+        if name in known:
+            other = PurePosixPath(known[name])
+            same = other.name if other.parent == PurePosixPath(match.file).parent else other
+            problems.append(f"{root / match.file}: has the same name as {same}; remove or rename one")
+        known[name] = match.file
+    if problems:
+        raise ValueError("\n".join(problems))
+    return files
+
+
+def _read_lists(description: Description, root: Path, images: _Kind) -> dict[str, list[str]] | None:
+    """Names by split as listed; `None` if there are no lists."""
+    splits = description.splits
+    if splits.lists is None and list(images.files) not in ([], [""]):
+        return None  # the directories are the splits
+    found = _list_matches(description, list_files(root))
+    if not found and splits.lists is None:
+        return None
+    found.sort(key=lambda match: SPLITS.index(match.split))
+    known = images.of(images.files)
+    lists = {match.file: read_list(root / match.file, known) for match in found}
+    if splits.lists is None:
+        refuse_repeated(root, lists)
+    return {split: [name for m in found if m.split == split for name in lists[m.file]] for split in SPLITS}
+
+
+def _list_matches(description: Description, paths: list[str]) -> list[Match]:
+    patterns = [description.splits.lists] if description.splits.lists else _LISTS
+    return [match for pattern in patterns for match in find_matches(pattern, paths, description.splits.names)]
+
+
+def _listed(description: Description, lists: dict[str, list[str]], labels: _Kind, split: str) -> list[str]:
+    """Names of a split; where no label of the test split exists, `halve` divides the validation split."""
+    labelled = labels.of(labels.files)
+    if split == "train" or not description.splits.halve or any(name in labelled for name in lists["test"]):
+        return lists[split]
+    return halve(lists["val"])[split]
+
+
+def _without_lists(
+    description: Description, root: Path, images: _Kind, labels: _Kind, split: SplitName
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Images and labels of a split by name, where directories or the hash of names divide the dataset."""
+    pooled = description.splits.draw
+    if "{split}" in images.pattern and not pooled:
+        own = images.of([split])
+        others = images.of(images.files.keys() - {split})
+        unsplit = {name: file for name, file in labels.of([""]).items() if name in own or name not in others}
+        return own, labels.of([split]) if "{split}" in labels.pattern else unsplit
+    all_images, all_labels = (
+        kind.of(pooled or [""]) if "{split}" in kind.pattern else kind.of([""]) for kind in (images, labels)
+    )
+
+    def drawn(files: dict[str, str]) -> dict[str, str]:
+        where = {name: draw_split(group_of(description.group, name) or name) for name in files}
+        return {name: file for name, file in files.items() if where[name] == split}
+
+    if all_images and not drawn(all_images) and not pooled:
+        raise ValueError(
+            f"{root}: split '{split}' is empty, the hashes of all {len(all_images)} names select other splits; "
+            "add images, or create the lists train.txt, val.txt and test.txt"
+        )
+    return drawn(all_images), drawn(all_labels)

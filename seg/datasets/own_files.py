@@ -1,0 +1,61 @@
+"""Descriptions beside the images of a user's own dataset: `dataset.yaml`, and `classes.yaml` with the classes alone."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from seg.config.description import ClassRow, Description, class_rows, complete
+from seg.config.messages import error_lines, one_per_line
+from seg.config.yaml_file import read_yaml
+
+
+def with_own_keys(description: Description, root: Path) -> Description:
+    """The description with the keys of `dataset.yaml` in `root`, if it exists, that it does not set itself.
+
+    Raises:
+        ValueError: the file is invalid: one line per error.
+    """
+    path = root / "dataset.yaml"
+    if not path.is_file():
+        return description
+    content = read_yaml(path)
+    try:
+        own = complete(Description.model_validate(content))
+    except ValidationError as error:
+        raise ValueError("\n".join(f"{path}: {line}" for line in error_lines(error, content))) from None
+    given = description.model_fields_set - ({"layout"} if description.layout == "folder" else set())
+    return own.model_copy(update={key: getattr(description, key) for key in given})
+
+
+def with_own_classes(description: Description, root: Path) -> Description:
+    """The description with the classes of `classes.yaml` in `root`, if it has none.
+
+    Raises:
+        ValueError: the file is missing or invalid: one line per error.
+    """
+    if description.classes is not None or description.ids is not None:
+        return description
+    classes, ignore = _read_classes(root / "classes.yaml")
+    return description.model_copy(update={"classes": classes, "ignore": ignore})
+
+
+def _read_classes(path: Path) -> tuple[list[ClassRow], list[int]]:
+    """Classes and ignored ids of a file with a list of classes, or with the keys `classes` and `ignore`."""
+    if not path.is_file():
+        raise ValueError(f"{path}: missing; create it with the names of the classes, in the order of their ids")
+    content = read_yaml(path)
+    content = content if isinstance(content, dict) else {"classes": content}
+    problems = [
+        f"unknown key '{key}'; known are classes, ignore" for key in content if key not in ("classes", "ignore")
+    ]
+    rows: list[ClassRow] = []
+    try:
+        rows = class_rows(content.get("classes"))
+    except ValueError as error:
+        problems += [line if line.startswith("class ") else f"classes: {line}" for line in str(error).splitlines()]
+    ignore = content.get("ignore")
+    if ignore is not None and not (type(ignore) is int and 0 <= ignore <= 255):
+        problems.append(f"ignore: got {ignore!r}, expected an id from 0 to 255")
+    if problems:
+        raise ValueError(one_per_line(f"{path}: {problem}" for problem in problems))
+    return rows, [] if ignore is None else [ignore]

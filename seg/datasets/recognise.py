@@ -1,0 +1,261 @@
+"""Description of a directory of images and labels, guessed from its files: `seg init`."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from seg.config.description import Description, describe, layouts
+from seg.config.yaml_file import read_yaml
+from seg.datasets.listing import list_files
+from seg.datasets.matching import match_pairs
+from seg.datasets.patterns import ENDINGS, find_matches
+from seg.datasets.polygons import coco_images
+from seg.system.files import read_json
+
+_SAMPLES = 50  # files that are opened, spread over all
+_LABEL_WORDS = re.compile(r"mask|label|annot|gt|truth|seg|target|mat", re.IGNORECASE)
+_SPLITS = Description().splits.names
+_LARGEST = 512  # pixels of the suggested size's longer side
+
+
+class Recognised(NamedTuple):
+    """Keys of a description, the size (height, width) that is suggested, and what was assumed and is not known."""
+
+    keys: dict[str, Any]
+    size: tuple[int, int]
+    assumed: list[str]
+    unknown: list[str]
+
+
+def recognise(root: Path) -> Recognised:
+    """Guess the description of a directory. Raises ValueError if it contains no images with labels."""
+    files = list_files(root)
+    for layout in (name for name in layouts() if name != "folder"):
+        with suppress(ValueError):
+            if pairs := match_pairs(describe(layout), root, "train")[0]:
+                size = _suggested_size(root, [pair.image.relative_to(root).as_posix() for pair in pairs])
+                return Recognised({"layout": layout}, size, [f"files are arranged as in '{layout}'"], [])
+    patterns = _patterns(files)
+    images, labels = _choose(root, files, patterns)
+    keys: dict[str, Any] = {"images": images, **labels.keys}
+    found = [match.file for match in find_matches(images, files, _SPLITS)]
+    assumed = [f"{len(found)} images {images}", *labels.assumed]
+    keys |= _grouped(found, assumed) if "{split}" not in images else {}
+    assumed.append(_division(files, images))
+    return Recognised(keys, _suggested_size(root, found), assumed, labels.unknown)
+
+
+class _Labels(NamedTuple):
+    keys: dict[str, Any]
+    assumed: list[str]
+    unknown: list[str]
+
+
+def _patterns(files: Iterable[str]) -> Counter[str]:
+    """Patterns of directories and endings, with `{split}` in place of the names of splits, and how many files match."""
+    names = {name for group in _SPLITS.values() for name in group}
+    patterns: Counter[str] = Counter()
+    for file in files:
+        path = PurePosixPath(file)
+        parts = ["{split}" if part.lower() in names else part for part in path.parts[:-1]]
+        patterns["/".join([*parts, f"{{stem}}{path.suffix}"])] += 1
+    return patterns
+
+
+def _choose(root: Path, files: list[str], patterns: Counter[str]) -> tuple[str, _Labels]:
+    """Pattern of the images, and labels: the two kinds of files that share most stems."""
+    pictures = [pattern for pattern in patterns if PurePosixPath(pattern).suffix[1:].lower() in ENDINGS]
+    if not pictures:
+        raise ValueError(f"{root}: no images; expected files such as .png or .jpg")
+    plain = [pattern for pattern in pictures if not _LABEL_WORDS.search(pattern.replace("{stem}", ""))] or pictures
+    images = max(plain, key=lambda pattern: patterns[pattern])
+    stems = {match.stem for match in find_matches(images, files, _SPLITS)}
+    if coco := _coco(root, files, stems):
+        return images, coco
+    candidates = {p: _suffix(p, files, stems) for p in patterns if p != images}
+    best = max(candidates, key=lambda pattern: candidates[pattern][1], default=None)
+    if best is None or not candidates[best][1]:
+        raise ValueError(f"{root}: no labels of the {len(stems)} images {images}; expected files with the same names")
+    pattern = best.replace("{stem}", f"{{stem}}{candidates[best][0]}")
+    found = [match.file for match in find_matches(pattern, files, _SPLITS)]
+    assumed = [f"{len(found)} labels {pattern}"]
+    describe_labels = {".json": _labelme, ".txt": _yolo}.get(PurePosixPath(pattern).suffix.lower(), _masks)
+    labels = describe_labels(root, pattern, found, files)
+    return images, labels._replace(assumed=[*assumed, *labels.assumed])
+
+
+def _suffix(pattern: str, files: list[str], stems: set[str]) -> tuple[str, int]:
+    """What follows the stems of images in the names of a pattern, and how many names it explains."""
+    names = [match.stem for match in find_matches(pattern, files, _SPLITS)]
+    endings = Counter(name[len(stem) :] for name in names for stem in _prefixes(name, stems))
+    return endings.most_common(1)[0] if endings else ("", 0)
+
+
+def _prefixes(name: str, stems: set[str]) -> Iterator[str]:
+    """The longest beginning of a name that is the stem of an image."""
+    for end in range(len(name), 0, -1):
+        if name[:end] in stems:
+            yield name[:end]
+            return
+
+
+def _coco(root: Path, files: list[str], stems: set[str]) -> _Labels | None:
+    for file in (file for file in files if file.endswith(".json")):
+        with suppress(ValueError):
+            if stems & coco_images(root / file).keys():
+                names = [row["name"] for row in read_json(root / file)["categories"]]
+                split = next((name for group in _SPLITS.values() for name in group if name in file), None)
+                pattern = file.replace(split, "{split}") if split else file
+                keys = {
+                    "labels": {"files": pattern, "encoding": "coco"},
+                    "classes": ["background", *names] if "background" not in names else names,
+                    "background": "background",
+                }
+                return _Labels(keys, [f"objects of COCO in {pattern}; pixels without one are background"], [])
+    return None
+
+
+def _labelme(root: Path, pattern: str, found: list[str], _: list[str]) -> _Labels:
+    names: dict[str, None] = {}
+    for file in _spread(found):
+        names |= {str(shape["label"]): None for shape in read_json(root / file).get("shapes", [])}
+    keys = {
+        "labels": {"files": pattern, "encoding": "labelme"},
+        "classes": ["background", *sorted(names)],
+        "background": "background",
+    }
+    return _Labels(keys, ["polygons of LabelMe; pixels without one are background"], [])
+
+
+def _yolo(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labels:
+    rows = (line.split() for file in _spread(found) for line in (root / file).read_text(encoding="utf-8").splitlines())
+    most = max((int(row[0]) for row in rows if row and row[0].isdigit()), default=0)
+    names = _names(root, files) or [f"class {i}" for i in range(most + 1)]
+    keys = {
+        "labels": {"files": pattern, "encoding": "yolo"},
+        "classes": [*names, "background"],
+        "background": "background",
+    }
+    unknown = [] if _names(root, files) else ["names of the classes"]
+    return _Labels(keys, ["polygons of YOLO; pixels without one are background"], unknown)
+
+
+def _masks(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labels:
+    """Classes of label images, by the values or colours of some of them."""
+    values: Counter[Any] = Counter()
+    for file in _spread(found):
+        with Image.open(root / file) as image:
+            pixels = np.asarray(image if image.mode in ("1", "L", "P", "I;16", "I") else image.convert("RGB"))
+        flat = pixels.astype(np.int64) if pixels.ndim == 2 else pixels.astype(np.int64) @ [65536, 256, 1]
+        kind = "ids" if pixels.ndim == 2 else "colours"
+        values.update((kind, int(value)) for value in np.unique(flat))
+    kinds = {kind for kind, _ in values}
+    numbers = sorted(value for _, value in values)
+    if len(numbers) > 255 or len(kinds) > 1:
+        raise ValueError(
+            f"{root}: {len(numbers)} values in labels {pattern}; expected one of each class, without shades"
+        )
+    if kinds == {"colours"}:
+        texts = [f"{value >> 16} {value >> 8 & 255} {value & 255}" for value in numbers]
+        keys = {"colours": {text: f"class {i}" for i, text in enumerate(texts)}}
+        keys["classes"] = list(keys["colours"].values())  # type: ignore[assignment]
+        return _Labels({"labels": pattern, **keys}, [f"{len(texts)} colours in the labels"], ["names of the classes"])
+    return _ids(root, pattern, numbers, files)
+
+
+def _ids(root: Path, pattern: str, numbers: list[int], files: list[str]) -> _Labels:
+    given = _names(root, files)
+    binary = numbers in ([0, 255], [255])
+    border = 255 in numbers and not binary
+    ids = [number for number in numbers if not (border and number == 255)]
+    keys: dict[str, Any] = {"labels": pattern}
+    assumed = [f"label values {', '.join(map(str, numbers))}"]
+    if given and len(given) > max(ids):
+        keys["classes"] = given
+    elif binary:
+        keys["ids"] = {0: "background", 255: "foreground"}
+    elif ids == list(range(len(ids))) and len(ids) > 1:
+        keys["classes"] = [f"class {i}" for i in ids]
+    else:
+        keys["ids"] = {i: f"class {i}" for i in ids}
+    if border:
+        keys["ignore"] = 255
+        assumed.append("255 is not scored")
+    return _Labels(keys, assumed, [] if given else ["names of the classes"])
+
+
+def _names(root: Path, files: list[str]) -> list[str]:
+    """Names of classes in a file such as `classes.txt` or `data.yaml`; empty if there is none."""
+    for file in files:
+        name = PurePosixPath(file).name.lower()
+        if name in ("classes.txt", "labels.txt", "names.txt", "class_names.txt", "obj.names"):
+            lines = (root / file).read_text(encoding="utf-8-sig").splitlines()
+            return [line.strip() for line in lines if line.strip()]
+        if name in ("data.yaml", "classes.yaml", "dataset.yaml"):
+            with suppress(ValueError):
+                content = read_yaml(root / file)
+                rows = (content.get("names") or content.get("classes")) if isinstance(content, dict) else content
+                rows = list(rows.values()) if isinstance(rows, dict) else rows
+                return [row["name"] if isinstance(row, dict) else str(row) for row in rows or []]
+    return []
+
+
+def _grouped(found: list[str], assumed: list[str]) -> dict[str, str]:
+    """`group` if most names have a number after an underscore or dash, which several share what precedes it."""
+    expression = r"(.*)[_-]\d+$"
+    stems = [PurePosixPath(file).stem for file in found]
+    groups = {match[1] for stem in stems if (match := re.match(expression, stem))}
+    if 2 < len(groups) < len(stems) / 2 and all(re.match(expression, stem) for stem in stems):
+        assumed.append(f"names such as {stems[0]} are of one of {len(groups)} groups, which are not divided")
+        return {"group": expression}
+    return {}
+
+
+def _division(files: list[str], images: str) -> str:
+    if "{split}" in images:
+        return "directories are the splits"
+    lists = [file for file in files if re.fullmatch(r"(train|val|test)\.(txt|csv)", file)]
+    if lists:
+        return f"the splits are {', '.join(lists)}"
+    return "no lists of splits: the hash of each name or group selects it, 70:15:15"
+
+
+def _suggested_size(root: Path, found: list[str]) -> tuple[int, int]:
+    """Height and width in multiples of 32, with the commonest aspect and at most 512 pixels."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    for file in _spread(found):
+        with suppress(OSError), Image.open(root / file) as image:
+            sizes[image.height, image.width] += 1
+    height, width = sizes.most_common(1)[0][0] if sizes else (256, 256)
+    scale = min(1.0, _LARGEST / max(height, width))
+    return max(32, round(height * scale / 32) * 32), max(32, round(width * scale / 32) * 32)
+
+
+def _spread(files: list[str]) -> list[str]:
+    return [files[int(i)] for i in np.linspace(0, len(files) - 1, min(_SAMPLES, len(files)))] if files else []
+
+
+def rows_for_params(name: str, found: Recognised) -> str:
+    """Rows of `params.yaml` as YAML: the dataset and a study of two variants, with comments on what was assumed."""
+    dataset = {"size": list(found.size), "eval_split": "test", **found.keys}
+    described = Description.model_validate(found.keys)
+    names = [row.name for row in described.classes or []] or list(dict.fromkeys((described.ids or {}).values()))
+    study = {
+        "title": name,
+        "source": "our own",
+        "dataset": name,
+        "classes": [each for each in names if each != "background"],
+        "defaults": {"loss": "cross_entropy", "batch": 8, "epochs": 20, "lr": 0.001},
+        "variants": {"fcn": {"model": {"name": "fcn"}}, "u_lite": {"model": {"name": "u_lite"}}},
+    }
+    comments = [f"# assumed: {line}" for line in found.assumed] + [f"# not known: {line}" for line in found.unknown]
+    rows = {"datasets": {name: dataset}, "studies": {name: study}}
+    text = yaml.safe_dump(rows, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return "\n".join([*comments, text.rstrip()])

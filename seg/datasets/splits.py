@@ -1,0 +1,87 @@
+"""Division of a dataset into training, validation and test images: by lists, halves, or the hash of names."""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from seg.config.description import SplitName
+from seg.datasets.patterns import ENDINGS
+
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # byte order marks; that of UTF-8 is in "utf-8-sig"
+
+
+def unit_hash(name: str) -> float:
+    """Uniformly distributed hash of a name in [0, 1)."""
+    digest = hashlib.sha256(f"0/{name}".encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:6]) / 2**48
+
+
+def draw_split(group: str) -> str:
+    """Split of a group of images, 70:15:15; depends only on the group's name."""
+    drawn = unit_hash(group)
+    return "train" if drawn < 0.7 else "val" if drawn < 0.85 else "test"
+
+
+def halve(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names in two halves, `test` and `val`, by their hash; `val` has one more if their number is odd."""
+    ordered = sorted(set(names), key=unit_hash)
+    middle = len(ordered) // 2
+    return {"test": ordered[:middle], "val": ordered[middle:]}
+
+
+def read_list(path: Path, known: Collection[str]) -> list[str]:
+    """Names in a list, one per line: UTF-8 or UTF-16; blank lines do not count.
+
+    A line is a name, with or without directories and ending, possibly followed by other columns, separated by commas,
+    semicolons, tabs or blanks. A first line of column titles does not count.
+
+    Args:
+        path: the list.
+        known: names of the dataset's images.
+
+    Raises:
+        ValueError: the file is no text.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode(_MARKS.get(content[:2], "utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is neither UTF-8 nor UTF-16 ({error.reason}); save it as UTF-8") from None
+    lines = [line.strip() for line in text.splitlines()]
+    names = [_name(line, known) for line in lines if line]
+    titled = len(names) > 1 and names[0] not in known and len(re.split(r"[,;\t]", lines[0])) > 1
+    return names[1:] if titled and set(names[1:]) & set(known) else names
+
+
+def refuse_repeated(root: Path, lists: Mapping[str, list[str]]) -> None:
+    """Raise ValueError, one line per name, if a name is listed twice.
+
+    Args:
+        root: directory of the dataset, for the message.
+        lists: names by list.
+    """
+    where: dict[str, list[str]] = {}
+    for file, names in lists.items():
+        for name in names:
+            where.setdefault(name, []).append(file)
+    twice = {name: files for name, files in sorted(where.items()) if len(files) > 1}
+    if twice:
+        lines = [f"{root}: '{name}' is listed in {' and in '.join(files)}; keep one" for name, files in twice.items()]
+        raise ValueError("\n".join(lines))
+
+
+def _name(line: str, known: Collection[str]) -> str:
+    """The name in a line: the first of its readings that is known, else the first column without its ending."""
+    first = re.split(r"[,;\t]|\s+", line)[0].strip("\"'")
+    readings = [
+        reading for text in (line, re.split(r"[,;\t]", line)[0].strip(" \"'"), first) for reading in _readings(text)
+    ]
+    return next((reading for reading in readings if reading in known), _readings(first)[1])
+
+
+def _readings(text: str) -> tuple[str, str, str, str]:
+    path = PurePosixPath(text.replace("\\", "/"))
+    bare = path.with_suffix("") if path.suffix[1:].lower() in ENDINGS and path.name else path
+    return text, str(bare), path.name, bare.name

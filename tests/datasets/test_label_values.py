@@ -1,0 +1,143 @@
+"""Label files as people have them: ids with gaps, binary masks, colours, 16 and 32 bits, offsets."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.config.description import Description
+from seg.datasets import IGNORE
+from seg.datasets.classes import ClassTable, class_table
+from seg.datasets.images import read_label
+
+
+def table_of(**keys: Any) -> ClassTable:
+    return class_table(Description.model_validate(keys))
+
+
+def write_label(path: Path, pixels: list[list[Any]], dtype: Any = np.uint8) -> Path:
+    Image.fromarray(np.array(pixels, dtype)).save(path)
+    return path
+
+
+def train_ids(path: Path, table: ClassTable, encoding: str | None = None) -> list[list[int]]:
+    positions: list[list[int]] = table.train_ids()[np.asarray(read_label(path, table, encoding))].tolist()
+    return positions
+
+
+def test_ids_with_gaps(tmp_path: Path) -> None:
+    table = table_of(ids={0: "wall", 100: "crack"}, ignore=[255])
+    assert table.names == ("wall", "crack")
+    assert train_ids(write_label(tmp_path / "a.png", [[0, 100, 255]]), table) == [[0, 1, IGNORE]]
+
+
+def test_several_ids_of_one_class(tmp_path: Path) -> None:
+    table = table_of(classes=["wall", "crack"], ids={0: "wall", 1: "crack", 2: "crack", 7: "wall"})
+    assert train_ids(write_label(tmp_path / "a.png", [[0, 1, 2, 7]]), table) == [[0, 1, 1, 0]]
+
+
+def test_a_class_that_is_not_scored(tmp_path: Path) -> None:
+    table = table_of(classes=["wall", "void", "crack"], ignore="void")
+    assert table.names == ("wall", "crack")
+    assert train_ids(write_label(tmp_path / "a.png", [[0, 1, 2]]), table) == [[0, IGNORE, 1]]
+
+
+def test_a_binary_mask(tmp_path: Path) -> None:
+    table = table_of(ids={0: "wall", 255: "crack"})
+    assert train_ids(write_label(tmp_path / "a.png", [[0, 255]]), table) == [[0, 1]]
+
+
+def test_a_mask_of_one_bit(tmp_path: Path) -> None:
+    path = write_label(tmp_path / "a.png", [[False, True, True]], bool)
+    with Image.open(path) as file:
+        assert file.mode == "1"
+    assert train_ids(path, table_of(classes=["wall", "crack"])) == [[0, 1, 1]]
+
+
+@pytest.mark.parametrize(("dtype", "ending"), [(np.uint16, "png"), (np.uint16, "tif"), (np.int32, "tif")])
+def test_masks_of_more_bits(tmp_path: Path, dtype: Any, ending: str) -> None:
+    table = table_of(ids={0: "wall", 1000: "crack", 40000: "rust"})
+    assert train_ids(write_label(tmp_path / f"a.{ending}", [[0, 1000, 40000]], dtype), table) == [[0, 1, 2]]
+
+
+def test_an_offset_makes_zero_unscored_as_in_ade20k(tmp_path: Path) -> None:
+    table = table_of(classes=["wall", "building"], offset=-1)
+    assert train_ids(write_label(tmp_path / "a.png", [[0, 1, 2]]), table) == [[IGNORE, 0, 1]]
+    with pytest.raises(ValueError, match=r"got id 3 \(1 pixel\), expected 1 to 2 and 0; fix the label"):
+        read_label(write_label(tmp_path / "b.png", [[3]]), table)
+
+
+def test_values_that_no_key_names_are_counted(tmp_path: Path) -> None:
+    table = table_of(ids={0: "wall", 100: "crack"}, ignore=[255])
+    with pytest.raises(ValueError, match=r"got id 7 \(2 pixels\), id 9 \(1 pixel\), expected 0, 100 and 255"):
+        read_label(write_label(tmp_path / "a.png", [[0, 7, 7, 9]]), table)
+
+
+def test_a_negative_value_of_32_bits(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"got id -1 \(1 pixel\), expected 0 to 1"):
+        read_label(write_label(tmp_path / "a.tif", [[-1, 0]], np.int32), table_of(classes=["wall", "crack"]))
+
+
+# Colours
+
+COLOURS: dict[str, Any] = {"colours": {"0 0 0": "wall", "#dc143c": "crack"}, "classes": ["wall", "crack"]}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours(tmp_path: Path, mode: str) -> None:
+    Image.fromarray(np.array([[[0, 0, 0], [220, 20, 60]]], np.uint8)).convert(mode).save(tmp_path / "a.png")
+    assert train_ids(tmp_path / "a.png", table_of(**COLOURS)) == [[0, 1]]
+
+
+def test_colours_of_the_classes_are_those_of_the_labels(tmp_path: Path) -> None:
+    table = table_of(classes=["wall", {"name": "crack", "colour": [9, 8, 7]}, {"name": "rust", "colour": [1, 2, 3]}])
+    assert train_ids(write_label(tmp_path / "a.png", [[[1, 2, 3], [9, 8, 7]]]), table) == [[2, 1]]
+
+
+def test_a_colour_that_is_not_scored(tmp_path: Path) -> None:
+    table = table_of(**COLOURS, ignore=["224 224 192"])
+    assert train_ids(write_label(tmp_path / "a.png", [[[224, 224, 192], [0, 0, 0]]]), table) == [[IGNORE, 0]]
+
+
+def test_antialiased_borders_are_an_error_with_their_share(tmp_path: Path) -> None:
+    path = write_label(tmp_path / "a.png", [[[0, 0, 0], [110, 10, 30], [110, 10, 30], [220, 20, 60]]])
+    with pytest.raises(ValueError, match=r"a\.png: 50\.0% of the pixels have colours of no class, such as 110 10 30"):
+        read_label(path, table_of(**COLOURS))
+
+
+def test_antialiased_borders_are_the_nearest_colour(tmp_path: Path) -> None:
+    path = write_label(tmp_path / "a.png", [[[0, 0, 0], [100, 10, 30], [120, 10, 30], [220, 20, 60]]])
+    assert train_ids(path, table_of(**COLOURS, nearest=True)) == [[0, 0, 1, 1]]
+
+
+def test_ids_stay_ids_where_classes_have_colours(tmp_path: Path) -> None:
+    assert train_ids(write_label(tmp_path / "a.png", [[1, 0]]), table_of(**COLOURS)) == [[1, 0]]
+
+
+def test_train_ids_of_a_dataset_with_other_ids(tmp_path: Path) -> None:
+    table = table_of(classes=["void", "road", "static", "car"], ignore=["void", "static"])
+    path = write_label(tmp_path / "a.png", [[0, 1, 255]])
+    assert train_ids(path, table, "train_ids") == [[0, 1, IGNORE]]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"classes": ["a", "b"], "ids": {0: "a", 9: "bb"}}, "ids: class 'bb' of 9 is unknown; did you mean 'b'?"),
+        ({"classes": ["a", "b"], "ignore": "c"}, "ignore: class 'c' is unknown"),
+        ({"classes": ["a", "b"], "colours": {"1 2 3": "c"}}, "colours: class 'c' of"),
+        ({"classes": ["a", "b"], "colours": {"1 2 300": "a"}}, "less than or equal to 255"),
+        ({"classes": ["a", "b"], "colours": {"red": "a"}}, "tuple"),
+        ({"classes": ["a"]}, "got 1, expected 2 to 255"),
+        ({"classes": ["a", "a"]}, "class 1: name 'a' is already used by class 0"),
+        ({"ids": {-1: "a", 0: "b"}}, "greater than or equal to 0"),
+        ({"imges": "x/*.png"}, "did you mean images?"),
+        ({"group": "("}, "no regular expression"),
+    ],
+)
+def test_descriptions_that_are_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        Description.model_validate(keys)
+    assert message in str(caught.value)

@@ -1,0 +1,188 @@
+"""Patterns of files: which files match, how images and labels pair up, and which split they are in."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seg.config.description import Description
+from seg.datasets.matching import find_pairs, group_of, match_pairs
+from seg.datasets.patterns import ENDINGS, compile_pattern, find_matches
+from seg.datasets.splits import draw_split, read_list
+
+NAMES = {"train": ["train", "training"], "val": ["val", "valid"], "test": ["test"]}
+
+
+def write_files(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def describe_files(images: str, labels: str, **keys: object) -> Description:
+    return Description.model_validate({"images": images, "labels": labels, **keys})
+
+
+def found(description: Description, root: Path, split: str = "train") -> dict[str, tuple[str, str]]:
+    """Image and label of each pair, relative to the dataset's directory, by name."""
+    return {
+        pair.name: (pair.image.relative_to(root).as_posix(), pair.label.relative_to(root).as_posix())
+        for pair in find_pairs(description, root, split)  # type: ignore[arg-type]
+    }
+
+
+# Patterns
+
+
+@pytest.mark.parametrize(
+    ("pattern", "file", "stem", "parent", "split"),
+    [
+        ("images/{stem}.png", "images/a.png", "a", "", ""),
+        ("images/{stem}.png", "images/a.PNG", "a", "", ""),
+        ("images/*.png", "images/a b.png", "a b", "", ""),
+        ("images/{stem}.*", "images/a.v2.JPeG", "a.v2", "", ""),
+        ("imgs/**/*.jpg", "imgs/a.jpg", "a", "", ""),
+        ("imgs/**/*.jpg", "imgs/day/1/a.jpg", "a", "day/1", ""),
+        ("{parent}/img/{stem}.tif", "clip 3/b/img/7.tif", "7", "clip 3/b", ""),
+        ("{split}/images/{stem}.*", "valid/images/a.webp", "a", "", "val"),
+        ("{split}/x_{split}/{stem}.png", "train/x_train/a.png", "a", "", "train"),
+        ("gt/*/{stem}_gt.png", "gt/ulm/a_1_gt.png", "a_1", "", ""),
+        ("gt/{stem:[0-9]+}_id.png", "gt/12_id.png", "12", "", ""),
+        ("images/{stem}.*", "images/e\u0301.png", "\u00e9", "", ""),  # as macOS writes it
+    ],
+)
+def test_a_file_that_matches(pattern: str, file: str, stem: str, parent: str, split: str) -> None:
+    [match] = find_matches(pattern, [file], NAMES)  # type: ignore[arg-type]
+    assert (match.file, match.stem, match.parent, match.split) == (file, stem, parent, split)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "file"),
+    [
+        ("images/{stem}.png", "images/a.jpg"),
+        ("images/{stem}.png", "images/b/a.png"),
+        ("images/{stem}.png", "x/images/a.png"),
+        ("images/{stem}.*", "images/a.txt"),
+        ("{split}/{stem}.png", "other/a.png"),
+        ("{split}/x_{split}/{stem}.png", "train/x_val/a.png"),
+        ("gt/{stem:[0-9]+}_id.png", "gt/12_train_id.png"),
+        ("a+b/{stem}.png", "aab/x.png"),
+    ],
+)
+def test_a_file_that_does_not_match(pattern: str, file: str) -> None:
+    assert find_matches(pattern, [file], NAMES) == []  # type: ignore[arg-type]
+
+
+@given(
+    st.text(st.characters(exclude_characters="/\n\r", exclude_categories=["Cs"]), min_size=1), st.sampled_from(ENDINGS)
+)
+def test_any_name_is_found_again(stem: str, ending: str) -> None:
+    match = compile_pattern("images/{stem}.*", []).fullmatch(f"images/{stem}.{ending.upper()}")
+    assert match
+    assert match["stem"] == stem
+
+
+@pytest.mark.parametrize("pattern", ["/abs/*.png", "../x/*.png", "a\\b.png", "a/{}.png", "a/{no name}.png"])
+def test_patterns_that_are_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Description(images=[pattern])
+
+
+# Pairs
+
+
+@pytest.mark.parametrize("suffix", ["", "_mask", "_label", "_labels", "_gt", "_seg"])
+@pytest.mark.parametrize("folders", ["images labels", "images/train labels/train", "train/images train/labels"])
+def test_common_arrangements_are_recognised(tmp_path: Path, suffix: str, folders: str) -> None:
+    images, labels = folders.split()
+    write_files(tmp_path, *(f"{images}/{k}.jpg" for k in range(20)), *(f"{labels}/{k}{suffix}.PNG" for k in range(20)))
+    pairs = found(Description(), tmp_path)
+    expected = [str(k) for k in range(20) if "train" in folders or draw_split(str(k)) == "train"]
+    assert pairs == {k: (f"{images}/{k}.jpg", f"{labels}/{k}{suffix}.PNG") for k in expected}
+
+
+def test_labels_in_directories_like_the_images(tmp_path: Path) -> None:
+    write_files(tmp_path, "img/a/1.png", "img/b/1.png", "gt/a/1.png", "gt/b/1.png", "train.txt")
+    (tmp_path / "train.txt").write_text("a/1\nb/1\n")
+    assert found(describe_files("img/**/*.png", "gt/**/*.png"), tmp_path) == {
+        "a/1": ("img/a/1.png", "gt/a/1.png"),
+        "b/1": ("img/b/1.png", "gt/b/1.png"),
+    }
+
+
+def test_names_that_directories_tell_apart_are_refused_without_them(tmp_path: Path) -> None:
+    write_files(tmp_path, "img/a/1.png", "img/b/1.png", "gt/1.png")
+    with pytest.raises(ValueError, match=r"img/b/1\.png: has the same name as img/a/1\.png; remove or rename one"):
+        find_pairs(describe_files("img/**/*.png", "gt/{stem}.png"), tmp_path, "train")
+
+
+def test_labels_of_all_splits_in_one_directory(tmp_path: Path) -> None:
+    write_files(tmp_path, "train/1.jpg", "train/2.jpg", "valid/3.jpg", *(f"gt/{k}_mask.png" for k in (1, 2, 3)))
+    description = describe_files("{split}/{stem}.jpg", "gt/{stem}_mask.png")
+    assert list(found(description, tmp_path)) == ["1", "2"]
+    assert list(found(description, tmp_path, "val")) == ["3"]
+
+
+def test_system_files_do_not_count(tmp_path: Path) -> None:
+    write_files(tmp_path, *(f"images/{name}" for name in ("._1.png", ".DS_Store", "Thumbs.db", "desktop.ini", "1.png")))
+    write_files(tmp_path, "labels/1.png", "labels/._1.png", "train.txt")
+    (tmp_path / "train.txt").write_text("1")
+    assert list(found(Description(), tmp_path)) == ["1"]
+
+
+def test_names_that_differ_in_their_normal_form_are_the_same(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/caf\u00e9.png", "labels/cafe\u0301.png")
+    (tmp_path / "train.txt").write_text("caf\u00e9\n")
+    assert list(found(Description(), tmp_path)) == ["caf\u00e9"]
+
+
+def test_a_group_is_never_divided(tmp_path: Path) -> None:
+    names = [f"patient{k}-{frame}" for k in range(60) for frame in range(3)]
+    write_files(tmp_path, *(f"{kind}/{name}.png" for kind in ("images", "labels") for name in names))
+    description = Description(group="(patient[0-9]+)-")
+    splits = {split: match_pairs(description, tmp_path, split)[0] for split in ("train", "val", "test")}  # type: ignore[arg-type]
+    assert sum(map(len, splits.values())) == len(names)
+    groups = [{pair.group for pair in pairs} for pairs in splits.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 60
+
+
+@pytest.mark.parametrize(
+    ("expression", "name", "group"),
+    [("(.*)_", "a_b_1", "a_b"), ("^[^_]+", "a_b_1", "a"), ("(x)?a", "ab", ""), ("z", "a", ""), (None, "a", "")],
+)
+def test_the_group_of_a_name(expression: str | None, name: str, group: str) -> None:
+    assert group_of(expression, name) == group
+
+
+# Lists
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a 1\nb\n",
+        b"a 1.png\r\nb.png\r\n",
+        b"\xef\xbb\xbfa 1  \n\n  b\t\n",
+        "a 1\nb\n".encode("utf-16"),
+        b"images/a 1.png,labels/a 1.png\nimages/b.png,labels/b.png\n",
+        b"image;label\na 1.png;x\nb.png;y\n",
+        b'"a 1.png","x"\n"b.png","y"\n',
+        b".\\images\\a 1.png\nimages\\b.png\n",
+        b"a 1\nb 1\n",
+    ],
+)
+def test_lists_as_people_write_them(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "train.txt").write_bytes(content)
+    assert read_list(tmp_path / "train.txt", {"a 1", "b"}) == ["a 1", "b"]
+
+
+def test_a_list_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(ValueError, match=r"train\.txt: is neither UTF-8 nor UTF-16 \(.*\); save it as UTF-8"):
+        read_list(tmp_path / "train.txt", {"a"})
+
+
+def test_names_that_do_not_exist_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a\nmissing.png\n")
+    assert read_list(tmp_path / "train.txt", {"a"}) == ["a", "missing"]

@@ -1,0 +1,86 @@
+"""`seg init`: the description of a directory, guessed from its files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from own_data import CLASSES, COUNT, KINDS, truth, write_images
+
+from seg.config.description import Description
+from seg.datasets.classes import class_table
+from seg.datasets.images import read_pair_label
+from seg.datasets.matching import match_pairs
+from seg.datasets.recognise import recognise, rows_for_params
+from seg.datasets.splits import SPLITS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_label_is_read_as_it_was_written(tmp_path: Path, kind: str) -> None:
+    KINDS[kind](tmp_path)
+    found = recognise(tmp_path)
+    rows = yaml.safe_load(rows_for_params("cracks", found))
+    description = Description.model_validate(
+        {key: value for key, value in rows["datasets"]["cracks"].items() if key in Description.model_fields}
+    )
+    table = class_table(description, tmp_path)
+    pairs = [pair for split in SPLITS for pair in match_pairs(description, tmp_path, split)[0]]
+    assert len(pairs) == COUNT
+    order = [0, 1, 2] if kind != "yolo" else [2, 0, 1]  # YOLO's background is the last class
+    for pair in pairs[:5]:
+        expected = truth(int(pair.name))
+        expected = np.minimum(expected, 1) if kind == "binary" else expected
+        values = np.asarray(read_pair_label(pair, table))
+        if kind == "colours":  # in the order of the colours
+            order = [0, 2, 1]
+        assert np.array_equal(values, np.array(order)[expected])
+    assert found.size == (64, 96)
+
+
+def test_names_of_classes_are_those_of_the_files(tmp_path: Path) -> None:
+    for kind in ("coco", "labelme"):
+        (tmp_path / kind).mkdir()
+        KINDS[kind](tmp_path / kind)
+        assert recognise(tmp_path / kind).keys["classes"] == list(CLASSES)
+    KINDS["ids"](tmp_path)
+    (tmp_path / "classes.txt").write_text("\n".join(CLASSES))
+    found = recognise(tmp_path)
+    assert found.keys["classes"] == list(CLASSES)
+    assert found.unknown == []
+
+
+def test_what_is_not_known_is_said(tmp_path: Path) -> None:
+    KINDS["gaps"](tmp_path)
+    text = rows_for_params("cracks", recognise(tmp_path))
+    assert "# not known: names of the classes" in text
+    assert "# assumed: label values 0, 100, 200" in text
+    assert "# assumed: no lists of splits: the hash of each name or group selects it, 70:15:15" in text
+
+
+def test_directories_of_splits(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        KINDS["binary"](tmp_path / split)
+    found = recognise(tmp_path)
+    assert (found.keys["images"], found.keys["labels"]) == ("{split}/photos/{stem}.png", "{split}/masks/{stem}.png")
+    assert "directories are the splits" in found.assumed
+
+
+def test_frames_of_one_clip_stay_together(tmp_path: Path) -> None:
+    write_images(tmp_path, "images/clip_{k:03}.png")
+    for k in range(COUNT):
+        (tmp_path / f"images/clip_{k:03}.png").rename(tmp_path / f"images/clip{k // 8}_{k:03}.png")
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        (tmp_path / f"labels/clip{k // 8}_{k:03}.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    assert recognise(tmp_path).keys["group"] == r"(.*)[_-]\d+$"
+
+
+def test_a_shipped_layout_is_recognised(camvid_root: Path) -> None:
+    assert recognise(camvid_root).keys == {"layout": "camvid"}
+
+
+@pytest.mark.parametrize("kind", ["nothing", "images alone"])
+def test_directories_that_are_no_dataset(tmp_path: Path, kind: str) -> None:
+    if kind == "images alone":
+        write_images(tmp_path, "images/{k:03}.png")
+    with pytest.raises(ValueError, match="no images" if kind == "nothing" else "no labels of the 40 images"):
+        recognise(tmp_path)
