@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -56,12 +57,21 @@ def describe_os_error(error: OSError) -> str:
     return f"{file}{error.strerror}; {_FIXES.get(error.errno, 'check the path and run again')}"
 
 
+def _one_line_each(message: str) -> list[str]:
+    """The errors of a message, one per line; line breaks in the names of files among the arguments are escaped."""
+    names = {part for argument in sys.argv[1:] for part in re.split("[/=]", argument)}
+    for name in sorted(names | {Path(name).stem for name in names}, key=len, reverse=True):
+        if len(name.splitlines()) > 1:
+            message = message.replace(name, "".join(c if c.isprintable() else repr(c)[1:-1] for c in name))
+    return message.splitlines()
+
+
 def run_stage(main: Callable[[], None]) -> None:
     """Run the `main` of a stage.
 
     `ValueError` and `OSError` are user errors: one line per error and exit code 2. Any other exception is a bug and
     keeps its traceback. `SEG_DEBUG=1` prints every traceback. A signal that asks the process to end is reported in one
-    line; the exit code is 128 plus its number.
+    line; the exit code is 128 plus its number. After `main` has returned, these signals are ignored.
     """
     if sys.stdout is None:  # closed, as by `>&-`
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
@@ -73,7 +83,7 @@ def run_stage(main: Callable[[], None]) -> None:
     except (ValueError, OSError) as error:
         if os.environ.get("SEG_DEBUG"):
             traceback.print_exc()
-        for line in (describe_os_error(error) if isinstance(error, OSError) else str(error)).splitlines():
+        for line in _one_line_each(describe_os_error(error) if isinstance(error, OSError) else str(error)):
             say(f"error: {line}")
         sys.exit(2)
     except Interrupted as end:

@@ -49,14 +49,21 @@ class _Raise:
 
 @contextmanager
 def raised_signals() -> Iterator[None]:
-    """Raise `Interrupted` in the main thread when a signal asks this process to end."""
+    """Raise `Interrupted` in the main thread when a signal asks this process to end.
+
+    The signals are ignored after the block, unless it raises an error: it has written its outputs or has been
+    interrupted, and a signal while Python ends must not change the exit code. Snakemake deletes the outputs of a job
+    with another exit code than 0.
+    """
     handler = _Raise()
     before = {number: signal.signal(number, handler) for number in ending_signals()}
     try:
         yield
-    except Interrupted:
-        before = dict.fromkeys(before, signal.SIG_IGN)  # the process ends; a repeated signal must not change how
-        raise
-    finally:
+    except Exception:
         for number, previous in before.items():
             signal.signal(number, previous)
+        raise
+    except BaseException:  # `Interrupted`, or `SystemExit` of Typer
+        ignore_ending_signals()
+        raise
+    ignore_ending_signals()

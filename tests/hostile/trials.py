@@ -11,10 +11,11 @@ import hashlib
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from io import StringIO
@@ -113,11 +114,23 @@ def _run_process(trial: Trial, root: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@contextmanager
+def signals_restored() -> Iterator[None]:
+    """Restore the handlers of the signals that `run_stage` ignores after a successful stage."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _run_here(trial: Trial, root: Path) -> tuple[int, str]:
     module, *arguments = trial.command
     main = importlib.import_module(module).main
     output, code = StringIO(), 0
     with (
+        signals_restored(),
         chdir(root),
         patch.dict(os.environ, trial.variables),
         patch.object(sys, "argv", [module, *arguments]),
