@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)  # of flock(2) on file systems without locks, such as some NFS
 _PREFIX = 50  # characters of a file's name in the name of its private directory: names have at most 255 bytes
 _LOCK = ".lock"
+_OLD_AFTER = 86_400  # seconds: no process takes so long from creating a directory to locking it
 _OLD = ".old"  # in the private directory of `replaced`: the directory that is replaced
 
 
@@ -107,23 +109,46 @@ def _private_folder(path: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
+        _delete(folder, lock)
+
+
+def _delete(folder: Path, lock: FileLock) -> None:
+    """Delete a private directory and release its lock.
+
+    The file of the lock is deleted after the release: NFS keeps a deleted file under another name while it is open, so
+    that its directory cannot be deleted.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink(missing_ok=True)
+    lock.release()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_leftovers(path: Path) -> None:
-    """Delete the directories that killed processes have left beside `path`: those of this user with an unused lock.
+    """Delete the directories that killed processes have left beside `path`.
 
-    A replacement by `replaced` that was killed between its two renames is undone.
+    These are the directories of this user with an unused lock, and empty ones without a lock that are older than a day:
+    a process was killed before it created the lock or after it deleted it. On a file system without locks, directories
+    with a lock are kept, since they may be in use. A replacement by `replaced` that was killed between its two renames
+    is undone.
     """
     for folder in path.parent.glob(f".{escape(path.name[:_PREFIX])}.*.part"):
         with suppress(FileNotFoundError, Timeout):  # deleted meanwhile, or in use
             status = folder.lstat()
-            if S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and (folder / _LOCK).is_file():
+            if not S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+                continue
+            if (folder / _LOCK).is_file():
                 lock = _lock(folder)
-                _move_back(folder, path)
-                shutil.rmtree(folder, ignore_errors=True)
-                lock.release()
+                if lock.is_locked:
+                    _move_back(folder, path)
+                    _delete(folder, lock)
+            elif time.time() - status.st_mtime > _OLD_AFTER:
+                with suppress(OSError):  # not empty: no directory of this package
+                    folder.rmdir()
 
 
 def _move_back(private: Path, folder: Path) -> None:

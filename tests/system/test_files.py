@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.system.files import canonical_json, lock_directory, read_json, sha256, write_json, write_text, written_whole
+from seg.system.files import (
+    canonical_json,
+    lock_directory,
+    read_json,
+    remove_leftovers,
+    sha256,
+    write_json,
+    write_text,
+    written_whole,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,6 +89,45 @@ def test_files_of_a_running_process_are_kept(tmp_path: Path) -> None:
         write_text(path, "second")
         assert part.read_text() == "first"
     assert listing(tmp_path) == {"a": "first"}
+
+
+def test_without_locks_files_of_a_running_process_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with written_whole(tmp_path / "a") as (part,):
+        part.write_text("first")
+        write_text(tmp_path / "a", "second")
+        assert part.read_text() == "first"
+    assert listing(tmp_path) == {"a": "first"}
+
+
+def test_the_lock_is_deleted_after_its_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS renames a deleted file that is open, so that its directory is not empty."""
+    unlink = os.unlink
+
+    def unlink_on_nfs(path: str | Path, *, dir_fd: int | None = None) -> None:
+        inode = os.stat(path, dir_fd=dir_fd, follow_symlinks=False).st_ino
+        opened = [file.stat().st_ino for file in Path("/proc/self/fd").iterdir() if file.exists()]
+        if inode in opened:
+            os.rename(path, f"{path}.nfs", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        else:
+            unlink(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", unlink_on_nfs)
+    write_text(tmp_path / "a", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_only_old_and_empty_directories_without_a_lock_are_deleted(tmp_path: Path) -> None:
+    for name in ("empty", "new", "full"):
+        (tmp_path / f".a.{name}.part").mkdir()
+    (tmp_path / ".a.full.part/thesis").touch()
+    for name in ("empty", "full"):
+        os.utime(tmp_path / f".a.{name}.part", (0, 0))
+    remove_leftovers(tmp_path / "a")
+    assert {path.name for path in tmp_path.iterdir()} == {".a.new.part", ".a.full.part"}
 
 
 def test_a_link_is_replaced_and_its_target_unchanged(tmp_path: Path) -> None:
