@@ -5,6 +5,7 @@ label's own size (native).
 """
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from seg.config.inference import Inference, inference_from_json
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import NativeLabels, Pack
 from seg.datasets import IGNORE
-from seg.evaluation.passes import average_logits, enough_memory, forward_pass
+from seg.evaluation.passes import average_logits, enough_memory, forward_pass, live_bytes
 from seg.evaluation.samples import draw_samples
 from seg.evaluation.scoring import Tally, count_image
 from seg.evaluation.speed import Speed, measure_speed, synchronize
@@ -123,9 +124,8 @@ def evaluate(
     start = time.monotonic()
     shape = (min(checkpoint.recipe.batch, len(data)), data.height, data.width)
     fix = "set {} in evaluation of params.yaml"
-    with enough_memory(
-        forward_pass(checkpoint, device), shape, inference, device, f"{pack}: {shape[0]} images at a time", fix
-    ):
+    live = partial(live_bytes, forward_pass(checkpoint, device))
+    with enough_memory(live, shape, inference, device, f"{pack}: {shape[0]} images at a time", fix):
         found = evaluate_images(checkpoint, data, NativeLabels(pack), inference, device, workers)
         seconds = time.monotonic() - start
         speed = network_speed(checkpoint, data, device)

@@ -36,12 +36,17 @@ def forward_pass(checkpoint: Checkpoint, device: torch.device) -> Forward:
 
 @contextmanager
 def enough_memory(
-    forward: Forward, shape: tuple[int, int, int], inference: Inference, device: torch.device, task: str, fix: str
+    live: Callable[[], float],
+    shape: tuple[int, int, int],
+    inference: Inference,
+    device: torch.device,
+    task: str,
+    fix: str,
 ) -> Iterator[None]:
     """Run the passes over images of a shape (B, H, W) with the memory that is available.
 
     Args:
-        forward: from scaled images to logits.
+        live: returns `live_bytes` of the network; called for large images on the CPU.
         shape: of the images.
         inference: passes whose logits are averaged.
         device: of the network.
@@ -57,10 +62,11 @@ def enough_memory(
     if inference.window:
         h, w = min(inference.window[0], h), min(inference.window[1], w)
     on_cpu = device.type == "cpu"
-    least = round(images * h * w * live_bytes(forward)) if on_cpu and images * h * w > _PROBE**2 else 0
+    least = round(images * h * w * live()) if on_cpu and images * h * w > _PROBE**2 else 0
     windows = canonical_json(_SMALL.model_dump(mode="json", include={"window", "stride"}))
     smaller = "lower window and scales" if inference.window else fix.replace("{}", windows)
-    with bounded_memory(f"{task}: {width}x{height} pixels", smaller, least if on_cpu else None):
+    fix = f"{smaller}, or run fewer jobs at once"
+    with bounded_memory(f"{task}: {width}x{height} pixels", fix, least if on_cpu else None):
         try:
             yield
         except ValueError as error:

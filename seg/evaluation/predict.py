@@ -1,6 +1,7 @@
 """Segmentation of single images with a checkpoint."""
 
 from collections.abc import Iterator
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 from seg.config.inference import Inference
 from seg.data.loader import scaled
 from seg.datasets.images import read_image
-from seg.evaluation.passes import average_logits, enough_memory, forward_pass
+from seg.evaluation.passes import average_logits, enough_memory, forward_pass, live_bytes
 from seg.metrics.labels import predict_labels
 from seg.models.checkpoint import load_checkpoint
 from seg.system.arguments import folded, same_file
@@ -49,11 +50,12 @@ def segment(
     checkpoint, where = load_checkpoint(model), choose_device(device)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
     forward, passes = forward_pass(checkpoint, where), inference or Inference()
+    live = cache(partial(live_bytes, forward))  # the same for all images
     for path, target in zip(images, targets, strict=True):
         pixels = np.array(read_image(path))
         height, width, _ = pixels.shape
         fix = "scale the image down, or segment it in windows with --inference '{}'"
-        with torch.inference_mode(), enough_memory(forward, (1, height, width), passes, where, str(path), fix):
+        with torch.inference_mode(), enough_memory(live, (1, height, width), passes, where, str(path), fix):
             batch = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(where)
             logits = average_logits(forward, scaled(batch, checkpoint.recipe.scaling), passes)
             labels = predict_labels(logits, (height, width))[0].cpu().numpy()
@@ -81,6 +83,9 @@ def prediction_files(model: Path, images: list[Path], out: Path, overwrite: bool
         refuse_special(target)
         if any(same_file(target, path) for path in (model, *images)):
             raise ValueError(f"{target}: is also read; use another --out")
-        if (target.exists() or target.is_symlink()) and not overwrite:
-            raise ValueError(f"{target}: exists; add --overwrite to replace it, or use another --out")
+    existing = [target for target in targets if target.exists() or target.is_symlink()]
+    if existing and not overwrite:
+        count = f" ({len(existing)} of {len(targets)} predictions exist)" if len(targets) > 1 else ""
+        them = "it" if len(existing) == 1 else "them"
+        raise ValueError(f"{existing[0]}: exists{count}; add --overwrite to replace {them}, or use another --out")
     return targets

@@ -10,9 +10,10 @@ import cv2
 _SHARE = 0.95  # of the available memory; Linux only estimates it
 _PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 # Limit, use and reclaimable part of a control group, version 2 (docs.kernel.org, cgroup-v2) and version 1 (cgroup-v1).
+# The page cache is reclaimable also where it is active, as that of packs is, which are mapped into memory.
 _FILES = {
-    2: ("memory.max", "memory.current", "inactive_file"),
-    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", ("active_file", "inactive_file", "slab_reclaimable")),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_active_file", "total_inactive_file")),
 }
 # Messages of PyTorch and oneDNN, which raise RuntimeError, and of OpenCV.
 _FAILED = (
@@ -44,16 +45,16 @@ def bounded_memory(task: str, fix: str, least: int | None) -> Iterator[None]:
     if free is not None and least is not None and least > free:
         raise MemoryShortageError(f"{task}: requires at least {_gb(least)} of memory, {_gb(free)} are available; {fix}")
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limits = {"v": _left_of(resource.RLIMIT_AS, "VmSize"), "d": _left_of(resource.RLIMIT_DATA, "VmData")}
     if free is not None:
-        limit = _private_bytes() + round(_SHARE * free)
+        limit = _own_bytes("VmData") + round(_SHARE * free)
         resource.setrlimit(resource.RLIMIT_DATA, (limit if soft == resource.RLIM_INFINITY else min(limit, soft), hard))
     try:
         yield
     except (MemoryError, RuntimeError, cv2.error) as error:
         if not isinstance(error, MemoryError) and not any(text in str(error) for text in _FAILED):
             raise
-        most = f"the {_gb(free)} that are available" if free is not None else "is available"
-        shortage = f"{task}: requires more memory than {most}; {fix}"
+        shortage = f"{task}: requires more memory than {_bound(free, limits)}; {fix}"
     else:
         return
     finally:
@@ -88,10 +89,30 @@ def _left(group: Path, version: int) -> int:
     with suppress(OSError, LookupError, ValueError):  # no such file, or no limit
         rows = dict(line.split() for line in (group / "memory.stat").read_text(encoding="utf-8").splitlines())
         most, now = (int((group / name).read_text(encoding="utf-8")) for name in (limit, used))
-        return most - now + int(rows[reclaimable])
+        return most - now + sum(int(rows.get(name, 0)) for name in reclaimable)
     return 1 << 62
 
 
-def _private_bytes() -> int:
-    """Bytes of this process that count for RLIMIT_DATA, see setrlimit(2)."""
-    return int(Path("/proc/self/status").read_text(encoding="utf-8").split("VmData:")[1].split()[0]) * 1024
+def _bound(free: int | None, limits: dict[str, int | None]) -> str:
+    """What bounds the memory of a block, given the available bytes and those that the options of `ulimit` leave."""
+    left = {f"that `ulimit -{option}` allows": size for option, size in limits.items() if size is not None}
+    left |= {"that are available": round(_SHARE * free)} if free is not None else {}
+    if not left:
+        return "is available"
+    least = min(left, key=lambda name: left[name])
+    return f"the {_gb(free if free is not None and least == 'that are available' else left[least])} {least}"
+
+
+def _left_of(limit: int, field: str) -> int | None:
+    """Bytes that a limit of `resource` leaves to this process; `None` if there is no limit, or unknown."""
+    soft, _ = resource.getrlimit(limit)
+    if soft == resource.RLIM_INFINITY:
+        return None
+    with suppress(OSError):  # not Linux
+        return max(0, soft - _own_bytes(field))
+    return None
+
+
+def _own_bytes(field: str) -> int:
+    """Bytes of this process that count for RLIMIT_DATA (`VmData`) or RLIMIT_AS (`VmSize`), see setrlimit(2)."""
+    return int(Path("/proc/self/status").read_text(encoding="utf-8").split(f"{field}:")[1].split()[0]) * 1024

@@ -11,10 +11,13 @@ import pytest
 from PIL import Image
 from trials import Trial, run_trial
 
+from seg.evaluation import predict as predict_module
+from seg.evaluation.passes import live_bytes
+from seg.evaluation.predict import segment
 from seg.system import memory
 
 WINDOWS = r'{"stride":\[256,256\],"window":\[512,512\]}'
-FIX = rf"scale the image down, or segment it in windows with --inference '{WINDOWS}'"
+FIX = rf"scale the image down, or segment it in windows with --inference '{WINDOWS}', or run fewer jobs at once"
 IN_WINDOWS = '{"window": [128, 128], "stride": [96, 96]}'
 
 
@@ -63,7 +66,7 @@ SHORT = [
         "windows that are too large",
         photo(2000, 3000),
         r"error: a\.png: 3000x2000 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are available;"
-        r" lower window and scales",
+        r" lower window and scales, or run fewer jobs at once",
         *("--inference", '{"window": [1500, 1500], "stride": [1500, 1500]}'),
     ),
     predict(
@@ -76,7 +79,7 @@ SHORT = [
         "windows of an image whose logits are too large",
         photo(4000, 5000),
         r"error: a\.png: 5000x4000 pixels: requires more memory than the 0\.1 GB that are available;"
-        r" lower window and scales",
+        r" lower window and scales, or run fewer jobs at once",
         *("--inference", IN_WINDOWS),
     ),
 ]
@@ -124,6 +127,16 @@ def test_images_that_do_not_fit(trial: Trial, small_model: bytes, tmp_path: Path
         run_trial(trial, tmp_path)
 
 
+def test_the_memory_of_a_network_is_determined_once(small_model: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(small_model)
+    images = [tmp_path / f"{k}.png" for k in range(3)]
+    for path in images:
+        Image.new("RGB", (300, 260), "red").save(path)
+    with patch.object(predict_module, "live_bytes", wraps=live_bytes) as measured:
+        assert len(list(segment(tmp_path / "model.safetensors", images, tmp_path / "out", "cpu"))) == 3
+    measured.assert_called_once()
+
+
 def evaluation(name: str, line: str, inference: str, **options: Any) -> Trial:
     outputs = ["--metrics", "m.json", "--confusion", "c.npy", "--samples", "s.png", "--run-info", "r.json"]
     inputs = ["--model", "model.safetensors", "--pack", "val.json", "--inference", inference]
@@ -135,13 +148,13 @@ EVALUATIONS = [
     evaluation(
         "a scale that is too large for a batch",
         r"error: val\.json: 4 images at a time: 64x48 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are"
-        rf" available; set {WINDOWS} in evaluation of params\.yaml",
+        rf" available; set {WINDOWS} in evaluation of params\.yaml, or run fewer jobs at once",
         '{"scales": [8.0]}',
     ),
     evaluation(
         "windows that are too large for a batch",
         r"error: val\.json: 4 images at a time: 64x48 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are"
-        r" available; lower window and scales",
+        r" available; lower window and scales, or run fewer jobs at once",
         '{"scales": [8.0], "window": [300, 300], "stride": [300, 300]}',
     ),
 ]

@@ -147,6 +147,26 @@ PREDICT = [
         r"error: predictions/a\.png: exists; add --overwrite to replace it, or use another --out",
     ),
     predict(
+        "twice, one of two images",
+        both(photos("photos/a.jpg", "photos/b.jpg"), files("predictions/b.png")),
+        r"error: predictions/b\.png: exists \(1 of 2 predictions exist\); add --overwrite to replace it, or use another"
+        r" --out",
+        *("photos/a.jpg", "photos/b.jpg"),
+    ),
+    predict(
+        "twice, two images",
+        both(photos("photos/a.jpg", "photos/b.jpg"), files("predictions/a.png", "predictions/b.png")),
+        r"error: predictions/a\.png: exists \(2 of 2 predictions exist\); add --overwrite to replace them, or use"
+        r" another --out",
+        *("photos/a.jpg", "photos/b.jpg"),
+    ),
+    predict(
+        "an image whose name has a line break, and which is damaged",
+        files("photos/bad\nname.png"),
+        r"error: photos/bad\\nname\.png: cannot be decoded .*",
+        "photos/bad\nname.png",
+    ),
+    predict(
         "onto a link to another file, which stays",
         both(photos("photos/a.jpg"), files("thesis"), links(predictions__a_png="../thesis")),
         r"predictions/a\.png",

@@ -21,16 +21,17 @@ def machine(folder: Path, groups: str) -> None:
     (folder / "proc/self/cgroup").write_text(groups)
 
 
-def group(folder: Path, names: tuple[str, str, str], limit: str, used: int = GB, cached: int = 5) -> None:
-    """Files of a control group."""
+def group(folder: Path, names: tuple[str, ...], limit: str, used: int = GB) -> None:
+    """Files of a control group, in whose use reclaimable parts of 1, 2, ... bytes count."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text(f"{used}\n")
-    (folder / "memory.stat").write_text(f"anon 1\n{names[2]} {cached}\n")
+    rows = [f"{name} {size}\n" for size, name in enumerate(names[2:], 1)]
+    (folder / "memory.stat").write_text(f"anon 1\n{''.join(rows)}")
 
 
-V2 = ("memory.max", "memory.current", "inactive_file")
-V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+V2 = ("memory.max", "memory.current", "active_file", "inactive_file", "slab_reclaimable")
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_active_file", "total_inactive_file")
 UNLIMITED = 8 * GB // 1024 * 1024 + GB // 1024 * 1024
 
 
@@ -38,32 +39,33 @@ UNLIMITED = 8 * GB // 1024 * 1024 + GB // 1024 * 1024
     ("own", "outer", "expected"),
     [
         ("max", "max", UNLIMITED),
-        (str(3 * GB), "max", 2 * GB + 5),
-        ("max", str(3 * GB), 2 * GB + 5),
-        (str(5 * GB), str(3 * GB), 2 * GB + 5),
+        (str(3 * GB), "max", 2 * GB),
+        ("max", str(3 * GB), 2 * GB),
+        (str(5 * GB), str(3 * GB), 2 * GB),
         (str(GB // 2), "max", 0),
     ],
 )
 @pytest.mark.parametrize(
-    ("line", "names", "root"),
-    [("0::/job/step\n", V2, "groups"), ("4:cpu,memory:/job/step\n1:cpu:/other\n", V1, "groups/memory")],
+    ("line", "names", "root", "reclaimable"),
+    [("0::/job/step\n", V2, "groups", 6), ("4:cpu,memory:/job/step\n1:cpu:/other\n", V1, "groups/memory", 3)],
 )
 def test_the_least_of_machine_and_control_groups_counts(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     line: str,
-    names: tuple[str, str, str],
+    names: tuple[str, ...],
     root: str,
     own: str,
     outer: str,
     expected: int,
+    reclaimable: int,
 ) -> None:
     machine(tmp_path, line)
     group(tmp_path / root / "job", names, outer)
     group(tmp_path / root / "job/step", names, own)
     monkeypatch.setattr(memory, "_PROC", tmp_path / "proc")
     monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
-    assert available_memory() == expected
+    assert available_memory() == expected + (reclaimable if expected == 2 * GB else 0)
 
 
 def test_where_it_is_unknown_nothing_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +82,21 @@ def test_a_shortage_is_one_line_and_the_limit_is_lifted() -> None:
     assert str(caught.value).startswith("a.png: requires more memory than the ")
     assert str(caught.value).endswith(" GB that are available; use less")
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+@pytest.mark.parametrize(
+    ("limit", "field", "option"), [(resource.RLIMIT_AS, "VmSize", "v"), (resource.RLIMIT_DATA, "VmData", "d")]
+)
+def test_a_limit_of_the_shell_is_named(limit: int, field: str, option: str) -> None:
+    used = int(Path("/proc/self/status").read_text().split(f"{field}:")[1].split()[0]) * 1024
+    before = resource.getrlimit(limit)
+    resource.setrlimit(limit, (used + 200_000_000, before[1]))
+    try:
+        with pytest.raises(MemoryShortageError) as caught, bounded_memory("a.png", "use less", 0):
+            torch.zeros(300_000_000, dtype=torch.uint8)
+    finally:
+        resource.setrlimit(limit, before)
+    assert str(caught.value) == f"a.png: requires more memory than the 0.2 GB that `ulimit -{option}` allows; use less"
 
 
 def test_other_errors_are_unchanged() -> None:
