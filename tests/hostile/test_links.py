@@ -79,6 +79,7 @@ IGNORED = (
     "data/manifests",
     "data/packs",
     "data/weights",
+    "data/raw",
     "data/raw/cracks",
 )
 
