@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from seg.config.code_readings import CODE_READINGS
+from seg.config.description import describe, downloadable
 from seg.config.messages import one_per_line
 from seg.config.params import Params
 from seg.datasets.classes import class_table
@@ -13,7 +15,8 @@ from seg.models.weights_table import published_weights
 from seg.report.published import Figure, read_figures
 from seg.system.console import nearest
 
-# Studies of the repository. Their figures stay in the file when a user removes them from `params.yaml`.
+# Studies of the repository. Their figures stay in the file when a user removes a study or a variant of it from
+# `params.yaml`.
 _SHIPPED = frozenset(study for each in CODE_READINGS for study in each.studies)
 
 
@@ -68,6 +71,12 @@ def _classes(params: Params, dataset: str, raw: Path) -> tuple[str, ...]:
     return class_table(described, folder).names if given or (folder / "classes.yaml").is_file() else ()
 
 
+@cache
+def _catalogue_classes() -> frozenset[str]:
+    """Classes of all datasets of the catalogue. Figures keep those of the source's dataset if a study has another."""
+    return frozenset(name for dataset in downloadable() for name in class_table(describe(dataset)).names)
+
+
 def _unknown_weights(params: Params) -> Iterator[str]:
     for name, row in params.weights.items():
         if row.source:
@@ -86,8 +95,8 @@ def _unknown_figures(params: Params, raw: Path, path: Path, figures: list[Figure
                 yield f"{where}: study '{figure.study}' is unknown; {nearest(figure.study, params.studies)}"
             continue
         study = params.studies[figure.study]
-        if figure.variant not in study.variants:
+        if figure.variant not in study.variants and figure.study not in _SHIPPED:
             yield f"{where}: variant '{figure.variant}' is unknown; {nearest(figure.variant, study.variants)}"
         classes = _classes(params, study.dataset, raw) or study.classes
-        if figure.name and figure.name not in classes:
+        if figure.name and figure.name not in (*classes, *study.classes) and figure.name not in _catalogue_classes():
             yield f"{where}: class '{figure.name}' is unknown; {nearest(figure.name, classes)}"

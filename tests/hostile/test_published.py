@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from clones import ROOT
 from planned import PLANNED, snakemake, written
 from trials import Trial, run_trial
@@ -29,6 +30,18 @@ def rows(*lines: str) -> Callable[[Path], None]:
 def added(*lines: str) -> Callable[[Path], None]:
     """Add rows to the repository's figures."""
     return written(TEXT + "".join(f"{line}\n" for line in lines), FILE)
+
+
+def own_study(*lines: str) -> Callable[[Path], None]:
+    """Add a study to `params.yaml`, and rows to the repository's figures."""
+
+    def arrange(root: Path) -> None:
+        content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        content["studies"]["mine"] = content["studies"]["cityscapes_fcn"]
+        written(yaml.safe_dump(content, sort_keys=False))(root)
+        added(*lines)(root)
+
+    return arrange
 
 
 ROWS = [
@@ -66,7 +79,6 @@ TRIALS = [
     *(
         snakemake(f"snakemake: {name}", added(*lines), f"error: {FILE}, line 17\\d: {line}", errors=len(lines))
         for name, lines, line in [
-            ("a variant", ["cityscapes_fcn,unett,val,miou,,0.1,"], r"variant 'unett' is unknown; did you mean unet\?"),
             (
                 "a class and a study",
                 ["cityscapes_fcn,unet,val,iou,cra,0.1,", "cityscape_fcn,unet,val,miou,,0.1,"],
@@ -74,6 +86,12 @@ TRIALS = [
             ),
         ]
     ),
+    snakemake(
+        "snakemake: a variant of an own study",
+        own_study("mine,unett,val,miou,,0.1,"),
+        f"error: {FILE}, line 170: variant 'unett' is unknown; did you mean unet\\?",
+    ),
+    snakemake("snakemake: figures of an own study", own_study("mine,unet,val,miou,,0.1,"), PLANNED, code=0),
     snakemake(
         "snakemake: an explained figure beyond the range, a figure without a column, and quotes",
         added('cityscapes_fcn,unet,val,iou,rider,1.5,"impossible, ""as printed"""'),
