@@ -117,11 +117,13 @@ def _impossible_training(params: "Params", study: str, variant: str) -> Iterator
             )
     if recipe.weights:
         path, name = params.settings(study, variant)["weights"][1], params.weights_of(recipe.weights)
-        expected = _backbone(recipe.model)
+        expected, written = _backbone(recipe.model), f"'{values['weights']}'"
+        if values["weights"] != recipe.weights:
+            written += f" (replaced by '{recipe.weights}' in presets.{params.preset}.weights)"
         if not expected:
-            yield f"{path}.weights: '{recipe.weights}' for model '{recipe.model.name}' without a backbone; set null"
+            yield f"{path}.weights: {written} for model '{recipe.model.name}' without a backbone; set null"
         elif name != expected:
-            yield f"{path}.weights: '{recipe.weights}' is for {name}, expected weights of the backbone {expected}"
+            yield f"{path}.weights: {written} is for {name}, expected weights of the backbone {expected}"
 
 
 def _stride(model: Model) -> int:

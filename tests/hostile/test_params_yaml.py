@@ -127,6 +127,7 @@ FILES = [
 
 STUDY = "studies.cityscapes_fcn"
 UNET = f"{STUDY}.variants.unet"
+LESS = {name: row for name, row in CONTENT["studies"]["cityscapes_fcn"]["variants"].items() if name != "unet"}
 OFF = {name: row | {"enabled": False} for name, row in CONTENT["studies"]["voc2012_fcn"]["variants"].items()}
 
 
@@ -171,12 +172,14 @@ SENSELESS = [
     (
         "weights without a backbone",
         {f"{UNET}.weights": "resnet34_imagenet"},
-        rf"{UNET}\.weights: 'resnet34_shapes' for model 'unet' without a backbone; set null",
+        rf"{UNET}\.weights: 'resnet34_imagenet' \(replaced by 'resnet34_shapes' in presets\.demo\.weights\) for model"
+        " 'unet' without a backbone; set null",
     ),
     (
         "weights of another backbone",
         {f"{STUDY}.variants.resnet50_frozen.weights": "resnet34_imagenet"},
-        rf"{STUDY}\.variants\.resnet50_frozen\.weights: 'resnet34_shapes' is for resnet34, expected .* resnet50",
+        rf"{STUDY}\.variants\.resnet50_frozen\.weights: 'resnet34_imagenet' \(replaced by 'resnet34_shapes' in "
+        r"presets\.demo\.weights\) is for resnet34, expected .* resnet50",
     ),
     ("a study without variants", {"studies.mine": MINE}, r"studies\.mine\.variants: empty; add a variant, or .*"),
     (
@@ -201,6 +204,8 @@ SENSELESS = [
 ]
 AT_START = [
     ("no classes of its own", {f"{STUDY}.classes": []}, PLANNED, 0),
+    ("a variant less than published", {f"{STUDY}.variants": LESS}, PLANNED, 0),
+    ("another dataset than published", {f"{STUDY}.dataset": "camvid", f"{STUDY}.classes": []}, PLANNED, 0),
     ("a study whose variants are off", {"studies.voc2012_fcn.variants": OFF}, PLANNED, 0),
     (
         "classes that the dataset does not have",
@@ -213,12 +218,6 @@ AT_START = [
         {"weights.resnet18_imagenet": {"source": "torchvision"}},
         r"error: weights\.resnet18_imagenet: weights 'resnet18_imagenet' are unknown; did you mean .*",
         2,
-    ),
-    (
-        "more threads than processors",
-        {"budgets.demo.threads": 999},
-        r"warning: threads: .* trains with 999 threads on \d+ processors, which is slow; give fewer threads",
-        0,
     ),
 ]
 
@@ -255,6 +254,13 @@ TRIALS = [
         r"error: --config studies\.a\.b=3: expected KEY=VALUE, .* top level of params\.yaml: studies='\{a: \{b: 3\}\}'",
         "--config",
         "studies.a.b=3",
+    ),
+    snakemake(
+        "--configfile: no such file",
+        written(TEXT),
+        r"error: --configfile other\.yaml: No such file or directory; check the path and run again",
+        "--configfile",
+        "other.yaml",
     ),
     snakemake(
         "--configfile: Latin-1",
