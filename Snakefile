@@ -30,6 +30,7 @@ state.compare_by_content_after([rules.fetch_weights, rules.pretrain_backbone], P
 
 onstart:
     refuse_impossible_jobs()
+    state.warn_of_processors(workflow, PARAMS)
     state.forward_signals(workflow)
 
 

@@ -11,10 +11,12 @@ Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` exclu
 - `workflow.config_settings`: `configfiles`, `config_args` (arguments of `--config`) and `replace_workflow_config`. Used
   by `run_config`.
 - `workflow.deployment_settings.deployment_method`. Used by `shell_prefix`.
-- `workflow.local_exec`: whether jobs are child processes. Used by `forward_signals`.
+- `workflow.local_exec`: whether jobs are child processes, known in `onstart`. Used by `forward_signals` and
+  `warn_of_processors`.
 - The handler of SIGTERM, set before `onstart`: starts no more jobs, records those that finish, then exits; it waits for
   a lock, so it must not run in the thread that it interrupts. Used by `forward_signals`.
 - `workflow.dag.needrun_jobs()`: jobs of the run. Used by `datasets_to_make`.
+- `workflow.dag.forcefiles`: files whose jobs run; read after the input functions. Used by `force_if_missing`.
 - `rule.is_checkpoint`: read when a job of the rule ends. Used by `compare_by_content_after`.
 - `rule.output` and `snakemake.io.strip_wildcard_constraints`. Used by `output_templates`.
 """
@@ -42,6 +44,7 @@ from snakemake.io import strip_wildcard_constraints
 from snakemake.settings.types import DeploymentMethod
 
 from seg.config.overrides import read_overridden
+from seg.config.params import Params
 from seg.plan import PRESET_FOLDER, RUN_FOLDER, Plan
 from seg.preconditions import check_names, scarce_processors
 from seg.results import TrainingRun
@@ -56,10 +59,17 @@ _LOCKS = Path(".snakemake/locks")
 _RUN_LOCK = FileLock(".snakemake/running.lock")  # released by the system however a run ends
 _CONFIG_VARIABLE = "SEG_PARAMS"
 _POLL_INTERVAL = 0.2  # seconds
-_KILLED = (
-    "error: the command was killed, as Linux does when memory runs out; lower batch or size of the variant in"
-    " params.yaml, run fewer jobs at a time (--cores), or raise memory in the cluster section"
-)
+# Exit trap of every command; 137 is 128 + SIGKILL. Bash has the text of the command in BASH_EXECUTION_STRING.
+_REPORT_KILL = r"""report_kill() {
+  [ $? = 137 ] || return 0
+  [[ $BASH_EXECUTION_STRING =~ -m\ (seg\.[a-z_.]+) ]] || true
+  local stage=${BASH_REMATCH[1]-command} fix=
+  case $stage in seg.training.*|seg.evaluation.*) fix="lower batch or size of the variant in params.yaml, ";; esac
+  fix+="run fewer jobs at a time (--cores), or raise memory in the cluster section of params.yaml"
+  echo "error: $stage: killed, as Linux does when memory runs out; $fix" >&2
+}
+trap report_kill EXIT
+"""
 RUN_VERSION = TrainingRun.model_fields["schema_version"].default
 
 # Options of Snakemake that make a run read-only.
@@ -109,8 +119,8 @@ def shell_prefix(workflow: Any) -> str:
     lines.append("export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:--1} MALLOC_MMAP_MAX_=${MALLOC_MMAP_MAX_:-0}")
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
-    lines.append(f"trap 'if [ $? = 137 ]; then echo \"{_KILLED}\" >&2; fi' EXIT")  # 128 + SIGKILL
-    return ("; ".join(lines) + "; ").replace("{", "{{").replace("}", "}}")  # Snakemake formats it
+    lines.append(_REPORT_KILL)
+    return "\n".join(lines).replace("{", "{{").replace("}", "}}")  # Snakemake formats it
 
 
 def forward_signals(workflow: Any) -> None:
@@ -164,6 +174,22 @@ def datasets_to_make(workflow: Any, rule: str) -> list[str]:
     return sorted({job.wildcards.dataset for job in workflow.dag.needrun_jobs() if job.rule.name == rule})
 
 
+def force_if_missing(workflow: Any, inputs: Iterable[str], output: str) -> None:
+    """Run the job that makes `output` if one of its inputs is missing; call it in an input function.
+
+    Snakemake makes no missing input again for an output that exists: after a training that failed and deleted its
+    model, `snakemake -- <table>` would find nothing to do. A parameter would be recorded, and differ in the next run.
+    """
+    if not all(Path(file).exists() for file in inputs):
+        workflow.dag.forcefiles.add(output)
+
+
+def warn_of_processors(workflow: Any, params: Params) -> None:
+    """Warn if trainings on this machine have more threads than it has processors; call it in `onstart`."""
+    for line in scarce_processors(params) if workflow.local_exec else ():
+        say(f"warning: {line}")
+
+
 def check_run(workflow: Any, plan: Plan) -> None:
     """Check options, names, records and results, and lock the directory unless the run is read-only.
 
@@ -177,9 +203,6 @@ def check_run(workflow: Any, plan: Plan) -> None:
     refuse(place_errors(workflow) or profile_errors(workflow, options.workflow_profile))
     refuse(folder_errors() or link_errors())
     check_names(plan.params, Path(repository_path(workflow, "workflow/resources/published.csv")), Path("data/raw"))
-    if options.executor in (None, "local"):
-        for line in scarce_processors(plan.params):
-            say(f"warning: {line}")
     if _acquire_run():
         records = read_records(RECORDS)
         _refuse_links(records.values())

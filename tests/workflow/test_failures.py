@@ -1,10 +1,15 @@
 """Failed stages are reported at once with their exit status; text from users is never executed by a shell."""
 
+import subprocess
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from clones import Clone
+
+from workflow.state import shell_prefix
 
 pytestmark = pytest.mark.workflow
 
@@ -36,7 +41,20 @@ def test_a_killed_training_is_an_error(clone: Clone) -> None:
     assert running.returncode == 1
     assert time.monotonic() - killed < FAILED_AT_ONCE
     assert_reported("".join(lines), "train_variant")
-    assert sum(line.startswith("error: the command was killed, as Linux does when memory") for line in lines) == 1
+    killed = "error: seg.training.train: killed, as Linux does when memory runs out; lower batch or size of the variant"
+    assert sum(line.startswith(killed) for line in lines) == 1
+
+
+def test_the_advice_on_a_killed_stage_depends_on_the_stage(tmp_path: Path) -> None:
+    workflow = SimpleNamespace(basedir=tmp_path, deployment_settings=SimpleNamespace(deployment_method=set()))
+    prefix = shell_prefix(workflow).replace("{{", "{").replace("}}", "}")
+    command = f"{prefix} python() {{ bash -c 'kill -9 $$'; }}; python -m seg.data.pack --out x 2>&1 | cat"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 137
+    assert done.stderr.splitlines()[-1] == (
+        "error: seg.data.pack: killed, as Linux does when memory runs out; run fewer jobs at a time (--cores), "
+        "or raise memory in the cluster section of params.yaml"
+    )
 
 
 def test_a_stage_that_fails_is_an_error(clone: Clone) -> None:

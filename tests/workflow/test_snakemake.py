@@ -12,12 +12,22 @@ import pytest
 from clones import VARIANTS, Clone, rerun
 from safetensors import safe_open
 
+from workflow.state import RECORDS, read_records
+
 pytestmark = pytest.mark.workflow
+
+RESULTS = "results/demo/cityscapes_fcn"
 
 
 def digests(clone: Clone, variant: str) -> list[str]:
     files = ("model.safetensors", "history.csv", "metrics.json", "confusion.npy", "samples.png")
     return [hashlib.sha256(clone.result(f"{variant}/seed0/{name}").read_bytes()).hexdigest() for name in files]
+
+
+def recorded_params(clone: Clone, file: str) -> list[str]:
+    """Parameters in Snakemake's record of a file."""
+    params: list[str] = json.loads(read_records(clone.path / RECORDS)[file].read_bytes())["params"]
+    return params
 
 
 def files(clone: Clone) -> set[Path]:
@@ -124,6 +134,31 @@ def test_deleted_files_are_made_again(clone: Clone) -> None:
     clone.snakemake("--", "all", "data")
     assert clone.result("table.md").exists()
     assert clone.scheduled("--", "all", "data") == []
+
+
+def test_a_deleted_model_is_made_again_for_what_depends_on_it_and_recorded_as_before(clone: Clone) -> None:
+    metrics = f"{RESULTS}/unet/seed0/metrics.json"
+    params = recorded_params(clone, metrics)
+    clone.result("unet/seed0/model.safetensors").unlink()
+    assert clone.scheduled("--", f"{RESULTS}/dice/seed0/metrics.json") == []
+    assert clone.scheduled("--", f"{RESULTS}/table.csv") == [
+        job for job in rerun("unet") if job != "Report preset demo"
+    ]
+    assert clone.scheduled() == rerun("unet")
+    clone.snakemake("--", metrics)
+    assert recorded_params(clone, metrics) == params
+    assert clone.scheduled("--", metrics) == []
+    clone.snakemake()
+    assert clone.scheduled() == []
+
+
+def test_missing_results_are_made_for_a_target_that_exists(clone: Clone) -> None:
+    clone.result("unet/seed0/metrics.json").unlink()
+    evaluation, tabulation = "Evaluate cityscapes_fcn/unet with seed 0", "Tabulate cityscapes_fcn"
+    assert clone.scheduled("--", f"{RESULTS}/table.csv") == [evaluation, tabulation]
+    clone.snakemake("--", f"{RESULTS}/unet/seed0/metrics.json")
+    clone.result("pairs.csv").unlink()
+    assert clone.scheduled("--", "results/demo/index.html") == ["Report preset demo", tabulation]
 
 
 def test_cluster_resources_rerun_nothing(clone: Clone) -> None:

@@ -4,11 +4,13 @@ import json
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clones import Clone
 
-from workflow.state import RUN_VERSION, schema_version
+from seg.config.params import load_params
+from workflow.state import RUN_VERSION, schema_version, warn_of_processors
 
 pytestmark = pytest.mark.workflow
 
@@ -97,6 +99,19 @@ def test_another_directory_takes_the_files_and_the_repository_gives_the_code(new
 )
 def test_wrong_names_and_values_of_config_are_refused_in_one_line(new_clone: Clone, change: str, message: str) -> None:
     assert refused(new_clone, "-n", "--config", change).startswith(f"error: {message}")
+
+
+def test_scarce_processors_are_reported_where_the_trainings_run(
+    new_clone: Clone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_clone.set("budgets.demo.threads", 999)
+    output = new_clone.snakemake("--", "data/raw/streets/manifest.json")
+    assert re.search(r"^warning: threads: .* trains with 999 threads on \d+ processors", output, re.MULTILINE)
+    params = load_params(new_clone.params())
+    warn_of_processors(SimpleNamespace(local_exec=False), params)  # on the submitting host of a cluster
+    assert capsys.readouterr().err == ""
+    warn_of_processors(SimpleNamespace(local_exec=True), params)
+    assert "999 threads" in capsys.readouterr().err
 
 
 def test_a_thousand_results_are_checked_in_a_tenth_of_a_second(tmp_path: Path) -> None:

@@ -65,13 +65,14 @@ def runs(name):
     return lambda w: PLAN.study_files(w.preset, w.study, plan.RUN_FOLDER + name)
 
 
-def absent(files):
-    """Parameter function: inputs that a failed job has deleted, because they make the job stale.
+def required(files, output):
+    """Input function: these files. The job that makes `output` runs if one of them is missing, see `force_if_missing`."""
 
-    Snakemake makes no missing input again for an output that exists: after a failed training, `snakemake -- <table>`
-    would find nothing to do. A parameter that depends on `input` would not be recorded.
-    """
-    return lambda w: [file for file in files(w) if not Path(file).exists()]
+    def inputs(w):
+        state.force_if_missing(workflow, files(w), output.format(**w))
+        return files(w)
+
+    return inputs
 
 
 def model_digest(stage):

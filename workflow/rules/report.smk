@@ -30,7 +30,7 @@ rule plot_classes:
 
 rule tabulate_study:
     input:
-        metrics=runs("metrics.json"),
+        metrics=required(runs("metrics.json"), output=f"{plan.STUDY_FOLDER}table.csv"),
         confusion=runs("confusion.npy"),
         evaluation=runs("evaluation.json"),
         training=runs("run.json"),
@@ -72,7 +72,6 @@ rule tabulate_study:
         block=PARAMS.block,
         equivalence=PARAMS.equivalence,
         published=content("workflow/resources/published.csv"),
-        absent=absent(runs("metrics.json")),
         code=code_digest("seg.report.table"),
     message:
         "Tabulate {wildcards.study}"
@@ -86,8 +85,9 @@ rule tabulate_study:
 
 rule report_preset:
     input:
-        tables=expand(
-            f"{plan.STUDY_FOLDER}{{table}}.csv", table=["table", "pairs"], study=PLAN.studies, allow_missing=True
+        tables=required(
+            lambda w: expand(f"{plan.STUDY_FOLDER}{{table}}.csv", table=["table", "pairs"], study=PLAN.studies, **w),
+            output=f"{plan.PRESET_FOLDER}index.html",
         ),
         curves=expand(f"{plan.STUDY_FOLDER}curves.png", study=PLAN.studies, allow_missing=True),
         statistics=lambda w: PLAN.statistics(w.preset).values(),
@@ -114,7 +114,6 @@ rule report_preset:
         templates=[content(f"seg/report/{name}") for name in ("index.html.j2", "page.css")],
         studies=lambda w: PLAN.study_options(w.preset),
         statistics=lambda w: PLAN.statistics_options(w.preset),
-        absent=absent(lambda w: expand(f"{plan.STUDY_FOLDER}table.csv", study=PLAN.studies, **w)),
         code=code_digest("seg.report.page"),
     message:
         "Report preset {wildcards.preset}"

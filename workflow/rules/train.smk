@@ -89,7 +89,9 @@ rule train_variant:
 
 rule evaluate_variant:
     input:
-        model=f"{plan.RUN_FOLDER}model.safetensors",
+        model=required(
+            lambda w: expand(f"{plan.RUN_FOLDER}model.safetensors", **w), output=f"{plan.RUN_FOLDER}metrics.json"
+        ),
         pack=pack_json("eval"),
         pixels=pack_pixels("eval"),
         native=lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, 'eval')}.native.json",
@@ -117,7 +119,6 @@ rule evaluate_variant:
         gpu_model=lambda w: gpu_job(w).gpu_model,
     params:
         inference=lambda w: PARAMS.inference(w.study, w.variant).json_line(),
-        absent=absent(lambda w: expand(f"{plan.RUN_FOLDER}model.safetensors", **w)),
         code=model_digest("seg.evaluation.evaluate"),
     message:
         "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
