@@ -9,6 +9,7 @@ from seg.system.console import run_stage, say
 
 if TYPE_CHECKING:
     from seg.config.params import Params
+    from seg.config.schema import DatasetRow
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -30,6 +31,8 @@ def show(
     if dataset:
         typer.echo(_description(content, dataset))
         return
+    if not variant:
+        raise ValueError("give study/variant, or --dataset with a name in params.yaml")
     study, _, name = variant.partition("/")
     if study not in content.studies or name not in content.studies[study].variants:
         known = [f"{key}/{row}" for key, rows in content.studies.items() for row in rows.variants]
@@ -57,17 +60,22 @@ def show(
         typer.echo(line)
 
 
+def _row(params: "Params", name: str) -> "DatasetRow":
+    from seg.system.console import nearest
+
+    if name not in params.datasets:
+        raise ValueError(f"--dataset {name}: unknown; {nearest(name, params.datasets)}")
+    return params.datasets[name]
+
+
 def _description(params: "Params", name: str) -> str:
     """Description of a dataset of `params.yaml` as YAML, with the keys of its layout and of its own files."""
     import yaml
 
     from seg.datasets.own_files import with_own_classes, with_own_keys
-    from seg.system.console import nearest
 
-    if name not in params.datasets:
-        raise ValueError(f"--dataset {name}: unknown; {nearest(name, params.datasets)}")
     folder = Path("data/raw", params.files(name))
-    described = with_own_classes(with_own_keys(params.datasets[name].description(), folder), folder)
+    described = with_own_classes(with_own_keys(_row(params, name).description(), folder), folder)
     content = described.model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120).rstrip()
 
@@ -122,13 +130,20 @@ def init(folder: Annotated[Path, typer.Argument(help="directory of images and la
 
 @app.command()
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="directory of the dataset", readable=False)],
-    layout: Annotated[str, typer.Option(help="layout of its files, as in params.yaml")],
+    folder: Annotated[Path | None, typer.Argument(help="directory of the dataset", readable=False)] = None,
+    layout: Annotated[str, typer.Option(help="layout or description of its files (JSON)")] = "folder",
+    dataset: Annotated[str, typer.Option(help="name in params.yaml, in place of directory and layout")] = "",
+    params: Annotated[Path, typer.Option(help="path of params.yaml")] = Path("params.yaml"),
 ) -> None:
     """Check a dataset on disk: decode every image and label and print all problems."""
+    from seg.config.description import read_description
+    from seg.config.params import read_params
     from seg.datasets.doctor import examine
 
-    findings = examine(folder, layout)
+    if (folder is None) == (not dataset):
+        raise ValueError("give either the directory of a dataset or --dataset with its name in params.yaml")
+    description = read_description(layout) if folder else _row(read_params(params), dataset).description()
+    findings = examine(folder or Path("data/raw", read_params(params).files(dataset)), description)
     for line in findings.summary:
         typer.echo(line)
     for line in findings.warnings:

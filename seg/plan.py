@@ -98,10 +98,15 @@ class Plan:
         own = (name for name in self.params.datasets if self.params.files(name) == name)
         return [name for name in own if self._source(name) == source]
 
+    def descriptions(self, files: str) -> list[str]:
+        """Descriptions of all datasets that are packed from the files of a dataset, each once."""
+        names = [name for name in self.params.datasets if self.params.files(name) == files]
+        return list(dict.fromkeys(map(self.description, names)))
+
     def _description(self, dataset: str) -> str:
         """Description of a dataset's files and classes, as JSON."""
         content = self.params.datasets[dataset].description()
-        return canonical_json(content.model_dump(mode="json", exclude_defaults=True))
+        return canonical_json(content.model_dump(mode="json", exclude_unset=True))
 
     def weights(self, preset: str, study: str, variant: str) -> list[str]:
         """File that the backbone of a variant starts from; empty if it is initialized at random."""

@@ -24,8 +24,8 @@ MEMORY = ".snakemake/own/{dataset}.json"  # not shared through DVC: inodes diffe
 
 
 @cache
-def content_digest(dataset: str, description: str, anew: bool) -> str:
-    """Digest of the files of a dataset that its description reads; those that changed are read, or all of them `anew`.
+def content_digest(dataset: str, descriptions: tuple[str, ...], anew: bool) -> str:
+    """Digest of the files of a dataset that its descriptions read; those that changed are read, or all of them `anew`.
 
     Without the directory, results that exist need nothing: the digest is the recorded one.
 
@@ -38,7 +38,7 @@ def content_digest(dataset: str, description: str, anew: bool) -> str:
     for line in _dvc_warnings(root):
         say(f"warning: {line}")
     memory = Path(MEMORY.format(dataset=dataset))
-    return fingerprint({"files": own_contents(read_description(description), root, memory, anew)})
+    return fingerprint({"files": own_contents(map(read_description, descriptions), root, memory, anew)})
 
 
 def _recorded(manifest: str) -> str:

@@ -61,6 +61,15 @@ def _find(content: Any, pattern: str, above: str = "") -> Iterator[tuple[str, st
             yield from _find(value, rest, f"{above}{key}.") if rest else [(f"{above}{key}", key, value)]
 
 
+def impossible_descriptions(params: "Params") -> Iterator[str]:
+    """Datasets whose keys do not fit to those of their layout."""
+    for name, row in params.datasets.items():
+        try:
+            row.description()
+        except ValueError as error:
+            yield from (f"datasets.{name}.{line}" for line in str(error).splitlines())
+
+
 def impossible_recipes(params: "Params") -> Iterator[str]:
     """One line per value that is missing or null, and per combination of values that is invalid."""
     for study, row in params.studies.items():

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from seg.config.base import Frozen, Part
-from seg.config.messages import parse_option
+from seg.config.messages import error_lines, parse_option
 from seg.system.console import nearest_of_all
 
 CATALOGUE = Path(__file__).parents[1] / "datasets/catalogue"
-_FIELD = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
-
+PLACEHOLDER = re.compile(r"(\{\w+(?::[^{}]+)?\}|\*\*/|\*|\?)")
 SplitName = Literal["train", "val", "test"]
+_SPLITS: dict[SplitName, list[str]] = {
+    "train": ["train", "training"],
+    "val": ["val", "valid", "validation"],
+    "test": ["test", "testing"],
+}
 
 
 def _list(value: Any) -> Any:
@@ -29,11 +33,17 @@ def _list(value: Any) -> Any:
 
 
 def _pattern(text: str) -> str:
-    parts = text.split("/")
-    if text.startswith("/") or ".." in parts or "\\" in text:
+    text = text.removeprefix("./")
+    if text.startswith("/") or ".." in text.split("/"):
         raise ValueError(f"got '{text}', expected a pattern relative to the dataset's directory, such as images/*.jpg")
-    if unknown := [name for name in _FIELD.findall(text) if not name.isidentifier()]:
-        raise ValueError(f"got '{text}' with the placeholder {{{unknown[0]}}}, expected a name such as {{stem}}")
+    for part in PLACEHOLDER.split(text)[1::2]:
+        expression = _expression(part.strip("{}").partition(":")[2])
+        if re.compile(expression).groupindex:
+            raise ValueError(f"got '{part}', expected an expression without named groups")
+    if re.search(r"[{}\\]", "".join(PLACEHOLDER.split(text)[::2])):
+        raise ValueError(
+            f"got '{text}', expected placeholders such as {{stem}} or {{stem:[0-9]+}}, and no other braces"
+        )
     return text
 
 
@@ -139,6 +149,18 @@ def _label_files(value: Any) -> Any:
     return [{"files": item} if isinstance(item, str) else item for item in _list(value)]
 
 
+def _all_names(names: Any) -> Any:
+    """Names of all splits, in lower case; those that are not given have their usual names."""
+    if not isinstance(names, dict):
+        return names
+    return _SPLITS | {
+        split: [each.casefold() if isinstance(each, str) else each for each in group]
+        if isinstance(group, list)
+        else group
+        for split, group in names.items()
+    }
+
+
 class Splits(Part):
     """How the images are divided into training, validation and test images.
 
@@ -149,14 +171,20 @@ class Splits(Part):
         halve: whether `val` is halved into `val` and `test`, by the hash of the names, if no label of `test` exists.
     """
 
-    names: dict[SplitName, list[str]] = {
-        "train": ["train", "training"],
-        "val": ["val", "valid", "validation"],
-        "test": ["test", "testing"],
-    }
+    names: Annotated[dict[SplitName, list[str]], BeforeValidator(_all_names)] = _SPLITS
     lists: Pattern | None = None
     draw: list[SplitName] = []
     halve: bool = False
+
+    @model_validator(mode="after")
+    def _one_division(self) -> "Splits":
+        if self.lists and "{split}" not in self.lists:
+            raise ValueError(
+                f"lists: got '{self.lists}', expected a pattern with {{split}}, such as lists/{{split}}.txt"
+            )
+        if self.lists and self.draw:
+            raise ValueError("got lists and draw, expected one of them")
+        return self
 
 
 IMAGES = ["images/{stem}.*", "images/{split}/{stem}.*", "{split}/images/{stem}.*"]
@@ -204,13 +232,28 @@ class Description(Frozen):
     ordered: bool = False
     splits: Splits = Splits()
 
+    def class_names(self) -> list[str]:
+        """Names of the classes, also of those that are not scored; empty if only `classes.yaml` gives them."""
+        if self.classes is not None:
+            return [row.name for row in self.classes]
+        return list(dict.fromkeys((self.ids or self.colours or {}).values()))
+
+    def merged(self, **keys: Any) -> "Description":
+        """The description with these keys. Raises ValueError, one line per error, if they do not fit together."""
+        given = {key: getattr(self, key) for key in Description.model_fields if key in self.model_fields_set}
+        try:
+            return Description.model_validate(given | keys)
+        except ValidationError as error:
+            raise ValueError("\n".join(error_lines(error, given | keys))) from None
+
     @model_validator(mode="after")
     def _known_names(self) -> "Description":
-        given = [row.name for row in self.classes or []]
-        names = given or list((self.ids or {}).values())
+        names = self.class_names()
+        if self.ids is not None and not 2 <= len(set(self.ids.values())) <= 255:
+            raise ValueError(f"ids: got {len(set(self.ids.values()))} classes, expected 2 to 255")
         for key, mapping in (("ids", self.ids), ("colours", self.colours)):
             for value, name in (mapping or {}).items():
-                if name not in names:
+                if names and name not in names:
                     raise ValueError(f"{key}: class '{name}' of {value} is unknown; {nearest_of_all(name, names)}")
         single = [("ignore", name) for name in self.ignore] + [("background", self.background)]
         for key, ignored in single:
@@ -240,9 +283,9 @@ def describe(layout: str) -> Description:
 
 
 def complete(description: Description) -> Description:
-    """The description with the keys of its layout that it does not set itself."""
+    """The description with the keys of its layout that it does not set itself. Raises ValueError as `merged`."""
     given = {key: getattr(description, key) for key in Description.model_fields if key in description.model_fields_set}
-    return describe(description.layout).model_copy(update=given)
+    return describe(description.layout).merged(**given)
 
 
 def read_description(text: str) -> Description:

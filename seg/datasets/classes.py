@@ -63,12 +63,12 @@ def class_table(description: Description, root: Path | None = None) -> ClassTabl
     """
     if root is not None:
         description = with_own_classes(description, root)
-    if description.classes is None and description.ids is None:
+    if not description.class_names():
         raise ValueError(
             f"layout '{description.layout}' reads its classes from the dataset; give the dataset's directory"
         )
-    rows = description.classes or [ClassRow(name=name) for name in dict.fromkeys((description.ids or {}).values())]
-    names = tuple(row.name for row in rows)
+    names = tuple(description.class_names())
+    rows = description.classes or [ClassRow(name=name) for name in names]
     by_name = {name: position for position, name in enumerate(names)}
     named = {by_name[key] for key in description.ignore if isinstance(key, str)}
     ids = (
@@ -77,14 +77,16 @@ def class_table(description: Description, root: Path | None = None) -> ClassTabl
         else {v: by_name[n] for v, n in description.ids.items()}
     )
     values = {value - description.offset: position for value, position in ids.items()}
-    values |= {value: IGNORE for value in range(min(values)) if description.offset < 0}
+    values = dict.fromkeys(range(-description.offset), IGNORE) | {v: k for v, k in values.items() if v >= 0}
     colours = {row.colour: by_name[row.name] for row in rows if row.colour}
     if description.colours is not None:
         colours = {colour: by_name[name] for colour, name in description.colours.items()}
     for key in description.ignore:
         if isinstance(key, int):
-            named |= {values[key]} if key in values and list(values.values()).count(values[key]) == 1 else set()
-            values.setdefault(key, IGNORE)
+            if values.get(key, IGNORE) != IGNORE and list(values.values()).count(values[key]) == 1:
+                named.add(values[key])
+            else:
+                values[key] = IGNORE
         elif isinstance(key, tuple):
             colours[key] = IGNORE
     scored = tuple(i for i in range(len(rows)) if i not in named)

@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg.config.description import Description, SplitName, describe
+from seg.config.description import Description, SplitName
 from seg.datasets.classes import ClassTable, class_table
 from seg.datasets.faults import group_faults
 from seg.datasets.images import id_counts, read_pair, unlabelled
-from seg.datasets.matching import ImagePair, match_pairs
+from seg.datasets.matching import ImagePair, match_pairs, missing_directory
 from seg.datasets.own_files import with_own_keys
-from seg.datasets.patterns import directory
 from seg.datasets.splits import SPLITS
 
 _OPTIONAL_SPLIT = "test"
@@ -45,19 +44,19 @@ class _Sample(NamedTuple):
     counts: np.ndarray  # (256,) pixels by id
 
 
-def examine(root: Path, layout: str) -> Findings:
+def examine(root: Path, description: Description) -> Findings:
     """Decode and check all images and labels of a dataset.
 
     Args:
         root: directory of the dataset.
-        layout: name of a description in the catalogue, or `folder`.
+        description: of its files and classes.
 
     Raises:
         ValueError: the layout is unknown, or the directory does not exist.
     """
     if not root.is_dir():
         raise ValueError(f"{root}: no such directory; give the dataset's directory")
-    description, problems, table = with_own_keys(describe(layout), root), [], _ANY_IDS
+    description, problems, table = with_own_keys(description, root), [], _ANY_IDS
     try:
         table = class_table(description, root)
     except ValueError as error:
@@ -65,7 +64,7 @@ def examine(root: Path, layout: str) -> Findings:
     valid: dict[str, list[_Sample]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing release the interpreter lock
         for split in SPLITS:
-            pairs, wrong = _pairs(root, description, layout, split)
+            pairs, wrong = _pairs(root, description, split)
             problems += wrong
             found = list(pool.map(lambda pair: _sample(pair, table), pairs))
             problems += [sample for sample in found if isinstance(sample, str)]
@@ -83,19 +82,19 @@ def examine(root: Path, layout: str) -> Findings:
     return Findings(group_faults(problems), warnings, summary)
 
 
-def _pairs(root: Path, description: Description, layout: str, split: SplitName) -> tuple[list[ImagePair], list[str]]:
+def _pairs(root: Path, description: Description, split: SplitName) -> tuple[list[ImagePair], list[str]]:
     """Pairs of a split, and errors in its directories and lists."""
     lists = description.splits.lists
     kinds = [description.images, [row.files for row in description.labels], [lists] if lists else []]
-    choices = [[directory(pattern, split) for pattern in patterns] for patterns in kinds if patterns]
-    directories = [patterns[0] for patterns in choices]
-    found = [any(path.is_dir() for pattern in patterns for path in root.glob(pattern)) for patterns in choices]
-    missing = [path for path, exists in zip(directories, found, strict=True) if not exists]
-    if split == _OPTIONAL_SPLIT and missing == directories:
+    places = [missing_directory(description, root, patterns, [split]) for patterns in kinds if patterns]
+    missing = [place for place in places if place]
+    if split == _OPTIONAL_SPLIT and len(missing) == len(places):
         return [], []
     if missing:
-        requires = f"no such directory, but layout '{layout}' requires it; create it or choose another layout"
-        return [], [f"{root / path}: {requires}" for path in missing]
+        requires = (
+            f"no such directory, but layout '{description.layout}' requires it; create it or choose another layout"
+        )
+        return [], [f"{path}: {requires}" for path in missing]
     try:
         pairs, problems = match_pairs(description, root, split)
     except ValueError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 _MOST = 10  # files with one fault that are all named
 _EXAMPLES = 3  # files that are named if there are more
-_VARYING = re.compile(r"\d[\d.]*")
+_VARYING = re.compile(r"'[^']*'|\S+\.(png|jpe?g|webp|tiff?|bmp|gif|json|txt)\b|\d[\d.]*", re.IGNORECASE)
 
 
 def group_faults(messages: Iterable[str]) -> list[str]:

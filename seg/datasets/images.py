@@ -20,7 +20,8 @@ Value = TypeVar("Value")
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
 _IDS = frozenset({"1", "L", "P", "I;16", "I;16B", "I"})
 _RGB = frozenset({"RGB", "RGBA"})
-_LISTED = 5  # scored classes in a message
+_LISTED = 5  # classes or values in a message
+_MOST_SHADES = 100_000  # colours that count as the nearest one
 _BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 
 
@@ -78,6 +79,9 @@ def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Im
         ValueError: the file is damaged or contains values or colours that are not in the table.
     """
     label = _decode(path)
+    if label.mode == "RGBA" and np.asarray(label.getchannel("A")).min() < 255:
+        raise ValueError(f"{path}: has transparent pixels; store the mask without an alpha channel")
+    label = label.convert("RGB") if encoding == "colours" else label
     colours = label.mode in _RGB and encoding in (None, "colours") and bool(table.colours)
     if not colours and label.mode not in _IDS:
         raise ValueError(_not_ids(path, label.mode))
@@ -98,7 +102,8 @@ def _positions_of_ids(path: Path, label: Image.Image, table: ClassTable, encodin
     known = table.scored_values() if encoding == "train_ids" else table.values
     if values.dtype == np.uint8:
         look_up = np.full(256, -1, np.int16)
-        look_up[[value for value in known if value < 256]] = [known[value] for value in known if value < 256]
+        bytes_known = [value for value in known if value < 256]
+        look_up[bytes_known] = [known[value] for value in bytes_known]
         positions = look_up[values]
     else:
         positions = _look_up(values, known)
@@ -116,11 +121,16 @@ def _look_up(codes: np.ndarray, known: Mapping[int, int]) -> np.ndarray:
 
 
 def _unknown_values(path: Path, values: np.ndarray, known: Mapping[int, int]) -> str:
-    found = zip(*np.unique(values, return_counts=True), strict=True)
-    got = ", ".join(f"id {value} ({count} pixel{'s' if count > 1 else ''})" for value, count in found)
+    found = list(zip(*np.unique(values, return_counts=True), strict=True))
+    listed = [f"id {value} ({count} pixel{'s' if count > 1 else ''})" for value, count in found[:_LISTED]]
+    got = ", ".join([*listed, *([f"and {len(found) - _LISTED} other values"] if found[_LISTED:] else [])])
     ids = sorted(value for value, position in known.items() if position != IGNORE)
     ignored = sorted(known.keys() - set(ids))
-    expected = f"{ids[0]} to {ids[-1]}" if ids == list(range(ids[0], ids[-1] + 1)) else ", ".join(map(str, ids))
+    expected = (
+        f"{ids[0]} to {ids[-1]}"
+        if ids == list(range(ids[0], ids[-1] + 1))
+        else ", ".join(map(str, ids[:20])) + ", ..." * (len(ids) > 20)
+    )
     also = f" and {', '.join(map(str, ignored))}" if ignored else ""
     return f"{path}: got {got}, expected {expected}{also}; fix the label"
 
@@ -133,6 +143,8 @@ def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> 
     unknown = positions < 0
     if unknown.any() and table.nearest:
         others, where = np.unique(codes[unknown], return_inverse=True)
+        if len(others) > _MOST_SHADES:
+            raise ValueError(f"{path}: has {len(others)} other colours, as a photograph; expected a label")
         colours = np.array(list(table.colours), np.int64)
         distances = ((np.stack([others >> 16, others >> 8 & 255, others & 255], 1)[:, None] - colours) ** 2).sum(2)
         positions[unknown] = np.array(list(table.colours.values()))[distances.argmin(1)][where]

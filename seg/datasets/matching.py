@@ -9,7 +9,7 @@ from typing import NamedTuple
 from seg.config.description import Description, LabelFiles, SplitName, Splits
 from seg.datasets.faults import group_faults
 from seg.datasets.listing import list_files
-from seg.datasets.patterns import Match, directory, find_matches, has_parent
+from seg.datasets.patterns import Match, directories, find_matches, has_parent
 from seg.datasets.polygons import coco_images
 from seg.datasets.splits import SPLITS, draw_split, halve, read_list, refuse_repeated
 
@@ -40,9 +40,19 @@ class _Kind(NamedTuple):
 
     files: dict[str, dict[str, str]]
     pattern: str
+    root: Path
 
     def of(self, splits: Iterable[str]) -> dict[str, str]:
-        return {name: file for split in splits for name, file in self.files.get(split, {}).items()}
+        """Files of these splits by name. Raises ValueError if two of them have the same name."""
+        merged: dict[str, str] = {}
+        problems = []
+        for split in splits:
+            files = self.files.get(split, {})
+            problems += [_same_name(self.root, files[name], merged[name]) for name in merged.keys() & files]
+            merged |= files
+        if problems:
+            raise ValueError("\n".join(group_faults(sorted(problems))))
+        return merged
 
     def missing(self, name: str, ending: str = "*") -> str:
         """Path that a file of this name would have, with the directories of an existing one."""
@@ -108,16 +118,23 @@ def files_read(description: Description, root: Path) -> list[str]:
         ValueError: `root` or a directory of images or labels is missing, or a link leads back to a directory around it.
         OSError: a directory cannot be read.
     """
-    for kind, patterns in (("images", description.images), ("labels", [row.files for row in description.labels])):
-        places = [directory(pattern, split) for pattern in patterns for split in SPLITS]
-        if not any(path.is_dir() for place in places for path in root.glob(place)):
-            place = root / places[0]
-            raise ValueError(f"{place}: {why_missing(place)}; put the {kind} of the dataset there")
+    kinds = {"images": description.images, "labels": [row.files for row in description.labels]}
+    for kind, patterns in kinds.items():
+        if missing := missing_directory(description, root, patterns):
+            raise ValueError(f"{missing}: {why_missing(missing)}; put the {kind} of the dataset there")
     paths = list_files(root)
-    patterns = [*description.images, *(row.files for row in description.labels)]
-    found = [match for pattern in patterns for match in find_matches(pattern, paths, description.splits.names)]
-    names = {match.file for match in [*found, *_list_matches(description, paths)]}
-    return sorted(names | {name for name in _OWN_KEYS if name in paths})
+    found = [find_matches(p, paths, description.splits.names) for patterns in kinds.values() for p in patterns]
+    names = {match.file for matches in [*found, _list_matches(description, paths)] for match in matches}
+    return sorted(names | (set(_OWN_KEYS) & set(paths)))
+
+
+def missing_directory(
+    description: Description, root: Path, patterns: list[str], splits: Iterable[SplitName] = SPLITS
+) -> Path | None:
+    """Directory of the first pattern, if none of any pattern exists."""
+    names = [name for split in splits for name in description.splits.names[split]]
+    places = [root / place for pattern in patterns for place in directories(pattern, names)]
+    return None if any(place.is_dir() for place in places) else places[0]
 
 
 def why_missing(path: Path) -> str:
@@ -147,8 +164,8 @@ def _find_files(description: Description, root: Path) -> tuple[_Kind, _Kind, str
     _refuse_several(root, [*images, *labels])
     nested = has_parent(pattern) and has_parent(row.files)
     return (
-        _Kind(_by_name(root, images, nested), pattern),
-        _Kind(_by_name(root, labels, nested), row.files),
+        _Kind(_by_name(root, images, nested), pattern, root),
+        _Kind(_by_name(root, labels, nested), row.files, root),
         row.encoding,
     )
 
@@ -162,13 +179,14 @@ def _label_matches(root: Path, row: LabelFiles, paths: list[str], splits: Splits
 
 def _refuse_several(root: Path, matches: list[Match]) -> None:
     """Raise ValueError if a placeholder such as `{year}` stands for several values."""
-    values = {
-        key: {dict(match.others).get(key, "") for match in matches} for match in matches for key, _ in match.others
-    }
+    values: dict[str, set[str]] = {}
+    for match in matches:
+        for key, value in match.others:
+            values.setdefault(key, set()).add(value)
     for key, found in values.items():
         if len(found) > 1:
             raise ValueError(
-                f"{root}: got {', '.join(sorted(found))}, expected one {key} per dataset; move the others away"
+                f"{root}: got {', '.join(sorted(found)[:5])}, expected one {key} per dataset; move the others away"
             )
 
 
@@ -180,28 +198,32 @@ def _by_name(root: Path, matches: list[Match], nested: bool) -> dict[str, dict[s
         name = f"{match.parent}/{match.stem}" if nested and match.parent else match.stem
         known = files.setdefault(match.split, {})
         if name in known:
-            other = PurePosixPath(known[name])
-            same = other.name if other.parent == PurePosixPath(match.file).parent else other
-            problems.append(f"{root / match.file}: has the same name as {same}; remove or rename one")
+            problems.append(_same_name(root, match.file, known[name]))
         known[name] = match.file
     if problems:
-        raise ValueError("\n".join(problems))
+        raise ValueError("\n".join(group_faults(problems)))
     return files
 
 
+def _same_name(root: Path, file: str, other: str) -> str:
+    same_directory = PurePosixPath(file).parent == PurePosixPath(other).parent
+    fix = "remove or rename one" if same_directory else "rename one, or give {parent} or **/ in both patterns"
+    return f"{root / file}: has the same name as {PurePosixPath(other).name if same_directory else other}; {fix}"
+
+
 def _read_lists(description: Description, root: Path, images: _Kind) -> dict[str, list[str]] | None:
-    """Names by split as listed; `None` if there are no lists."""
+    """Names by split as listed; `None` if there are no lists, or directories or `draw` divide the dataset."""
     splits = description.splits
-    if splits.lists is None and list(images.files) not in ([], [""]):
-        return None  # the directories are the splits
-    found = _list_matches(description, list_files(root))
-    if not found and splits.lists is None:
+    if splits.draw or (splits.lists is None and "{split}" in images.pattern and any(images.files)):
         return None
-    found.sort(key=lambda match: SPLITS.index(match.split))
+    found = sorted(_list_matches(description, list_files(root)), key=lambda match: SPLITS.index(match.split))
+    if not found:
+        if splits.lists and description.layout == "folder":
+            raise ValueError(f"{root}: no lists {splits.lists}; add them, or correct `splits.lists`")
+        return {split: [] for split in SPLITS} if splits.lists else None
     known = images.of(images.files)
     lists = {match.file: read_list(root / match.file, known) for match in found}
-    if splits.lists is None:
-        refuse_repeated(root, lists)
+    refuse_repeated(root, lists)
     return {split: [name for m in found if m.split == split for name in lists[m.file]] for split in SPLITS}
 
 
@@ -215,7 +237,7 @@ def _listed(description: Description, lists: dict[str, list[str]], labels: _Kind
     labelled = labels.of(labels.files)
     if split == "train" or not description.splits.halve or any(name in labelled for name in lists["test"]):
         return lists[split]
-    return halve(lists["val"])[split]
+    return halve(lists["val"], partial(group_of, description.group))[split]
 
 
 def _without_lists(
@@ -225,12 +247,22 @@ def _without_lists(
     pooled = description.splits.draw
     if "{split}" in images.pattern and not pooled:
         own = images.of([split])
-        others = images.of(images.files.keys() - {split})
-        unsplit = {name: file for name, file in labels.of([""]).items() if name in own or name not in others}
-        return own, labels.of([split]) if "{split}" in labels.pattern else unsplit
-    all_images, all_labels = (
-        kind.of(pooled or [""]) if "{split}" in kind.pattern else kind.of([""]) for kind in (images, labels)
-    )
+        if "{split}" in labels.pattern:
+            return own, labels.of([split])
+        unsplit = labels.of([""])
+        others = {name: file for other, files in images.files.items() if other != split for name, file in files.items()}
+        if twice := sorted(own.keys() & others.keys() & unsplit.keys()):
+            files = f"{own[twice[0]]} and of {others[twice[0]]}"
+            raise ValueError(f"{root / unsplit[twice[0]]}: is the label of {files}; give {{split}} in `labels`, too")
+        return own, {name: file for name, file in unsplit.items() if name in own or name not in others}
+    if "{split}" in labels.pattern and not pooled:  # the labels are divided
+        labelled = {name for files in labels.files.values() for name in files}
+        all_images = images.of([""])
+        own_labels = labels.of([split])
+        return {
+            name: file for name, file in all_images.items() if name in own_labels or name not in labelled
+        }, own_labels
+    all_images, all_labels = (kind.of(pooled if "{split}" in kind.pattern else [""]) for kind in (images, labels))
 
     def drawn(files: dict[str, str]) -> dict[str, str]:
         where = {name: draw_split(group_of(description.group, name) or name) for name in files}

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from seg.config.description import ClassRow, Description, class_rows, complete
 from seg.config.messages import error_lines, one_per_line
-from seg.config.yaml_file import read_yaml
+from seg.config.yaml_file import read_mapping, read_yaml
 
 
 def with_own_keys(description: Description, root: Path) -> Description:
@@ -16,15 +16,17 @@ def with_own_keys(description: Description, root: Path) -> Description:
         ValueError: the file is invalid: one line per error.
     """
     path = root / "dataset.yaml"
-    if not path.is_file():
+    if not path.is_file() or (root / "manifest.json").is_file():  # downloaded or rendered
         return description
-    content = read_yaml(path)
+    content = read_mapping(path, "images and labels")
     try:
         own = complete(Description.model_validate(content))
+        given = description.model_fields_set - ({"layout"} if description.layout == "folder" else set())
+        return own.merged(**{key: getattr(description, key) for key in given})
     except ValidationError as error:
         raise ValueError("\n".join(f"{path}: {line}" for line in error_lines(error, content))) from None
-    given = description.model_fields_set - ({"layout"} if description.layout == "folder" else set())
-    return own.model_copy(update={key: getattr(description, key) for key in given})
+    except ValueError as error:
+        raise ValueError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
 
 def with_own_classes(description: Description, root: Path) -> Description:
@@ -33,10 +35,11 @@ def with_own_classes(description: Description, root: Path) -> Description:
     Raises:
         ValueError: the file is missing or invalid: one line per error.
     """
-    if description.classes is not None or description.ids is not None:
+    path = root / "classes.yaml"
+    if description.classes is not None or description.ids is not None or (description.colours and not path.is_file()):
         return description
-    classes, ignore = _read_classes(root / "classes.yaml")
-    return description.model_copy(update={"classes": classes, "ignore": ignore})
+    classes, ignore = _read_classes(path)
+    return description.merged(classes=classes, ignore=[*ignore, *description.ignore])
 
 
 def _read_classes(path: Path) -> tuple[list[ClassRow], list[int]]:

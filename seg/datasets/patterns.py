@@ -5,10 +5,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from seg.config.description import SplitName
+from seg.config.description import PLACEHOLDER, SplitName
 
 ENDINGS = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif")  # of images, in any letter case
-_TOKEN = re.compile(r"(\{\w+(?::[^{}]+)?\}|\*\*/|\*|\?)")
 _ANY_IMAGE = rf"\.(?i:{'|'.join(ENDINGS)})"
 
 
@@ -46,7 +45,7 @@ def find_matches(pattern: str, files: Iterable[str], splits: Mapping[SplitName, 
             fields = {key: value or "" for key, value in match.groupdict().items()}
             stem = unicodedata.normalize("NFC", fields.pop("stem", ""))
             parent = unicodedata.normalize("NFC", fields.pop("parent", "").rstrip("/"))
-            split = by_name.get(fields.pop("split", ""), "")
+            split = by_name.get(fields.pop("split", "").casefold(), "")
             found.append(Match(file, stem, parent, split, tuple(sorted(fields.items()))))
     return found
 
@@ -62,22 +61,22 @@ def compile_pattern(pattern: str, splits: Iterable[str]) -> re.Pattern[str]:
         head, _, tail = body.rpartition("*")
         body = f"{head}{{stem}}{tail}"
     seen: set[str] = set()
-    parts = [_part(part, splits, seen) for part in _TOKEN.split(body)]
+    parts = [_part(part, splits, seen) for part in PLACEHOLDER.split(body)]
     return re.compile("".join(parts) + ending)
 
 
 def _part(part: str, splits: Iterable[str], seen: set[str]) -> str:
     """Regular expression of a part of a pattern: of a placeholder or of the text between two."""
-    if not _TOKEN.fullmatch(part):
+    if not PLACEHOLDER.fullmatch(part):
         return re.escape(part)
     if part in ("*", "?"):
         return "[^/]*" if part == "*" else "[^/]"
     name, _, expression = part.strip("{}").partition(":") if part != "**/" else ("parent", "", "(?:[^/]+/)*")
     if name in seen:
-        return f"(?P={name})"
+        return expression if part == "**/" else f"(?P={name})"
     seen.add(name)
     known = {
-        "split": "|".join(map(re.escape, splits)),
+        "split": f"(?i:{'|'.join(map(re.escape, splits))})",
         "stem": "[^/]+",
         "parent": "[^/]+(?:/[^/]+)*",
     }
@@ -89,12 +88,11 @@ def has_parent(pattern: str) -> bool:
     return "{parent" in pattern or "**/" in pattern
 
 
-def directory(pattern: str, split: str) -> str:
-    """Directory that a pattern's files are below, as a glob pattern."""
-    parts = pattern.replace("{split}", split).split("/")[:-1]
-    fixed = []
-    for part in parts:
-        if part in ("*", "**") or "{parent" in part:
-            break
-        fixed.append(re.sub(r"\{[^{}]*\}", "*", part))
-    return "/".join(fixed) or "."
+def directories(pattern: str, names: Iterable[str]) -> list[str]:
+    """Directories that a pattern's files are below, up to its first placeholder but `{split}`, once per name of it."""
+    found = []
+    for name in names:
+        parts = pattern.replace("{split}", name).split("/")[:-1]
+        fixed = next((k for k, part in enumerate(parts) if PLACEHOLDER.search(f"{part}/")), len(parts))
+        found.append("/".join(parts[:fixed]) or ".")
+    return list(dict.fromkeys(found))

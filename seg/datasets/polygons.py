@@ -7,6 +7,7 @@ and the parts of an object belong to its class.
 import base64
 import json
 import math
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from io import BytesIO
@@ -21,6 +22,8 @@ from seg.system.console import nearest
 
 POLYGONS = ("coco", "labelme", "yolo", "cityscapes")
 _CORNERS = 64  # of the polygon that stands for a circle
+_ROUNDING = 1e-4  # fractions of the size may lie outside of 0 to 1 by this much
+_MOST_PIXELS = 2**28
 
 
 class Shape(NamedTuple):
@@ -50,9 +53,10 @@ def polygon_size(path: Path, encoding: str, name: str) -> tuple[int, int] | None
         return image.height, image.width
     content = _read_json(path)
     keys = ("imageHeight", "imageWidth") if encoding == "labelme" else ("imgHeight", "imgWidth")
-    if not all(isinstance(content.get(key), int) for key in keys):
+    height, width = (content.get(key) for key in keys)
+    if not (isinstance(height, int) and isinstance(width, int) and 0 < height * width < _MOST_PIXELS):
         raise ValueError(f"{path}: has no {' and '.join(keys)}, expected a file of {encoding}")
-    return content[keys[0]], content[keys[1]]
+    return height, width
 
 
 def draw_shapes(path: Path, encoding: str, name: str, size: tuple[int, int], table: ClassTable) -> np.ndarray:
@@ -75,11 +79,11 @@ def draw_shapes(path: Path, encoding: str, name: str, size: tuple[int, int], tab
         read = {"coco": _coco, "labelme": _labelme, "yolo": _yolo}[encoding]
         for shape in read(path, name, size):
             label[_mask(shape.parts, *size)] = _position(shape.name, table)
-    except (KeyError, TypeError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, IndexError) as error:
         raise ValueError(
             f"{path}: is no file of {encoding} ({type(error).__name__}: {error}); export it again"
         ) from None
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # OSError: a mask of LabelMe that is no image
         raise ValueError(f"{path}: {error}") from None
     return label
 
@@ -90,11 +94,15 @@ def coco_images(path: Path) -> dict[str, _CocoImage]:
     content = _read_json(path)
     try:
         names = {row["id"]: row["name"] for row in content["categories"]}
-        images = {row["id"]: _CocoImage(row["height"], row["width"], []) for row in content["images"]}
-        stems = {PurePosixPath(row["file_name"]).stem: images[row["id"]] for row in content["images"]}
+        images = {row["id"]: _CocoImage(int(row["height"]), int(row["width"]), []) for row in content["images"]}
+        stems = {
+            unicodedata.normalize("NFC", PurePosixPath(row["file_name"]).stem): images[row["id"]]
+            for row in content["images"]
+        }
         for row in sorted(content["annotations"], key=lambda row: -row.get("area", 0)):
-            if row.get("segmentation"):
-                images[row["image_id"]].shapes.append(Shape(names[row["category_id"]], row["segmentation"]))
+            if not row.get("segmentation"):
+                raise ValueError(f"{path}: annotation {row['id']} has no outline; export segmentation, not detection")
+            images[row["image_id"]].shapes.append(Shape(names[row["category_id"]], row["segmentation"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is no file of COCO instances ({type(error).__name__}: {error})") from None
     if len(stems) < len(images):
@@ -114,6 +122,8 @@ def _coco(path: Path, name: str, size: tuple[int, int]) -> list[Shape]:
 def _labelme(path: Path, _: str, size: tuple[int, int]) -> Iterator[Shape]:
     for row in _read_json(path)["shapes"]:
         points, kind = np.array(row["points"], float), row.get("shape_type", "polygon")
+        if len(points) < (3 if kind == "polygon" else 2):
+            raise ValueError(f"got a {kind} of {len(points)} points; delete or redraw it")
         if kind == "polygon":
             outline = points
         elif kind == "rectangle":
@@ -154,7 +164,7 @@ def _yolo(path: Path, _: str, size: tuple[int, int]) -> Iterator[Shape]:
         if len(values) < 6 or len(values) % 2:
             what = "a box" if len(values) in (4, 5) else f"{len(values)} numbers"
             raise ValueError(f"line {number}: got {what}, expected a polygon; export segmentation, not detection")
-        if values.min() < 0 or values.max() > 1:
+        if not -_ROUNDING <= values.min() <= values.max() <= 1 + _ROUNDING:
             raise ValueError(
                 f"line {number}: got {values.min()} to {values.max()}, expected 0 to 1, parts of the image"
             )
@@ -197,6 +207,8 @@ def _mask(parts: Any, height: int, width: int) -> np.ndarray:
             return np.zeros((height, width), bool)
         encoded = coco.merge(coco.frPyObjects(polygons, height, width))
     elif isinstance(parts["counts"], list):
+        if sum(parts["counts"]) != height * width:
+            raise ValueError(f"got runs of {sum(parts['counts'])} pixels, expected {height * width}; export again")
         encoded = coco.frPyObjects(parts, height, width)
     else:
         encoded = {"size": parts["size"], "counts": parts["counts"].encode()}

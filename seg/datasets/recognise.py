@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from seg.config.description import Description, describe, layouts
+from seg.config.description import Description, complete, describe, layouts
 from seg.config.yaml_file import read_yaml
 from seg.datasets.listing import list_files
 from seg.datasets.matching import match_pairs
@@ -21,7 +21,7 @@ from seg.system.files import read_json
 
 _SAMPLES = 50  # files that are opened, spread over all
 _LABEL_WORDS = re.compile(r"mask|label|annot|gt|truth|seg|target|mat", re.IGNORECASE)
-_SPLITS = Description().splits.names
+_SPLIT_NAMES = Description().splits.names
 _LARGEST = 512  # pixels of the suggested size's longer side
 
 
@@ -35,7 +35,16 @@ class Recognised(NamedTuple):
 
 
 def recognise(root: Path) -> Recognised:
-    """Guess the description of a directory. Raises ValueError if it contains no images with labels."""
+    """Guess the description of a directory. Raises ValueError if it contains no images with labels that can be read."""
+    try:
+        return _recognise(root)
+    except (AttributeError, KeyError, TypeError, OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{root}: cannot be described ({error}); write the rows by hand, see docs/datasets.md"
+        ) from None
+
+
+def _recognise(root: Path) -> Recognised:
     files = list_files(root)
     for layout in (name for name in layouts() if name != "folder"):
         with suppress(ValueError):
@@ -45,14 +54,18 @@ def recognise(root: Path) -> Recognised:
     patterns = _patterns(files)
     images, labels = _choose(root, files, patterns)
     keys: dict[str, Any] = {"images": images, **labels.keys}
-    found = [match.file for match in find_matches(images, files, _SPLITS)]
+    found = [match.file for match in find_matches(images, files, _SPLIT_NAMES)]
     assumed = [f"{len(found)} images {images}", *labels.assumed]
     keys |= _grouped(found, assumed) if "{split}" not in images else {}
     assumed.append(_division(files, images))
-    return Recognised(keys, _suggested_size(root, found), assumed, labels.unknown)
+    used = {*found, *(match.file for match in find_matches(labels.pattern, files, _SPLIT_NAMES))}
+    others = [file for file in files if PurePosixPath(file).suffix[1:].lower() in ENDINGS and file not in used]
+    unknown = [f"what {len(others)} other images are, such as {others[0]}"] if others else []
+    return Recognised(keys, _suggested_size(root, found), assumed, [*labels.unknown, *unknown])
 
 
 class _Labels(NamedTuple):
+    pattern: str
     keys: dict[str, Any]
     assumed: list[str]
     unknown: list[str]
@@ -60,40 +73,50 @@ class _Labels(NamedTuple):
 
 def _patterns(files: Iterable[str]) -> Counter[str]:
     """Patterns of directories and endings, with `{split}` in place of the names of splits, and how many files match."""
-    names = {name for group in _SPLITS.values() for name in group}
-    patterns: Counter[str] = Counter()
+    names = {name for group in _SPLIT_NAMES.values() for name in group}
+    places: dict[str, Counter[str]] = {}  # endings by directory
     for file in files:
         path = PurePosixPath(file)
         parts = ["{split}" if part.lower() in names else part for part in path.parts[:-1]]
-        patterns["/".join([*parts, f"{{stem}}{path.suffix}"])] += 1
+        ending = path.suffix[1:].lower()
+        kind = "image" if ending in ENDINGS else ending
+        places.setdefault("/".join([*parts, kind]), Counter())[path.suffix] += 1
+    patterns: Counter[str] = Counter()
+    for place, endings in places.items():
+        folder, _, kind = place.rpartition("/")
+        ending = ".*" if kind == "image" and len(endings) > 1 else next(iter(endings))
+        patterns[f"{folder}/{{stem}}{ending}" if folder else f"{{stem}}{ending}"] += endings.total()
     return patterns
 
 
 def _choose(root: Path, files: list[str], patterns: Counter[str]) -> tuple[str, _Labels]:
     """Pattern of the images, and labels: the two kinds of files that share most stems."""
-    pictures = [pattern for pattern in patterns if PurePosixPath(pattern).suffix[1:].lower() in ENDINGS]
+    pictures = [pattern for pattern in patterns if PurePosixPath(pattern).suffix[1:].lower() in (*ENDINGS, "*")]
     if not pictures:
         raise ValueError(f"{root}: no images; expected files such as .png or .jpg")
     plain = [pattern for pattern in pictures if not _LABEL_WORDS.search(pattern.replace("{stem}", ""))] or pictures
     images = max(plain, key=lambda pattern: patterns[pattern])
-    stems = {match.stem for match in find_matches(images, files, _SPLITS)}
-    if coco := _coco(root, files, stems):
+    stems = {match.stem for match in find_matches(images, files, _SPLIT_NAMES)}
+    if coco := _coco_labels(root, files, stems):
         return images, coco
-    candidates = {p: _suffix(p, files, stems) for p in patterns if p != images}
+    kinds = {*pictures, *(p for p in patterns if p.lower().endswith((".json", ".txt")))} - {images}
+    candidates = {pattern: _suffix(pattern, files, stems) for pattern in sorted(kinds)}
     best = max(candidates, key=lambda pattern: candidates[pattern][1], default=None)
     if best is None or not candidates[best][1]:
         raise ValueError(f"{root}: no labels of the {len(stems)} images {images}; expected files with the same names")
     pattern = best.replace("{stem}", f"{{stem}}{candidates[best][0]}")
-    found = [match.file for match in find_matches(pattern, files, _SPLITS)]
+    found = [match.file for match in find_matches(pattern, files, _SPLIT_NAMES)]
     assumed = [f"{len(found)} labels {pattern}"]
-    describe_labels = {".json": _labelme, ".txt": _yolo}.get(PurePosixPath(pattern).suffix.lower(), _masks)
+    describe_labels = {".json": _labelme_labels, ".txt": _yolo_labels}.get(
+        PurePosixPath(pattern).suffix.lower(), _masks
+    )
     labels = describe_labels(root, pattern, found, files)
     return images, labels._replace(assumed=[*assumed, *labels.assumed])
 
 
 def _suffix(pattern: str, files: list[str], stems: set[str]) -> tuple[str, int]:
     """What follows the stems of images in the names of a pattern, and how many names it explains."""
-    names = [match.stem for match in find_matches(pattern, files, _SPLITS)]
+    names = [match.stem for match in find_matches(pattern, files, _SPLIT_NAMES)]
     endings = Counter(name[len(stem) :] for name in names for stem in _prefixes(name, stems))
     return endings.most_common(1)[0] if endings else ("", 0)
 
@@ -106,23 +129,23 @@ def _prefixes(name: str, stems: set[str]) -> Iterator[str]:
             return
 
 
-def _coco(root: Path, files: list[str], stems: set[str]) -> _Labels | None:
+def _coco_labels(root: Path, files: list[str], stems: set[str]) -> _Labels | None:
     for file in (file for file in files if file.endswith(".json")):
         with suppress(ValueError):
             if stems & coco_images(root / file).keys():
-                names = [row["name"] for row in read_json(root / file)["categories"]]
-                split = next((name for group in _SPLITS.values() for name in group if name in file), None)
-                pattern = file.replace(split, "{split}") if split else file
+                names = list(dict.fromkeys(str(row["name"]) for row in read_json(root / file)["categories"]))
+                splits = "|".join(name for group in _SPLIT_NAMES.values() for name in group)
+                pattern = re.sub(rf"(?<![a-zA-Z])({splits})(?![a-zA-Z])", "{split}", file)
                 keys = {
                     "labels": {"files": pattern, "encoding": "coco"},
                     "classes": ["background", *names] if "background" not in names else names,
                     "background": "background",
                 }
-                return _Labels(keys, [f"objects of COCO in {pattern}; pixels without one are background"], [])
+                return _Labels(pattern, keys, [f"objects of COCO in {pattern}; pixels without one are background"], [])
     return None
 
 
-def _labelme(root: Path, pattern: str, found: list[str], _: list[str]) -> _Labels:
+def _labelme_labels(root: Path, pattern: str, found: list[str], _: list[str]) -> _Labels:
     names: dict[str, None] = {}
     for file in _spread(found):
         names |= {str(shape["label"]): None for shape in read_json(root / file).get("shapes", [])}
@@ -131,11 +154,18 @@ def _labelme(root: Path, pattern: str, found: list[str], _: list[str]) -> _Label
         "classes": ["background", *sorted(names)],
         "background": "background",
     }
-    return _Labels(keys, ["polygons of LabelMe; pixels without one are background"], [])
+    return _Labels(pattern, keys, ["polygons of LabelMe; pixels without one are background"], [])
 
 
-def _yolo(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labels:
-    rows = (line.split() for file in _spread(found) for line in (root / file).read_text(encoding="utf-8").splitlines())
+def _yolo_labels(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labels:
+    rows = [
+        line.split()
+        for file in _spread(found)
+        for line in (root / file).read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
+    if rows and all(len(row) == 5 for row in rows):
+        raise ValueError(f"{root}: labels {pattern} are boxes, expected polygons; export segmentation")
     most = max((int(row[0]) for row in rows if row and row[0].isdigit()), default=0)
     names = _names(root, files) or [f"class {i}" for i in range(most + 1)]
     keys = {
@@ -144,7 +174,7 @@ def _yolo(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labe
         "background": "background",
     }
     unknown = [] if _names(root, files) else ["names of the classes"]
-    return _Labels(keys, ["polygons of YOLO; pixels without one are background"], unknown)
+    return _Labels(pattern, keys, ["polygons of YOLO; pixels without one are background"], unknown)
 
 
 def _masks(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labels:
@@ -166,11 +196,15 @@ def _masks(root: Path, pattern: str, found: list[str], files: list[str]) -> _Lab
         texts = [f"{value >> 16} {value >> 8 & 255} {value & 255}" for value in numbers]
         keys = {"colours": {text: f"class {i}" for i, text in enumerate(texts)}}
         keys["classes"] = list(keys["colours"].values())  # type: ignore[assignment]
-        return _Labels({"labels": pattern, **keys}, [f"{len(texts)} colours in the labels"], ["names of the classes"])
+        return _Labels(
+            pattern, {"labels": pattern, **keys}, [f"{len(texts)} colours in the labels"], ["names of the classes"]
+        )
     return _ids(root, pattern, numbers, files)
 
 
 def _ids(root: Path, pattern: str, numbers: list[int], files: list[str]) -> _Labels:
+    if "classes.yaml" in files:
+        return _Labels(pattern, {"labels": pattern}, ["the classes are those of classes.yaml"], [])
     given = _names(root, files)
     binary = numbers in ([0, 255], [255])
     border = 255 in numbers and not binary
@@ -188,7 +222,7 @@ def _ids(root: Path, pattern: str, numbers: list[int], files: list[str]) -> _Lab
     if border:
         keys["ignore"] = 255
         assumed.append("255 is not scored")
-    return _Labels(keys, assumed, [] if given else ["names of the classes"])
+    return _Labels(pattern, keys, assumed, [] if given else ["names of the classes"])
 
 
 def _names(root: Path, files: list[str]) -> list[str]:
@@ -198,12 +232,13 @@ def _names(root: Path, files: list[str]) -> list[str]:
         if name in ("classes.txt", "labels.txt", "names.txt", "class_names.txt", "obj.names"):
             lines = (root / file).read_text(encoding="utf-8-sig").splitlines()
             return [line.strip() for line in lines if line.strip()]
-        if name in ("data.yaml", "classes.yaml", "dataset.yaml"):
+        if name in ("data.yaml", "dataset.yaml"):
             with suppress(ValueError):
                 content = read_yaml(root / file)
-                rows = (content.get("names") or content.get("classes")) if isinstance(content, dict) else content
+                rows = content.get("names") if isinstance(content, dict) else None
                 rows = list(rows.values()) if isinstance(rows, dict) else rows
-                return [row["name"] if isinstance(row, dict) else str(row) for row in rows or []]
+                if isinstance(rows, list):
+                    return [str(row) for row in rows]
     return []
 
 
@@ -245,13 +280,13 @@ def _spread(files: list[str]) -> list[str]:
 def rows_for_params(name: str, found: Recognised) -> str:
     """Rows of `params.yaml` as YAML: the dataset and a study of two variants, with comments on what was assumed."""
     dataset = {"size": list(found.size), "eval_split": "test", **found.keys}
-    described = Description.model_validate(found.keys)
-    names = [row.name for row in described.classes or []] or list(dict.fromkeys((described.ids or {}).values()))
+    described = complete(Description().merged(**found.keys))
+    names = [each for each in described.class_names() if each not in described.ignore]
     study = {
         "title": name,
         "source": "our own",
         "dataset": name,
-        "classes": [each for each in names if each != "background"],
+        **({"classes": each} if (each := [name for name in names if name != "background"]) else {}),
         "defaults": {"loss": "cross_entropy", "batch": 8, "epochs": 20, "lr": 0.001},
         "variants": {"fcn": {"model": {"name": "fcn"}}, "u_lite": {"model": {"name": "u_lite"}}},
     }

@@ -32,12 +32,12 @@ Memory = dict[str, list[Any]]  # size, mtime, ctime (nanoseconds), inode and SHA
 
 
 def own_contents(
-    description: Description, root: Path, memory: Path | None = None, anew: bool = False
+    descriptions: Iterable[Description], root: Path, memory: Path | None = None, anew: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file that a description reads, by name, as a manifest lists them.
+    """Size and SHA-256 of every file that descriptions read, by name, as a manifest lists them.
 
     Args:
-        description: of the dataset.
+        descriptions: of all datasets that are packed from the directory.
         root: directory of the dataset.
         memory: file that keeps the digests between runs; if there is none or it is damaged, all files are read.
         anew: read all files.
@@ -48,7 +48,8 @@ def own_contents(
     """
     start = time.time_ns()
     known = {} if anew or memory is None else _recall(memory)
-    found = _status(root, files_read(with_own_keys(description, root), root))
+    names = {name for each in descriptions for name in files_read(with_own_keys(each, root), root)}
+    found = _status(root, sorted(names))
     marks = {name: [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino] for name, at in sorted(found.items())}
     changed = [name for name, mark in marks.items() if known.get(name, [])[:-1] != mark]
     if (size := sum(marks[name][0] for name in changed)) > _ANNOUNCED:
@@ -104,13 +105,15 @@ def main() -> None:
     """Write the manifest of a user's own dataset."""
     parser = StageParser("seg.datasets.register", main.__doc__)
     parser.add_argument("--name", required=True, help="name of the dataset")
-    parser.add_argument("--dataset", default="folder", help="layout or description of the dataset (JSON)")
+    parser.add_argument(
+        "--dataset", nargs="+", default=["folder"], help="layouts or descriptions of the dataset (JSON)"
+    )
     parser.add_argument("--root", type=Path, required=True, help="directory of the dataset")
     parser.add_argument("--content", help="expected digest of the content")
     parser.add_argument("--memory", type=Path, help="file that keeps digests between runs")
     parser.add_output("--out", ".json", "manifest to write")
     args = parser.parse_stage()
-    files = own_contents(read_description(args.dataset), args.root, args.memory)
+    files = own_contents(map(read_description, args.dataset), args.root, args.memory)
     own = "the user's own"
     about = {"name": args.name, "version": "unknown", "licence": own, "citation": "none", "source": own}
     if args.content not in (None, fingerprint({"files": files})):

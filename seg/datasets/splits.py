@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from seg.config.description import SplitName
@@ -24,10 +25,12 @@ def draw_split(group: str) -> str:
     return "train" if drawn < 0.7 else "val" if drawn < 0.85 else "test"
 
 
-def halve(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names in two halves, `test` and `val`, by their hash; `val` has one more if their number is odd."""
-    ordered = sorted(set(names), key=unit_hash)
+def halve(names: Iterable[str], group: Callable[[str], str]) -> dict[str, list[str]]:
+    """Names in two halves, `test` and `val`, by the hash of their group, else of the name; no group is divided."""
+    ordered = sorted(set(names), key=lambda name: (unit_hash(group(name) or name), name))
     middle = len(ordered) // 2
+    while 0 < middle < len(ordered) and (before := group(ordered[middle - 1])) and before == group(ordered[middle]):
+        middle += 1
     return {"test": ordered[:middle], "val": ordered[middle:]}
 
 
@@ -49,9 +52,9 @@ def read_list(path: Path, known: Collection[str]) -> list[str]:
         text = content.decode(_MARKS.get(content[:2], "utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is neither UTF-8 nor UTF-16 ({error.reason}); save it as UTF-8") from None
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in unicodedata.normalize("NFC", text).splitlines()]
     names = [_name(line, known) for line in lines if line]
-    titled = len(names) > 1 and names[0] not in known and len(re.split(r"[,;\t]", lines[0])) > 1
+    titled = len(names) > 1 and names[0] not in known and (path.suffix == ".csv" or re.search(r"[,;\t]", lines[0]))
     return names[1:] if titled and set(names[1:]) & set(known) else names
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.config.description import describe
 from seg.datasets.doctor import examine
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +83,7 @@ def test_all_errors_are_reported_at_once_by_a_real_process(camvid: Path) -> None
 def test_the_same_pixels_in_another_file_format_are_found(camvid: Path) -> None:
     (camvid / "val" / "scene_0002.png").unlink()
     Image.open(camvid / "train" / "scene_0011.png").save(camvid / "val" / "scene_0002.png", compress_level=9)
-    (problem,) = examine(camvid, "camvid").problems
+    (problem,) = examine(camvid, describe("camvid")).problems
     assert "in split 'val', same pixels as" in problem
 
 
@@ -103,7 +104,7 @@ def test_the_summary_gives_the_smallest_and_the_largest_size(camvid: Path) -> No
         for folder in ("val", "valannot"):
             path = camvid / folder / f"scene_000{k}.png"
             Image.open(path).resize(size, Image.Resampling.NEAREST).save(path)
-    findings = examine(camvid, "camvid")
+    findings = examine(camvid, describe("camvid"))
     assert findings.problems == []
     assert findings.summary[1] == "val: 4 images, 3 sizes from 40x40 to 64x48"
 
@@ -111,17 +112,19 @@ def test_the_summary_gives_the_smallest_and_the_largest_size(camvid: Path) -> No
 def test_only_the_test_split_is_optional(camvid: Path) -> None:
     for name in ("test", "testannot"):
         shutil.rmtree(camvid / name)
-    findings = examine(camvid, "camvid")
+    findings = examine(camvid, describe("camvid"))
     assert (findings.problems, findings.summary[2]) == ([], "test: no images")
     for name in ("val", "valannot"):
         shutil.rmtree(camvid / name)
         (camvid / name).mkdir()
-    assert examine(camvid, "camvid").problems == [f"{camvid}: no image in split 'val'; add images with their labels"]
+    assert examine(camvid, describe("camvid")).problems == [
+        f"{camvid}: no image in split 'val'; add images with their labels"
+    ]
 
 
 def test_missing_directories_and_classes_yaml_are_reported_once(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    assert examine(tmp_path, "folder").problems == [
+    assert examine(tmp_path, describe("folder")).problems == [
         f"{tmp_path}/classes.yaml: missing; create it with the names of the classes, in the order of their ids",
         f"{tmp_path}/labels: no such directory, but layout 'folder' requires it; create it or choose another layout",
     ]
@@ -135,13 +138,13 @@ def test_files_are_checked_where_classes_yaml_cannot_be_read(tmp_path: Path) -> 
     (tmp_path / "labels/b.png").write_bytes(b"")
     (tmp_path / "train.txt").write_text("a")
     (tmp_path / "val.txt").write_text("b")
-    lines = examine(tmp_path, "folder").problems
+    lines = examine(tmp_path, describe("folder")).problems
     assert [line.split(": ")[0] for line in lines] == [f"{tmp_path}/classes.yaml", f"{tmp_path}/labels/b.png"]
 
 
 def test_unknown_layouts_and_directories_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="layout 'pascal' is unknown"):
-        examine(tmp_path, "pascal")
+        examine(tmp_path, describe("pascal"))
     done = doctor(tmp_path / "nowhere", "--layout", "camvid")
     assert (done.returncode, done.stderr) == (
         2,

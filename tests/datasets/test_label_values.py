@@ -1,5 +1,6 @@
 """Label files as people have them: ids with gaps, binary masks, colours, 16 and 32 bits, offsets."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.config.description import Description
+from seg.config.description import Description, complete, read_description
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable, class_table
 from seg.datasets.images import read_label
@@ -141,3 +142,61 @@ def test_descriptions_that_are_refused(keys: dict[str, Any], message: str) -> No
     with pytest.raises(ValueError, match=r".") as caught:
         Description.model_validate(keys)
     assert message in str(caught.value)
+
+
+# Keys that meet
+
+
+def test_an_ignored_value_of_a_class_with_another(tmp_path: Path) -> None:
+    table = table_of(ids={0: "wall", 1: "wall", 2: "crack"}, ignore=1)
+    assert train_ids(write_label(tmp_path / "a.png", [[0, 1, 2]]), table) == [[0, IGNORE, 1]]
+
+
+def test_a_positive_offset_wraps_no_value(tmp_path: Path) -> None:
+    table = table_of(classes=["a", "b", "c"], offset=1)
+    with pytest.raises(ValueError, match="got id 255"):
+        read_label(write_label(tmp_path / "a.png", [[0, 1, 255]]), table)
+
+
+def test_a_negative_offset_ignores_zero_only(tmp_path: Path) -> None:
+    table = table_of(ids={1000: "a", 2000: "b"}, offset=-1)
+    assert train_ids(write_label(tmp_path / "a.png", [[0, 1001]], np.uint16), table) == [[IGNORE, 0]]
+    with pytest.raises(ValueError, match="got id 77"):
+        read_label(write_label(tmp_path / "b.png", [[77]], np.uint16), table)
+
+
+def test_a_palette_is_colours_where_the_encoding_says_so(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[0, 1]], np.uint8))
+    image.putpalette([220, 20, 60, 0, 0, 0])
+    image.save(tmp_path / "a.png")
+    assert train_ids(tmp_path / "a.png", table_of(**COLOURS), "colours") == [[1, 0]]
+    assert train_ids(tmp_path / "a.png", table_of(**COLOURS)) == [[0, 1]]
+
+
+def test_transparent_pixels_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[[0, 0, 0, 0]]], np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png: has transparent pixels; store the mask without an alpha channel"):
+        read_label(tmp_path / "a.png", table_of(**COLOURS))
+
+
+def test_many_unknown_values_are_counted(tmp_path: Path) -> None:
+    path = write_label(tmp_path / "a.png", np.arange(2, 1002).reshape(10, 100).tolist(), np.uint16)
+    with pytest.raises(ValueError, match="and 995 other values") as caught:
+        read_label(path, table_of(classes=["a", "b"]))
+    assert len(str(caught.value)) < 400
+
+
+def test_classes_yaml_keeps_what_else_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text("classes: [a, b, c]\nignore: 255\n")
+    table = class_table(Description(ignore=["c"]), tmp_path)
+    assert (table.names, table.ignored) == (("a", "b"), (255,))
+    with pytest.raises(ValueError, match="ignore: class 'd' is unknown"):
+        class_table(Description(ignore=["d"]), tmp_path)
+
+
+def test_a_key_set_back_to_its_default_reaches_the_stage() -> None:
+    row = Description.model_validate({"layout": "camvid", "ordered": False, "ignore": [], "group": None})
+    again = read_description(json.dumps(complete(row).model_dump(mode="json", exclude_unset=True)))
+    assert (again.ordered, again.ignore, again.group) == (False, [], None)
+    with pytest.raises(ValueError, match="colours: class 'sky' of .* is unknown; known are a, b"):
+        complete(Description.model_validate({"layout": "camvid", "classes": ["a", "b"]}))

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.config.description import Description
-from seg.datasets.matching import find_pairs, group_of, match_pairs
+from seg.datasets.matching import files_read, find_pairs, group_of, match_pairs
 from seg.datasets.patterns import ENDINGS, compile_pattern, find_matches
-from seg.datasets.splits import draw_split, read_list
+from seg.datasets.splits import draw_split, halve, read_list
 
 NAMES = {"train": ["train", "training"], "val": ["val", "valid"], "test": ["test"]}
 
@@ -113,7 +113,7 @@ def test_labels_in_directories_like_the_images(tmp_path: Path) -> None:
 
 def test_names_that_directories_tell_apart_are_refused_without_them(tmp_path: Path) -> None:
     write_files(tmp_path, "img/a/1.png", "img/b/1.png", "gt/1.png")
-    with pytest.raises(ValueError, match=r"img/b/1\.png: has the same name as img/a/1\.png; remove or rename one"):
+    with pytest.raises(ValueError, match=r"img/b/1\.png: has the same name as img/a/1\.png; rename one, or give"):
         find_pairs(describe_files("img/**/*.png", "gt/{stem}.png"), tmp_path, "train")
 
 
@@ -186,3 +186,63 @@ def test_a_list_that_is_no_text(tmp_path: Path) -> None:
 def test_names_that_do_not_exist_are_kept(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a\nmissing.png\n")
     assert read_list(tmp_path / "train.txt", {"a"}) == ["a", "missing"]
+
+
+# What would lose images, or let splits overlap
+
+
+def test_a_name_in_two_pooled_splits_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, *(f"{split}/{kind}/0.png" for split in ("train", "val") for kind in ("images", "labels")))
+    description = Description.model_validate({"splits": {"draw": ["train", "val"]}})
+    with pytest.raises(ValueError, match=r"val/images/0\.png: has the same name as train/images/0\.png"):
+        find_pairs(description, tmp_path, "train")
+
+
+def test_one_label_of_two_images_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/train/0.png", "images/val/0.png", "labels/0.png")
+    with pytest.raises(
+        ValueError, match=r"labels/0\.png: is the label of images/train/0\.png and of images/val/0\.png"
+    ):
+        find_pairs(Description(), tmp_path, "train")
+
+
+def test_lists_in_a_directory_may_not_overlap(tmp_path: Path) -> None:
+    write_files(tmp_path, *(f"{kind}/{k}.png" for kind in ("images", "labels") for k in range(4)))
+    (tmp_path / "lists").mkdir()
+    for split, names in {"train": "0\n1\n2", "val": "2"}.items():
+        (tmp_path / f"lists/{split}.txt").write_text(names)
+    description = Description.model_validate({"splits": {"lists": "lists/{split}.txt"}})
+    with pytest.raises(ValueError, match=r"'2' is listed in lists/train\.txt and in lists/val\.txt; keep one"):
+        find_pairs(description, tmp_path, "train")
+
+
+def test_labels_divide_images_of_one_directory(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/0.png", "images/1.png", "labels/train/0.png", "labels/val/1.png")
+    description = describe_files("images/{stem}.png", "labels/{split}/{stem}.png")
+    assert list(found(description, tmp_path)) == ["0"]
+    assert list(found(description, tmp_path, "val")) == ["1"]
+
+
+def test_files_at_the_top_and_names_with_brackets(tmp_path: Path) -> None:
+    write_files(tmp_path, "a.jpg", "a.png", "train.txt", "imgs [1]/b.png", "gt [1]/b.png")
+    (tmp_path / "train.txt").write_text("a")
+    description = describe_files("{stem}.jpg", "{stem}.png")
+    assert list(found(description, tmp_path)) == ["a"]
+    assert files_read(description, tmp_path) == ["a.jpg", "a.png", "train.txt"]
+    brackets = describe_files("imgs [1]/*.png", "gt [1]/*.png")
+    assert files_read(brackets, tmp_path) == ["gt [1]/b.png", "imgs [1]/b.png", "train.txt"]
+
+
+def test_names_of_splits_in_any_case_and_with_the_usual_ones(tmp_path: Path) -> None:
+    write_files(tmp_path, "Train/images/0.png", "Train/labels/0.png", "Dev/images/1.png", "Dev/labels/1.png")
+    description = Description.model_validate({"splits": {"names": {"val": ["dev"]}}})
+    assert list(found(description, tmp_path)) == ["0"]
+    assert list(found(description, tmp_path, "val")) == ["1"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 99)), unique=True, min_size=2, max_size=40))
+def test_halves_divide_no_group(pairs: list[tuple[int, int]]) -> None:
+    halves = halve([f"{group}_{k}" for group, k in pairs], lambda name: name.partition("_")[0])
+    groups = [{name.partition("_")[0] for name in names} for names in halves.values()]
+    assert not groups[0] & groups[1]
+    assert sum(map(len, halves.values())) == len(pairs)

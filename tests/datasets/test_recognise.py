@@ -42,9 +42,9 @@ def test_names_of_classes_are_those_of_the_files(tmp_path: Path) -> None:
         (tmp_path / kind).mkdir()
         KINDS[kind](tmp_path / kind)
         assert recognise(tmp_path / kind).keys["classes"] == list(CLASSES)
-    KINDS["ids"](tmp_path)
-    (tmp_path / "classes.txt").write_text("\n".join(CLASSES))
-    found = recognise(tmp_path)
+    KINDS["ids"](tmp_path / "ids")
+    (tmp_path / "ids/classes.txt").write_text("\n".join(CLASSES))
+    found = recognise(tmp_path / "ids")
     assert found.keys["classes"] == list(CLASSES)
     assert found.unknown == []
 

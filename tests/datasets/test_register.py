@@ -50,13 +50,13 @@ def read_again(root: Path, memory: Path, anew: bool = False) -> list[str]:
         return sha256(path)
 
     with patch.object(register, "sha256", noted):
-        found = own_contents(describe("folder"), root, memory, anew)
-    assert found == own_contents(describe("folder"), root)
+        found = own_contents([describe("folder")], root, memory, anew)
+    assert found == own_contents([describe("folder")], root)
     return sorted(read)
 
 
 def test_only_files_that_the_layout_reads_are_listed(root: Path) -> None:
-    assert sorted(own_contents(describe("folder"), root)) == sorted(FILES)
+    assert sorted(own_contents([describe("folder")], root)) == sorted(FILES)
 
 
 def test_a_second_run_reads_nothing_and_anew_reads_all(root: Path, tmp_path: Path) -> None:
@@ -135,9 +135,9 @@ def test_twenty_thousand_files_are_compared_in_a_second(root: Path, tmp_path: Pa
     for k in range(10_000):
         (root / f"images/{k}.jpg").touch()
         (root / f"labels/{k}.png").touch()
-    own_contents(describe("folder"), root, tmp_path / "memory.json")
+    own_contents([describe("folder")], root, tmp_path / "memory.json")
     start = time.process_time()
-    own_contents(describe("folder"), root, tmp_path / "memory.json")
+    own_contents([describe("folder")], root, tmp_path / "memory.json")
     assert time.process_time() - start < 1
 
 
@@ -146,5 +146,5 @@ def test_reading_that_takes_seconds_is_announced(
 ) -> None:
     monkeypatch.setattr(register, "_ANNOUNCED", 10)
     for _ in range(2):
-        own_contents(describe("folder"), root, tmp_path / "memory.json")
+        own_contents([describe("folder")], root, tmp_path / "memory.json")
     assert capsys.readouterr().err == f"{root}: reading {len(FILES)} new or changed files, 0.0 GiB\n"

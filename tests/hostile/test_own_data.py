@@ -47,7 +47,7 @@ def after(change: Change) -> Change:
     def arrange(root: Path) -> None:
         write_files(root / "cracks")
         with patch.object(register, "_TOO_RECENT", -(10**10)):  # keep digests of files that have just been written
-            register.own_contents(describe("folder"), root / "cracks", root / "memory.json")
+            register.own_contents([describe("folder")], root / "cracks", root / "memory.json")
         change(root / "cracks")
 
     return arrange

@@ -42,7 +42,7 @@ pretext = lambda w: PARAMS.weights[w.weights].pretext
 gpu_job = lambda w: PLAN.gpu_job(w.get("study"), w.get("variant"))
 data_job = lambda w: PARAMS.cluster.data
 own_content = checks.one_line_per_error()(
-    lambda w: own_data.content_digest(w.dataset, PLAN.description(w.dataset), VERIFY)
+    lambda w: own_data.content_digest(w.dataset, tuple(PLAN.descriptions(w.dataset)), VERIFY)
 )
 repository_path = lambda file: state.repository_path(workflow, file)
 # Digest of a repository file, used as a parameter: with the file as an input only, an edit that preserves its time stamp

@@ -68,7 +68,7 @@ rule register_folder:
     resources:
         **cluster_resources(data_job),
     params:
-        dataset=lambda w: PLAN.description(w.dataset),
+        dataset=lambda w: PLAN.descriptions(w.dataset),
         root=plan.RAW_FOLDER,
         content=own_content,
         memory=own_data.MEMORY,
