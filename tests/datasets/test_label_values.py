@@ -198,5 +198,5 @@ def test_a_key_set_back_to_its_default_reaches_the_stage() -> None:
     row = Description.model_validate({"layout": "camvid", "ordered": False, "ignore": [], "group": None})
     again = read_description(json.dumps(complete(row).model_dump(mode="json", exclude_unset=True)))
     assert (again.ordered, again.ignore, again.group) == (False, [], None)
-    with pytest.raises(ValueError, match="colours: class 'sky' of .* is unknown; known are a, b"):
+    with pytest.raises(ValueError, match=r"colours: class 'sky' of .* is unknown; known are a, b"):
         complete(Description.model_validate({"layout": "camvid", "classes": ["a", "b"]}))
