@@ -32,6 +32,7 @@ def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int
         "height": height,
         "width": width,
         "classes": table.names,
+        "ids": table.ids,
     }
     about |= {"scored": table.scored, "id_pixels": np.bincount(ids.ravel(), minlength=len(table.ids)).tolist()}
     about |= {"palette": table.palette, "names": [f"street {i}" for i in range(samples)]}
