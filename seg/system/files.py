@@ -105,27 +105,26 @@ def _private_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         error.filename = str(path.parent)  # the user knows no other name
         raise
-    lock = _lock(folder)
-    try:
+    with ExitStack() as deleted:  # twice, since a signal may interrupt the first time
+        deleted.callback(shutil.rmtree, folder, ignore_errors=True)
+        deleted.callback(shutil.rmtree, folder, ignore_errors=True)
+        deleted.callback(_empty, folder, _lock(folder))
         yield folder
-    finally:
-        _delete(folder, lock)
 
 
-def _delete(folder: Path, lock: FileLock) -> None:
-    """Delete a private directory and release its lock.
+def _empty(folder: Path, lock: FileLock) -> None:
+    """Delete what is in a private directory and release its lock.
 
     The file of the lock is deleted after the release: NFS keeps a deleted file under another name while it is open, so
     that its directory cannot be deleted.
     """
-    with suppress(OSError):
+    with ExitStack() as released, suppress(OSError):
+        released.callback(lock.release)
         for path in folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name != _LOCK:
                 path.unlink(missing_ok=True)
-    lock.release()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_leftovers(path: Path) -> None:
@@ -145,7 +144,8 @@ def remove_leftovers(path: Path) -> None:
                 lock = _lock(folder)
                 if lock.is_locked:
                     _move_back(folder, path)
-                    _delete(folder, lock)
+                    _empty(folder, lock)
+                    shutil.rmtree(folder, ignore_errors=True)
             elif time.time() - status.st_mtime > _OLD_AFTER:
                 with suppress(OSError):  # not empty: no directory of this package
                     folder.rmdir()

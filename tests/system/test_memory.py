@@ -93,7 +93,7 @@ def test_a_limit_of_the_shell_is_named(limit: int, field: str, option: str) -> N
     resource.setrlimit(limit, (used + 200_000_000, before[1]))
     try:
         with pytest.raises(MemoryShortageError) as caught, bounded_memory("a.png", "use less", 0):
-            torch.zeros(300_000_000, dtype=torch.uint8)
+            torch.zeros(1 << 40, dtype=torch.uint8)
     finally:
         resource.setrlimit(limit, before)
     assert str(caught.value) == f"a.png: requires more memory than the 0.2 GB that `ulimit -{option}` allows; use less"
