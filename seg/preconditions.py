@@ -1,7 +1,7 @@
 """What must hold before a run beyond the schema of `params.yaml`: names of classes and weights, published figures."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from seg.datasets.own_files import with_own_keys
 from seg.models.weights_table import published_weights
 from seg.report.published import Figure, read_figures
 from seg.system.console import nearest
+
+StudyClasses = Mapping[str, tuple[str, ...]]  # of the dataset of each study; empty if they are not known yet
 
 # Studies of the repository. Their figures stay in the file when a user removes a study or a variant of it from
 # `params.yaml`.
@@ -31,9 +33,10 @@ def check_names(params: Params, published: Path, raw: Path) -> None:
     Raises:
         ValueError: a name is unknown, or a figure is invalid; one line per error.
     """
-    problems = [*_unknown_classes(params, raw), *_unknown_weights(params)]
+    classes = {name: _classes(params, study.dataset, raw) for name, study in params.studies.items()}
+    problems = [*_unknown_classes(params, classes), *_unknown_weights(params)]
     try:
-        problems += _unknown_figures(params, raw, published, read_figures(published))
+        problems += _unknown_figures(params, classes, published, read_figures(published))
     except ValueError as error:
         problems += str(error).splitlines()
     if problems:
@@ -54,10 +57,10 @@ def scarce_processors(params: Params) -> Iterator[str]:
         yield f"threads: {name} trains with {most} threads on {available} processors, which is slow; give fewer threads"
 
 
-def _unknown_classes(params: Params, raw: Path) -> Iterator[str]:
+def _unknown_classes(params: Params, classes: StudyClasses) -> Iterator[str]:
     """Classes of studies that their dataset does not have."""
     for name, study in params.studies.items():
-        known = _classes(params, study.dataset, raw)
+        known = classes[name]
         for each in study.classes if known else ():
             if each not in known:
                 yield f"studies.{name}.classes: '{each}' is no class of '{study.dataset}'; {nearest(each, known)}"
@@ -67,8 +70,8 @@ def _classes(params: Params, dataset: str, raw: Path) -> tuple[str, ...]:
     """Names of the classes of a dataset; empty for a user's own that is not here yet."""
     folder = raw / params.files(dataset)
     described = with_own_keys(params.datasets[dataset].description(), folder)
-    given = described.classes is not None or described.ids is not None
-    return class_table(described, folder).names if given or (folder / "classes.yaml").is_file() else ()
+    known = described.class_names() or (folder / "classes.yaml").is_file()
+    return class_table(described, folder).names if known else ()
 
 
 @cache
@@ -86,7 +89,7 @@ def _unknown_weights(params: Params) -> Iterator[str]:
                 yield f"weights.{name}: {error}; give pretext, or the name of published weights"
 
 
-def _unknown_figures(params: Params, raw: Path, path: Path, figures: list[Figure]) -> Iterator[str]:
+def _unknown_figures(params: Params, classes: StudyClasses, path: Path, figures: list[Figure]) -> Iterator[str]:
     """Published figures of an unknown study, variant or class."""
     for figure in figures:
         where = f"{path}, line {figure.line}"
@@ -97,6 +100,6 @@ def _unknown_figures(params: Params, raw: Path, path: Path, figures: list[Figure
         study = params.studies[figure.study]
         if figure.variant not in study.variants and figure.study not in _SHIPPED:
             yield f"{where}: variant '{figure.variant}' is unknown; {nearest(figure.variant, study.variants)}"
-        classes = _classes(params, study.dataset, raw) or study.classes
-        if figure.name and figure.name not in (*classes, *study.classes) and figure.name not in _catalogue_classes():
-            yield f"{where}: class '{figure.name}' is unknown; {nearest(figure.name, classes)}"
+        known = classes[figure.study] or study.classes
+        if figure.name and figure.name not in (*known, *study.classes) and figure.name not in _catalogue_classes():
+            yield f"{where}: class '{figure.name}' is unknown; {nearest(figure.name, known)}"

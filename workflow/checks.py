@@ -22,8 +22,8 @@ from snakemake.cli import get_argument_parser
 
 from seg.system.console import describe_os_error, nearest, say
 
-_RECORDS = Path(".snakemake")
-_FOLDERS = ("data", "results", "logs", str(_RECORDS))
+_STATE = Path(".snakemake")
+_FOLDERS = ("data", "results", "logs", str(_STATE))
 _FOLDERS_OF_DVC = ("data", "data/packs", "results", ".snakemake")  # those that contain outputs in dvc.yaml
 _CACHE = "run snakemake itself, or use a directory and move DVC's cache instead: `dvc cache dir --local <directory>`"
 _NO_FOLDER = "not a directory; move it away"
@@ -100,8 +100,8 @@ def folder_errors() -> list[str]:
             )
         elif folder.exists() and not folder.is_dir():
             lines.append(f"{folder}: {_NO_FOLDER}")
-    inside = [path for path in _RECORDS.glob("*") if path.is_dir()]
-    return lines or _unwritable([_RECORDS, *inside] if _RECORDS.exists() else [Path()])
+    inside = [path for path in _STATE.glob("*") if path.is_dir()]
+    return lines or _unwritable([_STATE, *inside] if _STATE.exists() else [Path()])
 
 
 def link_errors() -> list[str]:

@@ -28,7 +28,7 @@ _SPLITS: dict[SplitName, list[str]] = {
 
 
 def _list(value: Any) -> Any:
-    """A list of one for a single value."""
+    """The value in a list, if it is not a list itself."""
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
@@ -112,13 +112,14 @@ def _row_errors(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"class {i}: name '{name}' is already used by class {first[name]}; rename one"
         if colour is None:
             continue
-        if not (isinstance(colour, tuple) and len(colour) == 3 and all(map(_is_byte, colour))):
+        if not (isinstance(colour, tuple) and len(colour) == 3 and all(map(is_byte, colour))):
             yield f"class {i}: got colour {row['colour']}, expected red, green and blue such as [220, 20, 60]"
         elif first.setdefault(colour, i) != i:
             yield f"class {i}: colour {list(colour)} is already used by class {first[colour]}; choose another"
 
 
-def _is_byte(value: Any) -> bool:
+def is_byte(value: Any) -> bool:
+    """Whether a value is a whole number from 0 to 255."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
 
 
@@ -238,27 +239,30 @@ class Description(Frozen):
             return [row.name for row in self.classes]
         return list(dict.fromkeys((self.ids or self.colours or {}).values()))
 
+    def given(self) -> dict[str, Any]:
+        """Keys of a description that are set, also if they are set to their default."""
+        return {key: getattr(self, key) for key in Description.model_fields if key in self.model_fields_set}
+
     def merged(self, **keys: Any) -> "Description":
         """The description with these keys. Raises ValueError, one line per error, if they do not fit together."""
-        given = {key: getattr(self, key) for key in Description.model_fields if key in self.model_fields_set}
+        content = self.given() | keys
         try:
-            return Description.model_validate(given | keys)
+            return Description.model_validate(content)
         except ValidationError as error:
-            raise ValueError("\n".join(error_lines(error, given | keys))) from None
+            raise ValueError("\n".join(error_lines(error, content))) from None
 
     @model_validator(mode="after")
     def _known_names(self) -> "Description":
         names = self.class_names()
         if self.ids is not None and not 2 <= len(set(self.ids.values())) <= 255:
             raise ValueError(f"ids: got {len(set(self.ids.values()))} classes, expected 2 to 255")
-        for key, mapping in (("ids", self.ids), ("colours", self.colours)):
-            for value, name in (mapping or {}).items():
-                if names and name not in names:
-                    raise ValueError(f"{key}: class '{name}' of {value} is unknown; {nearest_of_all(name, names)}")
-        single = [("ignore", name) for name in self.ignore] + [("background", self.background)]
-        for key, ignored in single:
-            if isinstance(ignored, str) and names and ignored not in names:
-                raise ValueError(f"{key}: class '{ignored}' is unknown; {nearest_of_all(ignored, names)}")
+        uses = [("ids", name, f" of {value}") for value, name in (self.ids or {}).items()]
+        uses += [("colours", name, f" of {colour}") for colour, name in (self.colours or {}).items()]
+        uses += [("ignore", name, "") for name in self.ignore if isinstance(name, str)]
+        uses += [("background", self.background, "")] if self.background else []
+        for key, name, where in uses if names else ():
+            if name not in names:
+                raise ValueError(f"{key}: class '{name}'{where} is unknown; {nearest_of_all(name, names)}")
         return self
 
 
@@ -284,8 +288,7 @@ def describe(layout: str) -> Description:
 
 def complete(description: Description) -> Description:
     """The description with the keys of its layout that it does not set itself. Raises ValueError as `merged`."""
-    given = {key: getattr(description, key) for key in Description.model_fields if key in description.model_fields_set}
-    return describe(description.layout).merged(**given)
+    return describe(description.layout).merged(**description.given())
 
 
 def read_description(text: str) -> Description:

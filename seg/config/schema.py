@@ -55,8 +55,9 @@ class RenderedImages(Frozen):
 class DatasetRow(Description):
     """A dataset: its layout on disk, the size (height, width) of its images and the split that the tables report.
 
-    It is rendered if it has `scenes`, the user's own if its layout is `folder`, and downloaded otherwise. `files` names
-    another dataset whose files are packed, at this dataset's size. `official_split` says what the split is in the
+    It is rendered if it has `scenes`, downloaded if the catalogue has an origin under its name, and the user's own
+    otherwise. `files` names another dataset whose files are packed, at this dataset's size and as this row describes
+    them. `official_split` says what the split is in the
     dataset's own terms, if it is not the split of the same name: published figures are then for reference only.
     `readings` by key of the row concern the variants that run on the dataset.
     """

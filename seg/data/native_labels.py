@@ -4,14 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.config.description import Description, SplitName, read_description
+from seg.config.description import Description, SplitName
 from seg.data.pack_format import NATIVE_VERSION
-from seg.datasets.classes import class_table
+from seg.data.split_source import add_split_options, open_split, parse_split_stage
 from seg.datasets.faults import group_faults
 from seg.datasets.images import label_size, read_pair_label
-from seg.datasets.manifest import fingerprint, read_manifest
-from seg.datasets.matching import find_pairs
-from seg.datasets.own_files import with_own_keys
+from seg.datasets.manifest import fingerprint
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
@@ -40,10 +38,7 @@ def write_native_labels(
         ValueError: the split is empty, or a label cannot be used: one line per error.
         OSError: from the file system, such as a full disk.
     """
-    root = root or manifest.parent
-    content, dataset = read_manifest(manifest), with_own_keys(dataset, root)
-    pairs = find_pairs(dataset, root, split)
-    table = class_table(dataset, root)
+    content, dataset, pairs, table = open_split(manifest, dataset, split, root or manifest.parent)
     train_ids = table.train_ids()
     sizes = [label_size(pair) for pair in pairs]
     stored = [(pair, size) for pair, size in zip(pairs, sizes, strict=True) if size != (height, width)]
@@ -79,15 +74,9 @@ def write_native_labels(
 def main() -> None:
     """Keep the labels of a split at their own size."""
     parser = StageParser("seg.data.native_labels", main.__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the dataset")
-    parser.add_argument("--root", type=Path, help="directory of the dataset; default: the manifest's")
-    parser.add_argument("--dataset", required=True, help="layout or description of the dataset (JSON)")
-    parser.add_argument("--split", required=True, help="train, val or test")
-    parser.add_argument("--height", type=int, required=True, help="of the pack, pixels")
-    parser.add_argument("--width", type=int, required=True, help="of the pack, pixels")
+    add_split_options(parser)
     parser.add_outputs("--out", (".native.json", ".native.npy"), "path of the pack's files without suffixes")
-    arguments = vars(parser.parse_stage())
-    write_native_labels(**arguments | {"dataset": read_description(arguments["dataset"])})
+    write_native_labels(**parse_split_stage(parser))
 
 
 if __name__ == "__main__":

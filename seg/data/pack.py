@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from seg.config.description import Description, SplitName, read_description
+from seg.config.description import Description, SplitName
 from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
-from seg.datasets.classes import ClassTable, class_table
+from seg.data.split_source import add_split_options, open_split, parse_split_stage
+from seg.datasets.classes import ClassTable
 from seg.datasets.faults import group_faults
 from seg.datasets.images import id_counts, read_pair, unlabelled
-from seg.datasets.manifest import fingerprint, read_manifest
-from seg.datasets.matching import ImagePair, find_pairs
-from seg.datasets.own_files import with_own_keys
+from seg.datasets.manifest import fingerprint
+from seg.datasets.matching import ImagePair
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import sha256, write_json, written_whole
@@ -64,9 +64,7 @@ def pack_split(
         OSError: from the file system, such as a full disk.
     """
     root = root or manifest.parent
-    content, dataset = read_manifest(manifest), with_own_keys(dataset, root)
-    pairs = find_pairs(dataset, root, split)
-    table = class_table(dataset, root)
+    content, dataset, pairs, table = open_split(manifest, dataset, split, root)
     paths = [out.with_name(f"{out.name}.{part}.npy") for part in PIXEL_PARTS]
     with written_whole(*paths) as parts:
         files = dict(zip(PIXEL_PARTS, parts, strict=True))
@@ -150,17 +148,11 @@ def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarr
 def main() -> None:
     """Decode and resize a split of a dataset into a pack."""
     parser = StageParser("seg.data.pack", main.__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the dataset")
-    parser.add_argument("--root", type=Path, help="directory of the dataset; default: the manifest's")
-    parser.add_argument("--dataset", required=True, help="layout or description of the dataset (JSON)")
-    parser.add_argument("--split", required=True, help="train, val or test")
-    parser.add_argument("--height", type=int, required=True, help="pixels")
-    parser.add_argument("--width", type=int, required=True, help="pixels")
+    add_split_options(parser)
     suffixes = (".json", *(f".{part}.npy" for part in PIXEL_PARTS))
     parser.add_outputs("--out", suffixes, "path of the pack's files without suffixes")
     parser.add_argument("--workers", type=int, default=1, help="number of processes that decode")
-    arguments = vars(parser.parse_stage())
-    pack_split(**arguments | {"dataset": read_description(arguments["dataset"])})
+    pack_split(**parse_split_stage(parser))
 
 
 if __name__ == "__main__":

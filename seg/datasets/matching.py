@@ -85,15 +85,17 @@ def match_pairs(description: Description, root: Path, split: SplitName) -> tuple
     Raises:
         ValueError: the dataset's lists contradict each other, or two files have the same name.
     """
-    images, labels, encoding = _find_files(description, root)
+    paths = list_files(root)
+    images, labels, encoding = _find_files(description, root, paths)
     group = partial(group_of, description.group)
-    listed = _read_lists(description, root, images)
+    listed = _read_lists(description, root, paths, images)
     if listed is None:
         own_images, own_labels = _without_lists(description, root, images, labels, split)
     else:
         names = _listed(description, listed, labels, split)
-        own_images = {name: images.of(images.files).get(name) or images.missing(name) for name in names}
-        own_labels = {name: labels.of(labels.files).get(name) or labels.missing(name, "png") for name in names}
+        all_images, all_labels = images.of(images.files), labels.of(labels.files)
+        own_images = {name: all_images.get(name) or images.missing(name) for name in names}
+        own_labels = {name: all_labels.get(name) or labels.missing(name, "png") for name in names}
     alone = [f"{root / own_images[name]}: image without a label" for name in sorted(own_images.keys() - own_labels)]
     alone += [f"{root / own_labels[name]}: label without an image" for name in sorted(own_labels.keys() - own_images)]
     problems = [f"{what}; add one or remove it" for what in alone]
@@ -150,9 +152,9 @@ def group_of(expression: str | None, name: str) -> str:
     return (match[1] if match.re.groups else match[0]) or "" if match else ""
 
 
-def _find_files(description: Description, root: Path) -> tuple[_Kind, _Kind, str | None]:
-    """Images and labels, each by the pattern that matches most, and the encoding of the labels."""
-    paths, names = list_files(root), description.splits.names
+def _find_files(description: Description, root: Path, paths: list[str]) -> tuple[_Kind, _Kind, str | None]:
+    """Images and labels among `paths`, each by the pattern that matches most, and the encoding of the labels."""
+    names = description.splits.names
     matches = {pattern: find_matches(pattern, paths, names) for pattern in description.images}
     pattern = max(description.images, key=lambda pattern: len(matches[pattern]))
     images = matches[pattern]
@@ -211,12 +213,12 @@ def _same_name(root: Path, file: str, other: str) -> str:
     return f"{root / file}: has the same name as {PurePosixPath(other).name if same_directory else other}; {fix}"
 
 
-def _read_lists(description: Description, root: Path, images: _Kind) -> dict[str, list[str]] | None:
+def _read_lists(description: Description, root: Path, paths: list[str], images: _Kind) -> dict[str, list[str]] | None:
     """Names by split as listed; `None` if there are no lists, or directories or `draw` divide the dataset."""
     splits = description.splits
     if splits.draw or (splits.lists is None and "{split}" in images.pattern and any(images.files)):
         return None
-    found = sorted(_list_matches(description, list_files(root)), key=lambda match: SPLITS.index(match.split))
+    found = sorted(_list_matches(description, paths), key=lambda match: SPLITS.index(match.split))
     if not found:
         if splits.lists and description.layout == "folder":
             raise ValueError(f"{root}: no lists {splits.lists}; add them, or correct `splits.lists`")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from seg.config.description import ClassRow, Description, class_rows, complete
+from seg.config.description import ClassRow, Description, class_rows, complete, is_byte
 from seg.config.messages import error_lines, one_per_line
 from seg.config.yaml_file import read_mapping, read_yaml
 
@@ -21,8 +21,10 @@ def with_own_keys(description: Description, root: Path) -> Description:
     content = read_mapping(path, "images and labels")
     try:
         own = complete(Description.model_validate(content))
-        given = description.model_fields_set - ({"layout"} if description.layout == "folder" else set())
-        return own.merged(**{key: getattr(description, key) for key in given})
+        given = description.given()
+        if description.layout == "folder":
+            given.pop("layout", None)
+        return own.merged(**given)
     except ValidationError as error:
         raise ValueError("\n".join(f"{path}: {line}" for line in error_lines(error, content))) from None
     except ValueError as error:
@@ -57,7 +59,7 @@ def _read_classes(path: Path) -> tuple[list[ClassRow], list[int]]:
     except ValueError as error:
         problems += [line if line.startswith("class ") else f"classes: {line}" for line in str(error).splitlines()]
     ignore = content.get("ignore")
-    if ignore is not None and not (type(ignore) is int and 0 <= ignore <= 255):
+    if ignore is not None and not is_byte(ignore):
         problems.append(f"ignore: got {ignore!r}, expected an id from 0 to 255")
     if problems:
         raise ValueError(one_per_line(f"{path}: {problem}" for problem in problems))

@@ -84,7 +84,7 @@ def _faults(outputs: list[_Named], inputs: list[_Named], folders: list[_Named]) 
             continue
         first = seen.setdefault(folded(path), option)
         if first != option:
-            yield f"{option} {path}: is also written as {first}; give each output a name of its own"
+            yield f"{option} {path}: is also written as {first}; give the outputs different names"
         read = [name for name, other in inputs + folders if same_file(path, other)]
         read += [name for name, folder in folders if folder.is_dir() and folder.resolve() in path.resolve().parents]
         if read:

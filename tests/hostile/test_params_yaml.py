@@ -67,7 +67,7 @@ VALUES = [
     ("a key that is a truth value", "no: CamVid", f"5: {PATH}: key no is read as true or false, expected text; .*"),
     ("a key that is a list", "? [a]\n    : b", f"7: {PATH}: the key is a list or a mapping, expected text; .*"),
     ("the tag of a command", "title: !!python/object/apply:os.system [touch x]", f"12: {PATH}\\.title: unknown tag .*"),
-    ("a tag of one's own", "title: !mine CamVid", f"12: {PATH}\\.title: unknown tag !mine; remove it"),
+    ("a custom tag", "title: !mine CamVid", f"12: {PATH}\\.title: unknown tag !mine; remove it"),
     ("bytes", "title: !!binary YQ==", f"12: {PATH}\\.title: unknown tag tag:yaml.org,2002:binary; remove it"),
     ("a set", "title: !!set {a, b}", f"12: {PATH}\\.title: unknown tag tag:yaml.org,2002:set; remove it"),
     ("text as a number", "title: !!int CamVid", f"12: {PATH}\\.title: got CamVid; {DECIMAL}"),

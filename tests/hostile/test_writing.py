@@ -290,19 +290,19 @@ STAGES = [
     evaluation(
         "two outputs at one path",
         nothing,
-        r"error: --run-info metrics\.json: is also written as --metrics; give each output a name of its own",
+        r"error: --run-info metrics\.json: is also written as --metrics; give the outputs different names",
         run_info="./metrics.json",
     ),
     evaluation(
         "two outputs that differ in the case of a letter",
         nothing,
-        r"error: --run-info METRICS\.json: is also written as --metrics; give each output a name of its own",
+        r"error: --run-info METRICS\.json: is also written as --metrics; give the outputs different names",
         run_info="METRICS.json",
     ),
     evaluation(
         "two outputs at one path through a link",
         both(folder("a"), links(b="a")),
-        r"error: --run-info b/m\.json: is also written as --metrics; give each output a name of its own",
+        r"error: --run-info b/m\.json: is also written as --metrics; give the outputs different names",
         metrics="a/m.json",
         run_info="b/m.json",
     ),
