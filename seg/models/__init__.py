@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def build_model(name: str, classes: int, options: Mapping[str, Any] | Part) -> "nn.Module":
     """The network `name` for `classes` classes. Its weights are drawn from torch's generator.
 
+    Its batch norms are those of `seg.models.layers`, also in networks of other libraries.
+
     Args:
         name: module in `seg.models`.
         classes: channels of the logits.
@@ -27,6 +29,9 @@ def build_model(name: str, classes: int, options: Mapping[str, Any] | Part) -> "
     Raises:
         ValueError: unknown name, unknown option or invalid value.
     """
+    from seg.models.layers import use_running_statistics
+
     model = make_model(name, **dict(options))
-    module: nn.Module = import_module(f"seg.models.{model.name}").build(classes, **dict(model.options))
-    return module
+    network: nn.Module = import_module(f"seg.models.{model.name}").build(classes, **dict(model.options))
+    use_running_statistics(network)
+    return network

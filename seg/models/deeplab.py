@@ -5,9 +5,6 @@ doubled at output stride 8, and image pooling); a decoder with the low-level fea
 follow each convolution but the classifier. Features and logits are upsampled to the required size
 (`align_corners=False`). With 19 classes 59,343,795 parameters on ResNet-101 and 74,987,443 on ResNet-152.
 
-The batch norm of the image pooling sees one value per channel and image. A batch of one image has no variance, so its
-running statistics are used.
-
 Deviations from the source: `seg.config.code_readings`.
 """
 
@@ -18,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
-from seg.models.layers import PooledNorm, initialize
+from seg.models.layers import initialize
 
 ASPP_RATES = (6, 12, 18)  # at output stride 16
 ASPP_WIDTH = 256
@@ -57,7 +54,7 @@ class Pyramid(nn.Module):
             nn.Sequential(*_layer(channels, ASPP_WIDTH, 1 if rate == 1 else 3, rate)) for rate in (1, *rates)
         )
         convolution, _, relu = _layer(channels, ASPP_WIDTH, 1)
-        self.pooling = nn.Sequential(nn.AdaptiveAvgPool2d(1), convolution, PooledNorm(ASPP_WIDTH), relu)
+        self.pooling = nn.Sequential(nn.AdaptiveAvgPool2d(1), convolution, nn.BatchNorm2d(ASPP_WIDTH), relu)
         self.project = nn.Sequential(*_layer((len(rates) + 2) * ASPP_WIDTH, ASPP_WIDTH, 1), nn.Dropout(ASPP_DROPOUT))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -29,11 +29,21 @@ def initialize(network: nn.Module, draw: Callable[[Tensor], Tensor] = nn.init.xa
                 nn.init.zeros_(module.bias)
 
 
-class PooledNorm(nn.BatchNorm2d):
-    """Batch norm of (N, C, 1, 1) that uses its running statistics for a single image, even in training."""
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm that uses its running statistics where a batch has one value per channel, even in training.
+
+    That is a single image whose features have 1x1 pixels, such as the last batch of an epoch: it has no variance.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, 1, 1) -> (N, C, 1, 1)."""
-        if len(x) > 1:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        if x.numel() > x.shape[1]:
             return super().forward(x)
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+def use_running_statistics(network: nn.Module) -> None:
+    """Make every `nn.BatchNorm2d` of a network a `BatchNorm`."""
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = BatchNorm

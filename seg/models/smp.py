@@ -6,8 +6,7 @@ are padded at the bottom and right by repeating the last row and column, and the
 
 Limitations:
 - Stages of an encoder that an architecture does not read (the last two in a `pspnet`) are not trained.
-- Architectures with batch norm after pooling to one pixel (`deeplabv3`, `deeplabv3plus`, `pan`, `upernet`) cannot train
-  on a batch of one image, including a last, smaller batch of an epoch.
+- Encoders of timm with a batch norm of their own cannot train on a batch of one image that they reduce to one pixel.
 """
 
 from importlib import import_module

@@ -2,9 +2,6 @@
 
 `architecture` is torchvision's name, such as `lraspp_mobilenet_v3_large`. torchvision draws the weights; nothing is
 downloaded. Auxiliary classifiers are not built.
-
-Limitation: `deeplabv3_*`, with batch norm after pooling to one pixel, cannot train on a batch of one image, including a
-last, smaller batch of an epoch.
 """
 
 from typing import cast

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from seg.models.layers import PooledNorm
+from seg.models.layers import BatchNorm
 from seg.system.gpus import take
 from seg.system.machine import choose_device, gpu, kind_of
 from seg.system.signals import Interrupted
@@ -140,8 +140,8 @@ def wrap_ddp(model: nn.Module, device: torch.device) -> nn.Module:
     if world_size() == 1:
         return model
     for name, module in model.named_modules():
-        # Every process has at least one image, so a batch has several and PooledNorm's special case never occurs.
-        if type(module) in (nn.BatchNorm2d, PooledNorm):
+        # Every process has at least one image, so a batch has several and BatchNorm's special case never occurs.
+        if type(module) in (nn.BatchNorm2d, BatchNorm):
             module.__class__ = SharedBatchNorm2d
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
             raise ValueError(

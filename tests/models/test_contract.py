@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seg.config.params import read_params
 from seg.config.recipe import Recipe
+from seg.config.schema import SMALLEST_SIDE
 from seg.models import build_model
 from seg.system.files import canonical_json
 from seg.training.losses import make_loss
@@ -130,6 +131,13 @@ class TestContract:
         without = [name for name, parameter in parameters.items() if parameter.grad is None or not parameter.grad.any()]
         assert not without
         assert all(parameter.grad.isfinite().all() for parameter in parameters.values() if parameter.grad is not None)
+
+    def test_a_single_image_of_the_smallest_size_is_a_batch(self, network: nn.Module) -> None:
+        """As the last batch of an epoch may be; the lowest resolution of many networks is then 1x1."""
+        model = deepcopy(network).train()
+        logits = model(inputs((SMALLEST_SIDE, SMALLEST_SIDE), count=1)[0])
+        logits.square().mean().backward()
+        assert logits.isfinite().all()
 
     def test_weights_come_from_the_seed(self, network: nn.Module, recipe: Recipe) -> None:
         torch.rand(7)

@@ -10,7 +10,6 @@ from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from seg.models import build_model
 from seg.models.deeplab import Pyramid, build
-from seg.models.layers import PooledNorm
 
 BACKBONES = {"resnet50": 23_508_032, "resnet101": 42_500_160, "resnet152": 58_143_808}
 
@@ -74,20 +73,9 @@ def test_parameters_are_those_of_the_paper(name: str) -> None:
 @pytest.mark.parametrize("count", [1, 2])
 def test_every_parameter_gets_a_gradient(count: int) -> None:
     torch.manual_seed(0)
-    model = build(5, backbone="resnet50").train()
+    model = build_model("deeplab", 5, {"backbone": "resnet50"}).train()
     model(images(33, 65, count)).square().mean().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
-
-
-def test_norm_of_the_image_pooling_is_batch_norm_except_for_a_single_image() -> None:
-    torch.manual_seed(0)
-    actual, plain = PooledNorm(4), nn.BatchNorm2d(4)
-    x = torch.randn(3, 4, 1, 1)
-    assert torch.equal(actual(x), plain(x))
-    before = actual.running_var.clone()
-    assert torch.equal(before, plain.running_var)
-    assert torch.equal(actual(x[:1]), plain.eval()(x[:1]))
-    assert torch.equal(actual.running_var, before)
 
 
 def test_runs_in_bfloat16_and_channels_last() -> None:

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 from trainings import bits, fit, history, parameters, varied, write_colours
 
+from seg.config.description import describe
 from seg.config.recipe import EarlyStopping, Recipe, Schedule
+from seg.data.pack import pack_split
 from seg.data.pack_format import Pack
 from seg.data.subset import choose_subset, class_pixels
 from seg.models import build_model
@@ -26,6 +28,15 @@ def test_it_learns(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
     assert float(rows[-1]["train_loss"]) < 0.2 * float(rows[0]["train_loss"])
     assert float(rows[-1]["val_pixel_accuracy"]) > 0.9
     assert float(rows[-1]["val_miou"]) > 0.8
+
+
+def test_the_last_batch_may_be_one_image_at_a_lowest_resolution_of_1x1(
+    tiny_recipe: Recipe, camvid_root: Path, tmp_path: Path
+) -> None:
+    for split in ("train", "val"):
+        pack_split(camvid_root / "manifest.json", describe("camvid"), split, 32, 32, tmp_path / split)
+    packs = (tmp_path / "train.json", tmp_path / "val.json")
+    assert len(history(fit(tmp_path, varied(tiny_recipe, batch=11), packs))) == tiny_recipe.epochs  # 12 images
 
 
 def test_the_learning_rate_falls_with_every_step(tiny_recipe: Recipe, packs: Any, tmp_path: Path) -> None:
