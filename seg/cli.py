@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.system.console import run_stage, say
+from seg.system.console import run_stage
 
 if TYPE_CHECKING:
     from seg.config.params import Params
@@ -134,22 +134,35 @@ def doctor(
     layout: Annotated[str, typer.Option(help="layout or description of its files (JSON)")] = "folder",
     dataset: Annotated[str, typer.Option(help="name in params.yaml, in place of directory and layout")] = "",
     params: Annotated[Path, typer.Option(help="path of params.yaml")] = Path("params.yaml"),
+    picture: Annotated[Path | None, typer.Option(help="PNG to write: sixteen images with their labels")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an existing picture")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Check a dataset on disk: decode every image and label and print all problems."""
+    """Check a dataset on disk: decode every image and label. Exit code 1 if something would stop or spoil a run."""
+    import json
+
     from seg.config.description import read_description
     from seg.config.params import read_params
-    from seg.datasets.doctor import examine
+    from seg.doctor.examine import examine
+    from seg.doctor.overlay_sheet import refuse_picture, write_sheet
+    from seg.doctor.screen import screen_lines
 
     if (folder is None) == (not dataset):
         raise ValueError("give either the directory of a dataset or --dataset with its name in params.yaml")
     description = read_description(layout) if folder else _row(read_params(params), dataset).description()
-    findings = examine(folder or Path("data/raw", read_params(params).files(dataset)), description)
-    for line in findings.summary:
-        typer.echo(line)
-    for line in findings.warnings:
-        say(f"warning: {line}")
-    if findings.problems:
-        raise ValueError("\n".join(findings.problems))
+    root = folder or Path("data/raw", read_params(params).files(dataset))
+    if picture:
+        refuse_picture(picture, root, overwrite)
+    diagnosis = examine(root, description)
+    if as_json:
+        typer.echo(json.dumps(diagnosis.content(), indent=2))
+    else:
+        for line in screen_lines(diagnosis):
+            typer.echo(line)
+    if picture:
+        write_sheet(picture, diagnosis)
+    if diagnosis.failed:
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ ORDER = (
     "cli",
     "plan",
     "preconditions",
+    "doctor",
     "report",
     "evaluation",
     "training",

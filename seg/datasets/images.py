@@ -25,6 +25,19 @@ _MOST_SHADES = 100_000  # colours that count as the nearest one
 _BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 
 
+class UnknownValuesError(ValueError):
+    """A label contains values or colours that are not in the table.
+
+    Attributes:
+        codes: label values, or colours as 0xRRGGBB, (H, W).
+        unknown: where the table lacks them, (H, W) bool.
+    """
+
+    def __init__(self, message: str, codes: np.ndarray, unknown: np.ndarray) -> None:
+        super().__init__(message)
+        self.codes, self.unknown = codes, unknown
+
+
 def _open(path: Path, read: Callable[[Image.Image], Value]) -> Value:
     """Value that `read` takes from an image file, which is not yet decoded.
 
@@ -108,7 +121,7 @@ def _positions_of_ids(path: Path, label: Image.Image, table: ClassTable, encodin
     else:
         positions = _look_up(values, known)
     if (positions < 0).any():
-        raise ValueError(_unknown_values(path, values[positions < 0], known))
+        raise UnknownValuesError(_unknown_values(path, values[positions < 0], known), values, positions < 0)
     return positions.astype(np.uint8)
 
 
@@ -153,11 +166,12 @@ def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> 
     elif unknown.any():
         others, counts = np.unique(codes[unknown], return_counts=True)
         most = int(others[counts.argmax()])
-        raise ValueError(
+        message = (
             f"{path}: {unknown.mean():.1%} of the pixels have colours of no class, such as "
             f"{most >> 16} {most >> 8 & 255} {most & 255} ({counts.max()} pixels); add them to `colours`, store masks "
             "without antialiasing, or set nearest: true"
         )
+        raise UnknownValuesError(message, codes, unknown)
     return positions.astype(np.uint8)
 
 

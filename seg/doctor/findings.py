@@ -1,0 +1,92 @@
+"""Findings about a dataset, grouped by fault."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+_EXAMPLES = 3
+# Kind, title and a part of the reader's messages `<file>: <fault>; <fix>`. The kinds are keys of `--json`.
+_MESSAGES = (
+    ("image_without_label", "images without a label", r"image without a label"),
+    ("label_without_image", "labels without an image", r"label without an image"),
+    ("listed_file_missing", "listed files that are missing", r"missing from split"),
+    ("undecodable", "files that cannot be decoded", r"cannot be decoded"),
+    ("size_mismatch", "labels of another size than their image", r"label of \S+, image of \S+"),
+    ("duplicate_across_splits", "images that are in two splits", r"same pixels as .* in split"),
+    ("empty_split", "splits without images", r"no image in split|split '\w+' is empty"),
+    ("no_scored_pixel", "splits without a pixel of a scored class", r"no pixel of its .* scored"),
+    ("missing_directory", "missing directories", r"no such directory"),
+    ("classes", "classes that cannot be read", r"^missing; create it with the names of the classes"),
+    ("colours_without_classes", "labels that are colours, of which none is known", r"expected 8-bit ids"),
+    ("bit_depth", "images of more than 8 bits per channel", r"expected at most 8 bits per channel"),
+    ("transparent_label", "labels with transparent pixels", r"transparent pixels"),
+)
+_VARYING = re.compile(r"'[^']*'|\S+\.\w{2,4}\b|\d[\d.]*")
+_MORE = re.compile(r"(\d+) more files: ")
+
+
+class Finding(NamedTuple):
+    """One fault of a dataset.
+
+    Attributes:
+        kind: identifier that does not change between versions.
+        severity: `error` if it would stop or spoil a run, `warning` if it may be intended.
+        title: the fault, without the number of files.
+        lines: one per file, `<file>: <detail>`.
+        number: number of files (or splits, or classes).
+        fix: how to correct it.
+    """
+
+    kind: str
+    severity: str
+    title: str
+    lines: Sequence[str]
+    number: int
+    fix: str
+
+    @property
+    def examples(self) -> Sequence[str]:
+        """Lines that are shown: spread over all, because neighbours are often alike."""
+        step = max(1, len(self.lines) // _EXAMPLES)
+        return self.lines[::step][:_EXAMPLES]
+
+    def content(self) -> dict[str, Any]:
+        """As in `--json`."""
+        return {
+            "kind": self.kind,
+            "severity": self.severity,
+            "title": self.title,
+            "count": self.number,
+            "examples": list(self.examples),
+            "lines": list(self.lines),
+            "fix": self.fix,
+        }
+
+
+def found(kind: str, severity: str, title: str, lines: Iterable[str], fix: str) -> list[Finding]:
+    """A finding, if it concerns any file."""
+    rows = list(lines)
+    return [Finding(kind, severity, title, rows, len(rows), fix)] if rows else []
+
+
+def from_messages(messages: Iterable[str]) -> list[Finding]:
+    """Errors of the reader, one finding per fault, in the order of their first message."""
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for line in dict.fromkeys(line for message in messages for line in message.splitlines()):
+        text, _, fix = line.rpartition("; ")
+        text, fix = (text, fix) if text else (fix, "")
+        fault = text.partition(": ")[2] or text
+        kind, title = next(
+            ((kind, title) for kind, title, part in _MESSAGES if re.search(part, line.partition(": ")[2])),
+            ("invalid", _VARYING.sub("…", fault)),
+        )
+        groups.setdefault((kind, title), []).append((text, fix))
+    return [
+        Finding(kind, "error", title, [text for text, _ in rows], _count(rows), rows[0][1])
+        for (kind, title), rows in groups.items()
+    ]
+
+
+def _count(rows: list[tuple[str, str]]) -> int:
+    """Number of files: lines may stand for several."""
+    return sum(int(more[1]) if (more := _MORE.match(text)) else 1 for text, _ in rows)

@@ -1,0 +1,162 @@
+"""One reading of each image with its label: all that the findings about a dataset require."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from functools import partial
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from seg.datasets.classes import ClassTable
+from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
+from seg.datasets.matching import ImagePair
+from seg.datasets.polygons import POLYGONS
+from seg.doctor.alignment import Agreement, measure_agreement
+from seg.system.signals import ignore_ending_signals
+
+THUMB = 32  # pixels of a thumbnail's side
+_ORIENTATION = 0x0112  # EXIF
+_POOL_PAYS = 64  # pairs; fewer take less time than starting a process
+_MOST_VALUES = 64  # unknown values that are counted, per label
+_BETWEEN = 0.1  # share of border pixels between their neighbours; at most 0.03 in drawn labels, 0.24 after bilinear
+_FEWEST_SHADES = 3  # unknown values; fewer are taken for classes
+_SOLID = 0.3  # share of pixels of unknown values that have four equal neighbours; nearly all in drawn labels
+
+
+class Sample(NamedTuple):
+    """What is kept of a pair.
+
+    Attributes:
+        pair: the files.
+        size: width and height in pixels.
+        pixels: SHA-256 of the decoded image.
+        counts: pixels (256,) by class position.
+        look: grey image (32, 32) uint8.
+        agreement: of image and label; `None` if it cannot be told.
+        interpolated: whether the label looks resized or compressed with interpolation.
+        orientation: EXIF orientation of the image, 1 if it is upright.
+    """
+
+    pair: ImagePair
+    size: tuple[int, int]
+    pixels: str
+    counts: np.ndarray
+    look: np.ndarray
+    agreement: Agreement | None
+    interpolated: bool
+    orientation: int
+
+
+class Rejected(NamedTuple):
+    """A pair that cannot be used.
+
+    Attributes:
+        pair: the files.
+        message: one line per error.
+        unknown: pixels by label value (or colour as 0xRRGGBB) that the table lacks, the commonest ones.
+        pixels: number of pixels of the label, 0 if it could not be read.
+        shades: share of the pixels with unknown values, if they look like the result of interpolation or compression.
+    """
+
+    pair: ImagePair
+    message: str
+    unknown: dict[int, int]
+    pixels: int
+    shades: float = 0.0
+
+
+def inspect_all(pairs: list[ImagePair], table: ClassTable, train_ids: np.ndarray) -> Iterator[Sample | Rejected]:
+    """Read all pairs, in their order, in as many processes as there are processors if that is faster."""
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parallel = workers > 1 and len(pairs) >= _POOL_PAYS
+    new_pool = partial(ProcessPoolExecutor, workers, get_context("spawn"), _start_worker)
+    read = partial(inspect_pair, table=table, train_ids=train_ids)
+    with new_pool() if parallel else nullcontext() as pool:
+        yield from pool.map(read, pairs, chunksize=8) if pool else map(read, pairs)
+
+
+def _start_worker() -> None:
+    ignore_ending_signals()
+    cv2.setNumThreads(1)
+
+
+def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> Sample | Rejected:
+    """Read a pair once.
+
+    Args:
+        pair: the files.
+        table: classes of the labels.
+        train_ids: those of class positions (256,) uint8.
+    """
+    try:
+        image, label = read_pair(pair, table)
+    except ValueError as error:
+        return _rejected(pair, table, str(error))
+    pixels, positions = np.asarray(image), np.asarray(label)
+    colour = np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, 2))
+    grey = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
+    return Sample(
+        pair,
+        label.size,
+        hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest(),
+        id_counts(label),
+        cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA),
+        measure_agreement(colour, train_ids[positions]),
+        pair.encoding not in POLYGONS and (_is_lossy(pair) or share_between(positions) > _BETWEEN),
+        _orientation(pair),
+    )
+
+
+def share_between(label: np.ndarray) -> float:
+    """Share of pixels with different left and right (or upper and lower) neighbours whose value is between theirs."""
+    between = borders = 0
+    for values in (label, label.T):
+        before, here, after = values[:, :-2], values[:, 1:-1], values[:, 2:]
+        rising, falling = (before < here) & (here < after), (before > here) & (here > after)
+        between += int(np.count_nonzero(rising | falling))
+        borders += int(np.count_nonzero(before != after))
+    return between / max(borders, 1)
+
+
+def _is_lossy(pair: ImagePair) -> bool:
+    with Image.open(pair.label) as file:
+        return file.format == "JPEG"
+
+
+def _orientation(pair: ImagePair) -> int:
+    try:
+        with Image.open(pair.image) as file:
+            return int(file.getexif().get(_ORIENTATION, 1))
+    except Exception:  # Pillow raises errors of many kinds for damaged tags; the image itself is read
+        return 1
+
+
+def _rejected(pair: ImagePair, table: ClassTable, message: str) -> Rejected:
+    unknown: dict[int, int] = {}
+    pixels, shades = 0, 0.0
+    try:
+        read_pair_label(pair, table)
+    except UnknownValuesError as error:
+        values, counts = np.unique(error.codes[error.unknown], return_counts=True)
+        most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
+        unknown = {int(values[i]): int(counts[i]) for i in most}
+        pixels = error.codes.size
+        if len(values) >= _FEWEST_SHADES and (_is_lossy(pair) or _share_solid(error.codes, error.unknown) < _SOLID):
+            shades = float(error.unknown.mean())
+    except ValueError:
+        pass
+    return Rejected(pair, message, unknown, pixels, shades)
+
+
+def _share_solid(codes: np.ndarray, unknown: np.ndarray) -> float:
+    """Share of the unknown pixels whose four neighbours have the same value."""
+    padded = np.pad(codes, 1, mode="edge")
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    same = np.logical_and.reduce([codes == other for other in neighbours])
+    return float(same[unknown].mean())

@@ -1,0 +1,139 @@
+"""Sheet of sixteen images with their labels drawn over them, those with findings first, and a legend of the classes."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+
+from seg.datasets.classes import ClassTable
+from seg.datasets.images import read_pair
+from seg.doctor.examine import Diagnosis
+from seg.doctor.inspection import Sample
+from seg.results import Colour
+from seg.system.files import refuse_special, written_whole
+
+_COLUMNS, _PANELS = 4, 16
+_WIDTH, _HEIGHT = 400, 300  # of a panel, pixels
+_LINE, _FONT = 20, 13  # pixels
+_GAP = 6
+_OPACITY = 0.55
+_INK, _ALARM, _PAPER = (30, 30, 30), (190, 30, 45), (255, 255, 255)
+_MOST_CLASSES = 60  # in the legend
+
+
+class _Panel(NamedTuple):
+    sample: Sample
+    split: str
+    fault: str  # empty if there is none
+
+
+def refuse_picture(path: Path, root: Path, overwrite: bool) -> None:
+    """Raise ValueError if the picture has another ending, would be among the dataset's files, or exists."""
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--picture {path}: expected a name that ends in .png; give another name")
+    refuse_special(path)
+    if path.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"--picture {path}: is in the directory of the dataset; give another directory")
+    if path.exists() and not overwrite:
+        raise ValueError(f"--picture {path}: exists; add --overwrite to replace it, or give another name")
+
+
+def write_sheet(path: Path, diagnosis: Diagnosis) -> None:
+    """Write the picture.
+
+    Raises:
+        ValueError: no image with a label could be read.
+    """
+    panels = choose_panels(diagnosis)
+    if not panels:
+        raise ValueError(f"{path}: not written, because no image could be read together with its label")
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), _FONT)  # comes with matplotlib
+    names = _legend(diagnosis.table, font)
+    rows = -(-len(panels) // _COLUMNS)
+    cell = (_WIDTH + _GAP, _HEIGHT + 2 * _LINE + _GAP)
+    legend = (max((row for row, *_ in names), default=-1) + 2) * _LINE
+    sheet = Image.new("RGB", (_COLUMNS * cell[0] + _GAP, rows * cell[1] + legend + _GAP), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for place, panel in enumerate(panels):
+        left, top = place % _COLUMNS * cell[0] + _GAP, place // _COLUMNS * cell[1] + _GAP
+        overlay = _overlay(panel.sample, diagnosis.table)
+        sheet.paste(overlay, (left + (_WIDTH - overlay.width) // 2, top + 2 * _LINE))
+        draw.text((left, top), _fitting(f"{panel.split}: {panel.sample.pair.name}", font, _WIDTH), _INK, font)
+        if panel.fault:
+            draw.text((left, top + _LINE), _fitting(panel.fault, font, _WIDTH), _ALARM, font)
+    for row, left, name, colour in names:
+        top = rows * cell[1] + _GAP + row * _LINE + _LINE // 2
+        draw.rectangle((left, top, left + _FONT, top + _FONT), colour, _INK)
+        draw.text((left + _FONT + _GAP, top - 1), name, _INK, font)
+    with written_whole(path) as (part,):
+        sheet.save(part, "PNG")
+
+
+def choose_panels(diagnosis: Diagnosis) -> list[_Panel]:
+    """Up to sixteen samples: a few of each finding, then others spread over the splits."""
+    every = [(split, sample) for split, rows in diagnosis.samples.items() for sample in rows]
+    by_file = {str(path): place for place, (_, each) in enumerate(every) for path in (each.pair.label, each.pair.image)}
+    lines = [[(by_file.get(line.partition(": ")[0]), line) for line in finding.lines] for finding in diagnosis.findings]
+    known = [[(place, line.partition(": ")[2]) for place, line in rows if place is not None] for rows in lines]
+    chosen: dict[int, str] = {}
+    for place, fault in _alternating(known):
+        if len(chosen) < _PANELS:
+            chosen.setdefault(place, fault)
+    others = [place for place in range(len(every)) if place not in chosen]
+    left = min(_PANELS - len(chosen), len(others))
+    for k in range(left):
+        chosen[others[k * len(others) // left]] = ""
+    return [_Panel(every[place][1], every[place][0], fault) for place, fault in chosen.items()]
+
+
+def _alternating(lists: list[list[tuple[int, str]]]) -> Iterator[tuple[int, str]]:
+    """The first of each list, then the second of each."""
+    for rank in range(_PANELS):
+        yield from (rows[rank] for rows in lists if rank < len(rows))
+
+
+def _overlay(sample: Sample, table: ClassTable) -> Image.Image:
+    """The image with classes in their colours, and black where a class borders on another."""
+    pixels, label = read_pair(sample.pair, table)
+    image = np.asarray(pixels)
+    image = image[..., :3] if image.shape[2] > 2 else np.repeat(image[..., :1], 3, 2)
+    scale = min(_WIDTH / label.width, _HEIGHT / label.height)
+    size = (max(1, round(label.width * scale)), max(1, round(label.height * scale)))
+    base = np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR), np.float32)
+    train = table.train_ids()[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
+    palette = np.zeros((256, 3), np.float32)
+    palette[: len(table.palette)] = np.array(table.palette, np.float32).reshape(-1, 3)
+    mixed = np.where((train < len(table.scored))[..., None], base + _OPACITY * (palette[train] - base), base)
+    border = np.zeros(train.shape, bool)
+    border[:, 1:] |= train[:, 1:] != train[:, :-1]
+    border[1:] |= train[1:] != train[:-1]
+    mixed[border] = 0
+    return Image.fromarray(mixed.astype(np.uint8))
+
+
+def _legend(table: ClassTable, font: ImageFont.FreeTypeFont) -> list[tuple[int, int, str, Colour]]:
+    """Row, left edge, text and colour of each class."""
+    names = list(zip(table.names, table.palette, strict=True))[:_MOST_CLASSES]
+    texts: Iterable[tuple[str, Colour]] = [*names, ("without colour: not scored", _PAPER)]
+    places, row, left = [], 0, _GAP
+    for name, colour in texts:
+        text = _fitting(name, font, _WIDTH)
+        width = round(font.getlength(text)) + _FONT + 4 * _GAP
+        if left + width > _COLUMNS * (_WIDTH + _GAP):
+            row, left = row + 1, _GAP
+        places.append((row, left, text, colour))
+        left += width
+    return places
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """The text, shortened in its middle if it is wider."""
+    kept = len(text)
+    short = text
+    while font.getlength(short) > width:
+        kept -= 1
+        short = f"{text[: kept // 2]}…{text[len(text) - kept + kept // 2 :]}"
+    return short

@@ -1,0 +1,215 @@
+"""Findings about the pairs of a dataset, from what was kept when they were read."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from statistics import median
+
+import numpy as np
+
+from seg.config.description import Description
+from seg.datasets.classes import ClassTable
+from seg.datasets.images import unlabelled
+from seg.doctor.findings import Finding, found, from_messages
+from seg.doctor.inspection import Rejected, Sample
+from seg.doctor.twins import near_duplicates
+
+Samples = Mapping[str, Sequence[Sample]]  # by split
+_LISTED = 5  # values in a title
+_FEW_PIXELS = 32  # of the shorter side
+_ASPECT = 1.5  # factor to the median
+_ALIGNED, _UNALIGNED, _ENOUGH = 0.2, 0.2, 20  # median agreement that says something, share of it, and images
+
+
+def check_rejected(rejected: Sequence[Rejected], table: ClassTable) -> list[Finding]:
+    """Errors of pairs that cannot be used; values that no class has are counted over all of them."""
+    lines = []
+    for each in rejected:
+        own = f"{each.pair.label}: "
+        lines += [line for line in each.message.splitlines() if not (each.unknown and line.startswith(own))]
+    shades = [each for each in rejected if each.shades]
+    fix = "save masks as PNG without antialiasing and resize them by the nearest pixel"
+    if table.colours:
+        fix += ", or set nearest: true"
+    return [
+        *from_messages(lines),
+        *_unknown_values([each for each in rejected if each.unknown and not each.shades], table),
+        *found(
+            "interpolated_label",
+            "error",
+            "labels that look interpolated or compressed, with shades between the classes",
+            (f"{each.pair.label}: {each.shades:.1%} of the pixels have values of no class" for each in shades),
+            fix,
+        ),
+    ]
+
+
+def _unknown_values(rejected: list[Rejected], table: ClassTable) -> Iterator[Finding]:
+    for colours in (False, True):
+        rows = [each for each in rejected if ("colours of no class" in each.message) == colours]
+        if not rows:
+            continue
+        pixels, files = Counter[int](), Counter[int]()
+        for each in rows:
+            pixels.update(each.unknown)
+            files.update(each.unknown.keys())
+        total = sum(each.pixels for each in rows)
+        text = _colour if colours else str
+        common = [value for value, _ in pixels.most_common(_LISTED)]
+        listed = [
+            f"{text(value)} in {files[value]} files ({pixels[value] / total:.2%} of their pixels)" for value in common
+        ]
+        listed += [f"and {len(pixels) - len(common)} others"] if len(pixels) > len(common) else []
+        yield Finding(
+            "unknown_label_values",
+            "error",
+            f"labels with {'colours' if colours else 'values'} of no class: {', '.join(listed)}",
+            [f"{each.pair.label}: {', '.join(map(text, sorted(each.unknown)[:_LISTED]))}" for each in rows],
+            len(rows),
+            _key_to_add(common, table, colours),
+        )
+
+
+def _colour(code: int) -> str:
+    return f"{code >> 16} {code >> 8 & 255} {code & 255}"
+
+
+def _key_to_add(values: list[int], table: ClassTable, colours: bool) -> str:
+    if not colours and values == [255] and len(table.ids) == 2 and set(table.values) == {0, 1}:
+        return f"add ids: {{ 0: {table.ids[0]}, 255: {table.ids[1]} }}, or ignore: 255 if these pixels do not count"
+    names = [f'"{_colour(value)}"' if colours else str(value) for value in values]
+    key = "colours" if colours else "ids"
+    return (
+        f"add {key}: {{ {', '.join(f'{name}: <class>' for name in names)} }} to those of the classes, "
+        f"or ignore: [{', '.join(names)}]"
+    )
+
+
+def check_samples(description: Description, table: ClassTable, samples: Samples, root: str) -> list[Finding]:
+    """Findings about pairs that were read."""
+    every = [sample for rows in samples.values() for sample in rows]
+    scored = [
+        f"{root}: {line}"
+        for split, rows in samples.items()
+        if rows
+        for line in unlabelled(split, table, len(rows), np.sum([sample.counts for sample in rows], axis=0))
+    ]
+    return [
+        *_shared_images(samples),
+        *from_messages(scored),
+        *_mismatches(every),
+        *found(
+            "interpolated_label",
+            "warning",
+            "labels that look interpolated or compressed",
+            (
+                f"{sample.pair.label}: is JPEG, or has values between the classes at borders"
+                for sample in every
+                if sample.interpolated
+            ),
+            "save masks as PNG and resize them by the nearest pixel",
+        ),
+        *found(
+            "exif_orientation",
+            "warning",
+            "images that are turned when they are read (EXIF orientation), while their labels are not",
+            (f"{sample.pair.image}: orientation {sample.orientation}" for sample in every if sample.orientation > 1),
+            "look at them with --picture; if they do not fit, store the images upright",
+        ),
+        *_groups(description, samples),
+        *_absent_classes(table, samples),
+        *_shapes(every),
+    ]
+
+
+def _shared_images(samples: Samples) -> Iterator[Finding]:
+    """Images that an earlier split contains too, with the same pixels or nearly so."""
+    first: dict[str, tuple[str, Sample]] = {}
+    same, rows = [], []
+    for split, members in samples.items():
+        for sample in members:
+            other, twin = first.setdefault(sample.pixels, (split, sample))
+            if other != split:
+                same.append(f"{sample.pair.image}: in split '{split}', same pixels as {twin.pair.image} in '{other}'")
+            else:
+                rows.append((split, sample))
+    fix = "remove one of each pair"
+    yield from found("duplicate_across_splits", "error", "images that are in two splits", same, fix)
+    order = list(samples)
+    looks = np.array([sample.look for _, sample in rows], np.uint8)
+    lines: dict[bool, list[str]] = {True: [], False: []}
+    for pair in near_duplicates(looks, np.array([order.index(split) for split, _ in rows], int)):
+        earlier, later = rows[pair.first], rows[pair.second]
+        like = f"like {earlier[1].pair.image} in '{earlier[0]}'"
+        lines[pair.copy].append(f"{later[1].pair.image}: in split '{later[0]}', {like}")
+    title = "images that are in two splits, encoded or resized differently"
+    yield from found("copy_across_splits", "error", title, lines[True], fix)
+    title = "images that look like one of another split, such as frames of one video"
+    fix = "keep images of one scene in one split, for example with group: <regular expression>"
+    yield from found("similar_across_splits", "warning", title, lines[False], fix)
+
+
+def _mismatches(samples: list[Sample]) -> Iterator[Finding]:
+    """Labels that fit their image better in another position, or do not follow it at all."""
+    known = [(sample, sample.agreement) for sample in samples if sample.agreement]
+    better = [(sample, each.better) for sample, each in known if each.better]
+    lines = [f"{sample.pair.label}: fits its image better {position}" for sample, position in better]
+    usual = median(each.score for _, each in known) if len(known) >= _ENOUGH else 0.0
+    if usual > _ALIGNED:
+        low = [(sample, each) for sample, each in known if not each.better and each.score < _UNALIGNED * usual]
+        score = f"{{:.2f}}, median {usual:.2f}".format
+        lines += [
+            f"{sample.pair.label}: its borders are not at edges of its image (agreement {score(each.score)})"
+            for sample, each in low
+        ]
+    sure = len(known) >= _ENOUGH and 2 * len(better) > len(known)
+    title = f"labels that do not match their images, of {len(known)} that could be compared"
+    fix = "look at them with --picture; exchange the label or turn it"
+    yield from found("label_mismatch", "error" if sure else "warning", title, lines, fix)
+
+
+def _groups(description: Description, samples: Samples) -> list[Finding]:
+    """Groups of the user's own dataset that lists or directories divide."""
+    if description.layout != "folder" or not description.group:
+        return []
+    splits: dict[str, list[str]] = {}
+    for split, members in samples.items():
+        for group in dict.fromkeys(sample.pair.group for sample in members if sample.pair.group):
+            splits.setdefault(group, []).append(split)
+    lines = (f"{group}: in {' and '.join(names)}" for group, names in splits.items() if len(names) > 1)
+    return found("group_across_splits", "warning", "groups that are in several splits", lines, "move them to one split")
+
+
+def _absent_classes(table: ClassTable, samples: Samples) -> Iterator[Finding]:
+    pixels = {
+        split: np.sum([sample.counts for sample in members], axis=0) for split, members in samples.items() if members
+    }
+    if "train" not in pixels:
+        return
+    absent = [i for i in table.scored if not pixels["train"][i]]
+    lines = [f"class '{table.ids[i]}' is not in split 'train', so it cannot be learned" for i in absent]
+    fix = "add images of them, or remove the classes"
+    yield from found("class_not_in_train", "warning", "classes that the training split lacks", lines, fix)
+    lines = [
+        f"class '{table.ids[i]}' is in split 'train', but not in '{split}', so it is not scored there"
+        for split in pixels.keys() - {"train"}
+        for i in table.scored
+        if i not in absent and not pixels[split][i]
+    ]
+    title = "classes that a validation or test split lacks"
+    yield from found("class_not_scored", "warning", title, sorted(lines), "divide the images anew, or add some")
+
+
+def _shapes(samples: list[Sample]) -> Iterator[Finding]:
+    if not samples:
+        return
+    usual = median(width / height for width, height in (sample.size for sample in samples))
+
+    def named(test: Callable[[int, int], bool]) -> Iterable[str]:
+        return (f"{each.pair.image}: {each.size[0]}x{each.size[1]}" for each in samples if test(*each.size))
+
+    title = f"images of another aspect than most ({usual:.2f}), which a pack distorts"
+    odd = named(lambda width, height: not 1 / _ASPECT <= width / height / usual <= _ASPECT)
+    yield from found("unusual_aspect", "warning", title, odd, "crop them, or keep them if objects may be distorted")
+    small = named(lambda width, height: min(width, height) < _FEW_PIXELS)
+    title = f"images of fewer than {_FEW_PIXELS} pixels in height or width"
+    yield from found("small_image", "warning", title, small, "replace them by larger ones or remove them")
