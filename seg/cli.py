@@ -98,18 +98,39 @@ def diff(
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="path of a model.safetensors", readable=False)],
-    images: Annotated[list[Path], typer.Argument(help="images to segment", readable=False)],
+    images: Annotated[list[Path], typer.Argument(help="images, directories, patterns such as 'photos/**/*.jpg'")],
     out: Annotated[Path, typer.Option(help="directory for the predictions")] = Path("predictions"),
     device: Annotated[str, typer.Option(help="cuda, mps or cpu; auto: the fastest available")] = "auto",
+    native: Annotated[bool, typer.Option("--native", help="segment images at their own size")] = False,
+    tile: Annotated[bool, typer.Option("--tile", help="segment them in overlapping tiles")] = False,
+    tile_size: Annotated[str, typer.Option(help="pixels, such as 512 or 512x768 (height x width)")] = "",
+    overlap: Annotated[int | None, typer.Option(help="of tiles, in pixels; default: a quarter")] = None,
+    tta: Annotated[bool, typer.Option("--tta", help="average the logits of the image and its mirror image")] = False,
     inference: Annotated[str, typer.Option(help='as `evaluation` in params.yaml, JSON, such as {"flip": true}')] = "{}",
+    batch: Annotated[int | None, typer.Option(min=1, help="images of one size at a time")] = None,
+    max_pixels: Annotated[int | None, typer.Option(min=1, help="largest image that is read")] = None,
+    encoding: Annotated[str, typer.Option(help="labels as ids of the dataset, train_ids or colours")] = "ids",
+    overlay: Annotated[bool, typer.Option("--overlay", help="also write images with colours, and a legend")] = False,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="also write them, uint8 .npy")] = False,
+    shares: Annotated[bool, typer.Option("--shares", help="also write class shares as JSON and CSV")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace existing predictions")] = False,
 ) -> None:
-    """Segment images at their own size. Writes one palette PNG per image; its pixel values are train ids."""
+    """Segment images, by default at the size that the network was evaluated at. Writes one label PNG per image.
+
+    Images that cannot be segmented are named, the others are done, and the exit code is 1.
+    """
     from seg.config.inference import inference_from_json
     from seg.evaluation.predict import segment
+    from seg.evaluation.predict_outputs import prediction_outputs
+    from seg.evaluation.predict_regions import Sizes, parse_tile
+    from seg.system.progress import print_above
 
-    for path in segment(model, images, out, device, inference_from_json(inference), overwrite):
-        typer.echo(path)
+    passes = inference_from_json(inference)
+    passes = passes.model_copy(update={"flip": True}) if tta else passes
+    sizes = Sizes(native, parse_tile(tile_size) if tile or tile_size else None, overlap, batch, max_pixels)
+    outputs = prediction_outputs(encoding, overlay, probabilities, shares)
+    for path in segment(model, images, out, device, passes, overwrite, sizes, outputs):
+        print_above(str(path))
 
 
 @app.command()

@@ -257,7 +257,7 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("data/pack.py", "\ndef ", "\nX = 1\n\n\ndef ", {"pack"}),
         ("system/files.py", "indent=1", "indent=2", set()),
         ("system/gpus.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
-        ("system/console.py", "sys.exit(2)", "sys.exit(3)", set()),
+        ("system/console.py", "else 2)", "else 3)", set()),
         ("config/params.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
         ("results.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
         ("report/page.py", "\ndef ", "\nX = 1\n\n\ndef ", {"page"}),

@@ -87,6 +87,7 @@ def pack_split(
         "palette": table.palette,
         "ids": table.ids,
         "scored": table.scored,
+        "label_values": table.label_values(),
         "id_pixels": ids[0, : len(table.ids)].tolist(),
         "id_images": ids[1, : len(table.ids)].tolist(),
         "manifest": fingerprint(content),

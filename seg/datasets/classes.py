@@ -50,6 +50,11 @@ class ClassTable:
         table[list(self.scored)] = np.arange(len(self.scored), dtype=np.uint8)
         return table
 
+    def label_values(self) -> tuple[int, ...]:
+        """Label value of each scored class, by train id; the lowest if a class has several, its position if none."""
+        lowest = {position: value for value, position in sorted(self.values.items(), reverse=True)}
+        return tuple(lowest.get(position, position) for position in self.scored)
+
     def scored_values(self) -> dict[int, int]:
         """Positions by label value in files that contain train ids."""
         return dict(enumerate(self.scored)) | {IGNORE: IGNORE}

@@ -5,6 +5,7 @@ of |accuracy - mean confidence| of the pixel's bin, with 15 bins of equal width 
 Neural Networks, ICML 2017).
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -97,22 +98,27 @@ def _confidence(logits: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
 
 def _decide_in_strips(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """`decide` with PyTorch, on a GPU."""
-    height, width = logits.shape[1:]
-    above, below, weight = (torch.from_numpy(each).to(logits.device) for each in _rows(height, size[0]))
     labels = torch.empty(size, dtype=torch.uint8, device=logits.device)
     confidence = torch.empty(size, device=logits.device)
-    for start in range(0, size[0], _ROWS_ON_GPU):
-        strip = slice(start, start + _ROWS_ON_GPU)
-        if (height, width) == size:
-            scores = logits[:, strip].float()
-        else:
-            rows = torch.lerp(logits[:, above[strip]].float(), logits[:, below[strip]].float(), weight[strip, None])
-            scores = F.interpolate(rows[None], (rows.shape[1], size[1]), mode="bilinear")[0]
+    for strip, scores in resized_strips(logits, size):
         best = scores.max(0)
         labels[strip] = best.indices.byte()
         confidence[strip] = 1 / (scores - best.values).exp().sum(0)
     refuse_nan(bool(confidence.isnan().any()))
     return labels.cpu().numpy(), confidence.cpu().numpy()
+
+
+def resized_strips(logits: torch.Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Rows, and logits (C, rows, W) float32, of logits (C, h, w) resized to `size` (bilinear), from top to bottom."""
+    height, width = logits.shape[1:]
+    above, below, weight = (torch.from_numpy(each).to(logits.device) for each in _rows(height, size[0]))
+    for start in range(0, size[0], _ROWS_ON_GPU):
+        strip = slice(start, min(start + _ROWS_ON_GPU, size[0]))
+        if (height, width) == size:
+            yield strip, logits[:, strip].float()
+        else:
+            rows = torch.lerp(logits[:, above[strip]].float(), logits[:, below[strip]].float(), weight[strip, None])
+            yield strip, F.interpolate(rows[None], (rows.shape[1], size[1]), mode="bilinear")[0]
 
 
 def _rows(height: int, resized: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -29,7 +29,8 @@ def save_checkpoint(path: Path, model: nn.Module, recipe: Recipe, about: dict[st
         path: file to write; use `seg.system.files.written_whole` to write it whole or not at all.
         model: trained with `recipe`.
         recipe: stored in the metadata.
-        about: classes, palette, class weights, versions, precision, code digest; JSON values.
+        about: classes, their palette, weights and label values in the dataset, size (height, width) of the images in
+            evaluation, versions, precision, code digest; JSON values.
     """
     metadata = {**about, "schema_version": CHECKPOINT_VERSION, "recipe": recipe.model_dump(mode="json")}
     write_tensors(path, model.state_dict(), metadata)

@@ -31,6 +31,10 @@ _FIXES = {
 }
 
 
+class IncompleteError(ValueError):
+    """Some of the inputs could not be used, the others are done. Exit code 1."""
+
+
 def say(message: str) -> None:
     """Print one line to standard error."""
     print(message, file=sys.stderr, flush=True)
@@ -57,21 +61,26 @@ def describe_os_error(error: OSError) -> str:
     return f"{file}{error.strerror}; {_FIXES.get(error.errno, 'check the path and run again')}"
 
 
+def printable(name: str) -> str:
+    """The name of a file with line breaks and other control characters escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+
+
 def _one_line_each(message: str) -> list[str]:
     """The errors of a message, one per line; line breaks in the names of files among the arguments are escaped."""
     names = {part for argument in sys.argv[1:] for part in re.split("[/=]", argument)}
     for name in sorted(names | {Path(name).stem for name in names}, key=len, reverse=True):
         if len(name.splitlines()) > 1:
-            message = message.replace(name, "".join(c if c.isprintable() else repr(c)[1:-1] for c in name))
+            message = message.replace(name, printable(name))
     return message.splitlines()
 
 
 def run_stage(main: Callable[[], None]) -> None:
     """Run the `main` of a stage.
 
-    `ValueError` and `OSError` are user errors: one line per error and exit code 2. Any other exception is a bug and
-    keeps its traceback. `SEG_DEBUG=1` prints every traceback. A signal that asks the process to end is reported in one
-    line; the exit code is 128 plus its number. After `main` has returned, these signals are ignored.
+    `ValueError` and `OSError` are user errors: one line per error and exit code 2 (`IncompleteError`: 1). Any other
+    exception is a bug and keeps its traceback. `SEG_DEBUG=1` prints every traceback. A signal that asks the process to
+    end is reported in one line; the exit code is 128 plus its number. After `main` has returned, they are ignored.
     """
     if sys.stdout is None:  # closed, as by `>&-`
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
@@ -85,7 +94,7 @@ def run_stage(main: Callable[[], None]) -> None:
             traceback.print_exc()
         for line in _one_line_each(describe_os_error(error) if isinstance(error, OSError) else str(error)):
             say(f"error: {line}")
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, IncompleteError) else 2)
     except Interrupted as end:
         say(str(end))
         sys.exit(128 + end.number)

@@ -1,10 +1,15 @@
-"""Progress of a training, printed to standard error."""
+"""Progress of a training and of other work, printed to standard error."""
 
+import sys
 import time
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from tqdm import tqdm
 
 from seg.system.console import say
 
+Tracked = TypeVar("Tracked")
 _PRINT_INTERVAL = 30  # seconds, within an epoch
 
 
@@ -43,3 +48,14 @@ class Progress:
             line += f" {self.seen / elapsed:.1f} images/s {int(left) // 60}:{int(left) % 60:02} left"
         if self.enabled:
             say(line)
+
+
+def tracked(items: Sequence[Tracked], unit: str) -> Iterable[Tracked]:
+    """The items, with a progress bar on standard error if that is a terminal."""
+    bar: Iterable[Tracked] = tqdm(items, unit=unit, disable=None, leave=False, dynamic_ncols=True)
+    return bar
+
+
+def print_above(line: str) -> None:
+    """Print a line to standard output, above the progress bars."""
+    tqdm.write(line, file=sys.stdout)

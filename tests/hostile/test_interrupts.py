@@ -113,7 +113,7 @@ MOMENTS = [
     moment("pretraining: drawing", PRETRAIN, "seg.training.pretrain:draw_shapes", TERM),
     moment("evaluation", EVALUATE, "seg.evaluation.evaluate:average_logits", TERM),
     moment("evaluation: writing", EVALUATE, "seg.evaluation.evaluate:draw_samples", INT),
-    moment("prediction", PREDICT, "seg.evaluation.predict:average_logits", HUP),
+    moment("prediction", PREDICT, "seg.evaluation.predict_regions:average_logits", HUP),
     moment("doctor", "seg.cli doctor raw --layout camvid", "seg.doctor.inspection:inspect_pair", INT),
     moment("download of weights", WEIGHTS, "seg.models.fetch_weights:fetch_archive", TERM),
     moment("download of a dataset", DATASET, "seg.datasets.download:fetch_archive", INT, writes=["archives"]),

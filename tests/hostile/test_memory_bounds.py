@@ -17,7 +17,7 @@ from seg.evaluation.predict import segment
 from seg.system import memory
 
 WINDOWS = r'{"stride":\[256,256\],"window":\[512,512\]}'
-FIX = rf"scale the image down, or segment it in windows with --inference '{WINDOWS}', or run fewer jobs at once"
+FIX = r"segment it in tiles with --tile, or run fewer jobs at once"
 IN_WINDOWS = '{"window": [128, 128], "stride": [96, 96]}'
 
 
@@ -42,7 +42,8 @@ def claimed(height: int, width: int, kind: bytes = b"IHDR", data: bytes | None =
 
 
 def predict(name: str, arrange: Callable[[Path], None], line: str, *arguments: str, **options: Any) -> Trial:
-    return Trial(name, ("seg.cli", "predict", "model.safetensors", "a.png", *arguments), arrange, line, **options)
+    given = ("seg.cli", "predict", "model.safetensors", "a.png", *arguments)
+    return Trial(name, given, arrange, line, **({"code": 1} | options))
 
 
 FITS = {"code": 0, "errors": 0, "writes": ["predictions*"]}
@@ -88,7 +89,7 @@ IMAGES = [
     predict(
         "a claim of 60000x60000 pixels",
         claimed(60_000, 60_000),
-        r"error: a\.png: cannot be decoded \(Image size \(3600000000 pixels\) exceeds limit .*\); replace the file",
+        r"error: a\.png: Image size \(3600000000 pixels\) exceeds limit .*; .* raise the limit with --max-pixels",
         process=True,
     ),
     predict(

@@ -154,14 +154,15 @@ IMAGES = [
     for height, width in ((1, 1), (1, 5000), (5000, 1), (7, 3))
 ] + [
     Trial("a missing image", PREDICT, image_file(None), r"error: image\.png: No such file or directory; check .+"),
-    Trial("a directory as an image", PREDICT, image_directory, r"error: image\.png: Is a directory; give a file"),
+    Trial("a directory as an image", PREDICT, image_directory,
+          r"error: image\.png: no images there; expected files that end in png, .+"),
     Trial("a text as an image", PREDICT, image_file(b"text"),
-          r"error: image\.png: cannot be decoded \(cannot identify image file .+\); replace the file"),
+          r"error: image\.png: cannot be decoded \(cannot identify image file .+\); replace the file", code=1),
     Trial("an image without its end", PREDICT,
           lambda root: image_file((root / "image.png").read_bytes()[:200])(root),
-          r"error: image\.png: cannot be decoded \(image file is truncated.*\); replace the file"),
+          r"error: image\.png: cannot be decoded \(image file is truncated.*\); replace the file", code=1),
     Trial("16 bits per channel", PREDICT, image(4, 4, "I;16"),
-          r"error: image\.png: got mode I;16, expected at most 8 bits per channel; convert the image"),
+          r"error: image\.png: got mode I;16, expected at most 8 bits per channel; convert the image", code=1),
     Trial("an unknown device", (*PREDICT[:-1], "gpu"), unchanged, r"error: --device gpu: not available; available .+"),
 ]  # fmt: skip
 
@@ -170,7 +171,7 @@ def test_a_network_that_does_not_accept_the_size_names_the_image(tmp_path: Path,
     recipe = tiny_recipe.model_copy(update={"model": make_model("unet")})
     save_checkpoint(tmp_path / MODEL, build_model("unet", 3, {}), recipe, ABOUT)
     line = r"error: image\.png: images of \(1, 1\): the network halves them 4 times; use sides >= 16"
-    run_trial(Trial("1x1", PREDICT, image(1, 1), line), tmp_path)
+    run_trial(Trial("1x1", PREDICT, image(1, 1), line, code=1), tmp_path)
 
 
 @pytest.mark.parametrize("trial", [*FILES, *IMAGES], ids=str)

@@ -165,6 +165,15 @@ PREDICT = [
         files("photos/bad\nname.png"),
         r"error: photos/bad\\nname\.png: cannot be decoded .*",
         "photos/bad\nname.png",
+        code=1,
+    ),
+    predict(
+        "a directory with a damaged image whose name has a line break",
+        both(photos("photos/a.jpg"), files("photos/bad\nname.png")),
+        r"error: photos/bad\\nname\.png: cannot be decoded .*",
+        "photos",
+        code=1,
+        writes=["predictions", "predictions/a.png"],
     ),
     predict(
         "onto a link to another file, which stays",
@@ -202,13 +211,16 @@ PREDICT = [
     predict(
         "two images of one name",
         photos("photos/a.jpg", "more/a.png"),
-        r"error: more/a\.png: would be written to predictions/a\.png, as photos/a\.jpg; segment them separately",
+        r"predictions/more/a\.png",
         *("photos/a.jpg", "more/a.png"),
+        code=0,
+        errors=0,
+        writes=["predictions", "predictions/more*", "predictions/photos*"],
     ),
     predict(
         "two names that differ in the case of a letter",
         photos("photos/a.jpg", "photos/A.jpg"),
-        r"error: photos/A\.jpg: would be written to predictions/A\.png, as photos/a\.jpg; segment them separately",
+        r"error: photos/A\.jpg: would be written to predictions/A\.jpg\.png, as photos/a\.jpg; segment them separately",
         *("photos/a.jpg", "photos/A.jpg"),
     ),
     predict(
@@ -216,6 +228,7 @@ PREDICT = [
         both(photos("photos/a.jpg"), files("photos/b.jpg")),
         r"error: photos/b\.jpg: cannot be decoded .*; replace the file",
         *("photos/a.jpg", "photos/b.jpg"),
+        code=1,
         writes=["predictions", "predictions/a.png"],
     ),
     predict(

@@ -1,0 +1,97 @@
+"""Images that are read to be segmented, and their batches."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from seg.datasets.images import image_size, read_image
+from seg.evaluation.predict_inputs import Picture
+from seg.system.console import printable
+from seg.system.memory import bounded_memory
+
+_LARGE = 50_000_000  # pixels: decoding fewer is not checked against the available memory
+_DECODED = 8  # bytes per pixel that decoding takes at least
+
+
+class LoadedPicture(NamedTuple):
+    """An image (H, W, C) uint8, and the one that the network sees, which may have another size."""
+
+    picture: Picture
+    pixels: np.ndarray
+    seen: np.ndarray
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def load_pictures(
+    pictures: Iterable[Picture], size: tuple[int, int] | None, most: int | None, faults: list[str]
+) -> Iterator[LoadedPicture]:
+    """Read images and resize them as packs do.
+
+    Args:
+        pictures: images.
+        size: height and width that the network sees; `None`: those of the image.
+        most: pixels of the largest image that is read; `None`: Pillow's limit.
+        faults: gets one line per image that cannot be read.
+    """
+    for picture in pictures:
+        try:
+            pixels = _read(picture.path, most)
+        except ValueError as error:
+            faults.append(image_fault(picture.path, error))
+            continue
+        seen = pixels
+        if size and pixels.shape[:2] != size:
+            seen = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.BILINEAR))
+        yield LoadedPicture(picture, pixels, seen)
+
+
+def equal_batches(images: Iterable[LoadedPicture], most: int) -> Iterator[list[LoadedPicture]]:
+    """Consecutive images of one size, at most so many."""
+    group: list[LoadedPicture] = []
+    for image in images:
+        if group and (len(group) == most or image.seen.shape != group[0].seen.shape):
+            yield group
+            group = []
+        group.append(image)
+    if group:
+        yield group
+
+
+def image_fault(path: Path, error: ValueError) -> str:
+    """One line about an image that cannot be segmented."""
+    return str(error).replace(str(path), printable(str(path)))
+
+
+def _read(path: Path, most: int | None) -> np.ndarray:
+    """Image (H, W, C) uint8 of at most so many pixels; default: Pillow's limit."""
+    with _limit(most):
+        try:
+            height, width = image_size(path)
+            if height * width <= _LARGE:
+                return np.asarray(read_image(path))
+            with bounded_memory(str(path), "scale the image down", _DECODED * height * width):
+                return np.asarray(read_image(path))
+        except ValueError as error:
+            if isinstance(error.__context__, Image.DecompressionBombError):
+                fix = "use --tile, or raise the limit with --max-pixels"
+                raise ValueError(f"{path}: {error.__context__}; {fix}") from None
+            raise
+
+
+@contextmanager
+def _limit(pixels: int | None) -> Iterator[None]:
+    """Let Pillow read images of so many pixels; it refuses twice the number that it warns of."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = -(-pixels // 2) if pixels else before
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before

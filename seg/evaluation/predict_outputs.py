@@ -1,0 +1,207 @@
+"""Files of a segmented image: labels as PNG, overlay, probabilities; and of all images: legend and class shares."""
+
+import csv
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self, get_args
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from seg.evaluation.png import PngWriter
+from seg.system.console import nearest_of_all
+from seg.system.files import written_whole
+
+PixelEncoding = Literal["ids", "train_ids", "colours"]  # of labels, as in `seg.config.description.LabelFiles`
+_ROWS = 256  # written at a time
+_LARGEST_ID = 65535  # in a PNG
+_ENDINGS = {"labels": ".png", "overlay": ".overlay.png", "probabilities": ".probabilities.npy"}
+
+
+class PredictionOutputs(NamedTuple):
+    """What is written for an image.
+
+    Attributes:
+        encoding: pixels of the labels: `ids` of the dataset, `train_ids` (0 to C - 1) or `colours`.
+        overlay: write `<name>.overlay.png`, image and colours mixed, and one `legend.png`.
+        probabilities: write `<name>.probabilities.npy`, (C, H, W) uint8, 255 times the softmax of the logits.
+        shares: write `shares.json` and `shares.csv`, the share of the pixels of each class in each image.
+    """
+
+    encoding: PixelEncoding = "ids"
+    overlay: bool = False
+    probabilities: bool = False
+    shares: bool = False
+
+    def files(self, out: Path, name: str) -> dict[str, Path]:
+        """Files of an image by kind; the first are its labels."""
+        kinds = ["labels", *(kind for kind in ("overlay", "probabilities") if getattr(self, kind))]
+        return {kind: out / f"{name}{_ENDINGS[kind]}" for kind in kinds}
+
+    def summaries(self, out: Path) -> list[Path]:
+        """Files of all images."""
+        names = ["legend.png"] * self.overlay + ["shares.json", "shares.csv"] * self.shares
+        return [out / name for name in names]
+
+
+def prediction_outputs(encoding: str, overlay: bool, probabilities: bool, shares: bool) -> PredictionOutputs:
+    """The outputs of options. Raises ValueError for an unknown encoding."""
+    for known in get_args(PixelEncoding):
+        if encoding == known:
+            return PredictionOutputs(known, overlay, probabilities, shares)
+    raise ValueError(f"--encoding {encoding}: unknown; {nearest_of_all(encoding, get_args(PixelEncoding))}")
+
+
+class PredictedClasses:
+    """Names, colours and label values of the classes of a checkpoint, by train id.
+
+    Raises:
+        ValueError: a label value does not fit into a PNG.
+    """
+
+    def __init__(self, about: Mapping[str, Any], encoding: PixelEncoding) -> None:
+        self.names = list(about["classes"])
+        self.colours = np.array(about["palette"], np.uint8)
+        self.encoding = encoding
+        train_ids = list(range(len(self.names)))
+        values = about.get("label_values", train_ids) if encoding == "ids" else train_ids
+        if max(values) > _LARGEST_ID:
+            raise ValueError(f"id {max(values)} is above {_LARGEST_ID}, the largest in a PNG; use --encoding train_ids")
+        self.values = np.array(values, np.uint8 if max(values) < 256 else np.uint16)
+
+    def writer(self, path: Path, height: int, width: int) -> PngWriter:
+        """Writer of labels. Ids up to 255 have a palette."""
+        if self.encoding == "colours":
+            return PngWriter(path, height, width, np.uint8, rgb=True)
+        palette = None
+        if self.values.dtype == np.uint8:
+            palette = np.zeros((256, 3), np.uint8)
+            palette[self.values] = self.colours
+        return PngWriter(path, height, width, self.values.dtype.type, palette)
+
+    def encoded(self, labels: np.ndarray) -> np.ndarray:
+        """Rows to write of train ids (h, W)."""
+        return (self.colours if self.encoding == "colours" else self.values)[labels]
+
+    def legend(self) -> Image.Image:
+        """Colour, label value and name of each class."""
+        from matplotlib.font_manager import findfont  # slow to import; its font has most scripts, Pillow's ASCII
+
+        font, line = ImageFont.truetype(findfont("DejaVu Sans"), 16), 24
+        texts = [f"{value}  {name}" for value, name in zip(self.values, self.names, strict=True)]
+        width = 2 * line + round(max(font.getlength(text) for text in texts))
+        picture = Image.new("RGB", (width, line * len(texts)), "white")
+        draw = ImageDraw.Draw(picture)
+        for k, text in enumerate(texts):
+            draw.rectangle((4, k * line + 4, line, (k + 1) * line - 5), tuple(self.colours[k].tolist()), "black")
+            draw.text((line + 8, k * line + 3), text, "black", font)
+        return picture
+
+
+class PictureWriter:
+    """Writer of the files of an image, region by region.
+
+    Args:
+        parts: files to write by kind, see `PredictionOutputs.files`.
+        classes: classes of the network.
+        size: height and width of the image.
+        pixels: the image (H, W, channels) uint8, for the overlay.
+
+    Attributes:
+        counts: number of pixels (C,) of each class.
+    """
+
+    def __init__(
+        self, parts: Mapping[str, Path], classes: PredictedClasses, size: tuple[int, int], pixels: np.ndarray | None
+    ) -> None:
+        self._classes, self._pixels = classes, pixels
+        self._labels, self._top = np.empty((0, size[1]), np.uint8), 0
+        self.counts = np.zeros(len(classes.names), np.int64)
+        with ExitStack() as files:
+            self._png = files.enter_context(classes.writer(parts["labels"], *size))
+            self._overlay = (
+                files.enter_context(PngWriter(parts["overlay"], *size, np.uint8, rgb=True))
+                if "overlay" in parts
+                else None
+            )
+            self._files = files.pop_all()
+        shape = (len(classes.names), *size)
+        self._probabilities = (
+            np.lib.format.open_memmap(parts["probabilities"], "w+", np.uint8, shape)
+            if "probabilities" in parts
+            else None
+        )
+
+    def add(self, rows: slice, columns: slice, labels: np.ndarray, probabilities: np.ndarray | None = None) -> None:
+        """Add a region: train ids (h, w) uint8, and probabilities (C, h, w). Regions come in the order of reading."""
+        if probabilities is not None and self._probabilities is not None:
+            self._probabilities[:, rows, columns] = np.rint(255 * probabilities)
+        width = self._labels.shape[1]
+        if columns.start == 0:
+            whole = columns.stop == width
+            self._labels = labels if whole else np.empty((rows.stop - rows.start, width), np.uint8)
+        self._labels[:, columns] = labels
+        self.counts += np.bincount(labels.reshape(-1), minlength=len(self.counts))
+        if columns.stop == width:
+            for start in range(0, len(self._labels), _ROWS):
+                self._write(rows.start + start, self._labels[start : start + _ROWS])
+
+    def _write(self, top: int, labels: np.ndarray) -> None:
+        self._png.write(self._classes.encoded(labels))
+        if self._overlay is not None and self._pixels is not None:
+            image = self._pixels[top : top + len(labels), :, :3]
+            mixed = (image.astype(np.uint16) + self._classes.colours[labels]) // 2
+            self._overlay.write(mixed.astype(np.uint8))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._probabilities = None  # unmapped
+        self._files.__exit__(kind, error, trace)
+
+
+def write_summaries(
+    out: Path, outputs: PredictionOutputs, classes: PredictedClasses, counts: Mapping[tuple[str, str], np.ndarray]
+) -> None:
+    """Write legend and class shares.
+
+    Args:
+        out: directory.
+        outputs: what is written.
+        classes: classes of the network.
+        counts: number of pixels (C,) of each class, by image and label file.
+    """
+    if not (files := outputs.summaries(out)) or not counts:
+        return
+    with written_whole(*files) as parts:
+        by_name = {part.name: part for part in parts}
+        if outputs.overlay:
+            classes.legend().save(by_name["legend.png"], "PNG")
+        if not outputs.shares:
+            return
+        rows = [(*files, _shares(pixels)) for files, pixels in counts.items()]
+        total = _shares(np.sum(list(counts.values()), 0))
+        images = [
+            {"image": image, "labels": labels, "shares": dict(zip(classes.names, shares, strict=True))}
+            for image, labels, shares in rows
+        ]
+        content = {
+            "classes": dict(zip(classes.names, classes.values.tolist(), strict=True)),
+            "total": dict(zip(classes.names, total, strict=True)),
+            "images": images,
+        }
+        by_name["shares.json"].write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        with by_name["shares.csv"].open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["image", "labels", *classes.names])
+            table.writerows([image, labels, *shares] for image, labels, shares in rows)
+
+
+def _shares(pixels: np.ndarray) -> list[float]:
+    return [round(float(share), 6) for share in pixels / pixels.sum()]
