@@ -175,13 +175,13 @@ def doctor(
     if picture:
         refuse_picture(picture, root, overwrite)
     diagnosis = examine(root, description)
+    if picture:
+        write_sheet(picture, diagnosis)
     if as_json:
         typer.echo(json.dumps(diagnosis.content(), indent=2))
     else:
         for line in screen_lines(diagnosis):
             typer.echo(line)
-    if picture:
-        write_sheet(picture, diagnosis)
     if diagnosis.failed:
         raise typer.Exit(1)
 

@@ -77,7 +77,7 @@ def measure_agreement(image: np.ndarray, label: np.ndarray) -> Agreement | None:
 def _moved(right: int, down: int) -> str:
     parts = [f"{abs(right)} pixels to the {'right' if right > 0 else 'left'}"] if right else []
     parts += [f"{abs(down)} pixels {'down' if down > 0 else 'up'}"] if down else []
-    return f"moved {' and '.join(parts)}"
+    return f"moved about {' and '.join(parts)}"
 
 
 def _gradients(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -91,11 +91,11 @@ def _gradients(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _borders(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Share of border pixels, spread over the neighbours."""
-    border = np.zeros(label.shape, np.float32)
+    border = np.zeros(label.shape, bool)  # one byte per pixel: labels may be large
     border[:, 1:] = label[:, 1:] != label[:, :-1]
-    border[1:] = np.maximum(border[1:], label[1:] != label[:-1])
-    small = cv2.resize(border, size, interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(np.minimum(small * max(label.shape) / max(size), 1), (0, 0), 1.0)
+    border[1:] |= label[1:] != label[:-1]
+    small = cv2.resize(border.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return cv2.GaussianBlur(np.minimum(small / 255 * max(label.shape) / max(size), 1), (0, 0), 1.0)
 
 
 def _padded(values: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:

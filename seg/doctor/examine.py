@@ -30,12 +30,14 @@ class Diagnosis(NamedTuple):
         root: directory of the dataset.
         table: classes; all ids if they cannot be read.
         samples: usable pairs by split.
+        rejected: the others.
         findings: errors first.
     """
 
     root: Path
     table: ClassTable
     samples: dict[str, list[Sample]]
+    rejected: dict[str, list[Rejected]]
     findings: list[Finding]
 
     @property
@@ -108,18 +110,22 @@ def examine(root: Path, description: Description) -> Diagnosis:
         split: [sample for pair in members if isinstance(sample := read[pair], Sample)]
         for split, members in pairs.items()
     }
+    rejected = {
+        split: [each for pair in members if isinstance(each := read[pair], Rejected)]
+        for split, members in pairs.items()
+    }
     findings = [
         *from_messages(problems),
-        *check_rejected([each for each in read.values() if isinstance(each, Rejected)], table),
+        *check_rejected([each for rows in rejected.values() for each in rows], table),
         *check_samples(description, table, samples, str(root)),
     ]
-    return Diagnosis(root, table, samples, sorted(findings, key=lambda finding: finding.severity != "error"))
+    return Diagnosis(root, table, samples, rejected, sorted(findings, key=lambda finding: finding.severity != "error"))
 
 
 def _read(pairs: list[ImagePair], table: ClassTable) -> dict[ImagePair, Sample | Rejected]:
     train_ids = table.train_ids() if table is not _ANY_IDS else np.arange(256, dtype=np.uint8)
     results = inspect_all(list(dict.fromkeys(pairs)), table, train_ids)
-    bar = tqdm(results, total=len(pairs), unit="image", disable=None, leave=False)  # none where no terminal is
+    bar = tqdm(results, total=len(pairs), unit=" images", disable=None, leave=False)  # none where no terminal is
     return {each.pair: each for each in bar}
 
 

@@ -11,16 +11,24 @@ _MESSAGES = (
     ("label_without_image", "labels without an image", r"label without an image"),
     ("listed_file_missing", "listed files that are missing", r"missing from split"),
     ("undecodable", "files that cannot be decoded", r"cannot be decoded"),
+    ("exif_orientation", "images that EXIF turns against their labels", r"has EXIF orientation \d+, its image"),
     ("size_mismatch", "labels of another size than their image", r"label of \S+, image of \S+"),
     ("duplicate_across_splits", "images that are in two splits", r"same pixels as .* in split"),
     ("empty_split", "splits without images", r"no image in split|split '\w+' is empty"),
     ("no_scored_pixel", "splits without a pixel of a scored class", r"no pixel of its .* scored"),
     ("missing_directory", "missing directories", r"no such directory"),
     ("classes", "classes that cannot be read", r"^missing; create it with the names of the classes"),
-    ("colours_without_classes", "labels that are colours, of which none is known", r"expected 8-bit ids"),
+    ("colours_without_classes", "labels that are RGB images, while no class has a colour", r"got colours .* 8-bit ids"),
+    ("listed_twice", "names that are listed twice", r"is listed in"),
+    ("same_name", "files of the same name", r"has the same name as"),
     ("bit_depth", "images of more than 8 bits per channel", r"expected at most 8 bits per channel"),
     ("transparent_label", "labels with transparent pixels", r"transparent pixels"),
 )
+_BETTER_FIXES = {
+    "colours_without_classes": 'add colours: { "220 20 60": <class> }, or store the id of each pixel',
+    "classes": "create it with the names of the classes in the order of their ids, or describe the dataset (seg init)",
+    "missing_directory": "create it, choose another layout, or describe where the files are (seg init)",
+}
 _VARYING = re.compile(r"'[^']*'|\S+\.\w{2,4}\b|\d[\d.]*")
 _MORE = re.compile(r"(\d+) more files: ")
 
@@ -82,7 +90,7 @@ def from_messages(messages: Iterable[str]) -> list[Finding]:
         )
         groups.setdefault((kind, title), []).append((text, fix))
     return [
-        Finding(kind, "error", title, [text for text, _ in rows], _count(rows), rows[0][1])
+        Finding(kind, "error", title, [text for text, _ in rows], _count(rows), _BETTER_FIXES.get(kind, rows[0][1]))
         for (kind, title), rows in groups.items()
     ]
 

@@ -24,7 +24,6 @@ THUMB = 32  # pixels of a thumbnail's side
 _ORIENTATION = 0x0112  # EXIF
 _POOL_PAYS = 64  # pairs; fewer take less time than starting a process
 _MOST_VALUES = 64  # unknown values that are counted, per label
-_BETWEEN = 0.1  # share of border pixels between their neighbours; at most 0.03 in drawn labels, 0.24 after bilinear
 _FEWEST_SHADES = 3  # unknown values; fewer are taken for classes
 _SOLID = 0.3  # share of pixels of unknown values that have four equal neighbours; nearly all in drawn labels
 
@@ -39,7 +38,8 @@ class Sample(NamedTuple):
         counts: pixels (256,) by class position.
         look: grey image (32, 32) uint8.
         agreement: of image and label; `None` if it cannot be told.
-        interpolated: whether the label looks resized or compressed with interpolation.
+        lossy: whether the label is a JPEG.
+        between: share of its border pixels whose value is between those of their neighbours.
         orientation: EXIF orientation of the image, 1 if it is upright.
     """
 
@@ -49,7 +49,8 @@ class Sample(NamedTuple):
     counts: np.ndarray
     look: np.ndarray
     agreement: Agreement | None
-    interpolated: bool
+    lossy: bool
+    between: float
     orientation: int
 
 
@@ -98,6 +99,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         image, label = read_pair(pair, table)
     except ValueError as error:
         return _rejected(pair, table, str(error))
+    painted = pair.encoding not in POLYGONS
     pixels, positions = np.asarray(image), np.asarray(label)
     colour = np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, 2))
     grey = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
@@ -108,7 +110,8 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         id_counts(label),
         cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA),
         measure_agreement(colour, train_ids[positions]),
-        pair.encoding not in POLYGONS and (_is_lossy(pair) or share_between(positions) > _BETWEEN),
+        painted and _is_lossy(pair),
+        share_between(positions) if painted else 0.0,
         _orientation(pair),
     )
 

@@ -1,4 +1,4 @@
-"""Sheet of sixteen images with their labels drawn over them, those with findings first, and a legend of the classes."""
+"""Sheet of sixteen images with their labels over them, those with findings first, and a legend of the classes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
+from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
-from seg.datasets.images import read_pair
+from seg.datasets.images import UnknownValuesError, read_image, read_pair_label
+from seg.datasets.matching import ImagePair
 from seg.doctor.examine import Diagnosis
-from seg.doctor.inspection import Sample
 from seg.results import Colour
 from seg.system.files import refuse_special, written_whole
 
@@ -21,11 +22,13 @@ _LINE, _FONT = 20, 13  # pixels
 _GAP = 6
 _OPACITY = 0.55
 _INK, _ALARM, _PAPER = (30, 30, 30), (190, 30, 45), (255, 255, 255)
+_UNKNOWN = IGNORE - 1  # stands for values of no class; there are at most 254 classes beside it
+_STRIKING, _ABSENT = (255, 0, 255), (200, 200, 200)
 _MOST_CLASSES = 60  # in the legend
 
 
 class _Panel(NamedTuple):
-    sample: Sample
+    pair: ImagePair
     split: str
     fault: str  # empty if there is none
 
@@ -42,14 +45,8 @@ def refuse_picture(path: Path, root: Path, overwrite: bool) -> None:
 
 
 def write_sheet(path: Path, diagnosis: Diagnosis) -> None:
-    """Write the picture.
-
-    Raises:
-        ValueError: no image with a label could be read.
-    """
+    """Write the picture. Without any image, it contains the legend only."""
     panels = choose_panels(diagnosis)
-    if not panels:
-        raise ValueError(f"{path}: not written, because no image could be read together with its label")
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), _FONT)  # comes with matplotlib
     names = _legend(diagnosis.table, font)
     rows = -(-len(panels) // _COLUMNS)
@@ -59,9 +56,9 @@ def write_sheet(path: Path, diagnosis: Diagnosis) -> None:
     draw = ImageDraw.Draw(sheet)
     for place, panel in enumerate(panels):
         left, top = place % _COLUMNS * cell[0] + _GAP, place // _COLUMNS * cell[1] + _GAP
-        overlay = _overlay(panel.sample, diagnosis.table)
+        overlay = _overlay(panel.pair, diagnosis.table)
         sheet.paste(overlay, (left + (_WIDTH - overlay.width) // 2, top + 2 * _LINE))
-        draw.text((left, top), _fitting(f"{panel.split}: {panel.sample.pair.name}", font, _WIDTH), _INK, font)
+        draw.text((left, top), _fitting(f"{panel.split}: {panel.pair.name}", font, _WIDTH), _INK, font)
         if panel.fault:
             draw.text((left, top + _LINE), _fitting(panel.fault, font, _WIDTH), _ALARM, font)
     for row, left, name, colour in names:
@@ -73,11 +70,12 @@ def write_sheet(path: Path, diagnosis: Diagnosis) -> None:
 
 
 def choose_panels(diagnosis: Diagnosis) -> list[_Panel]:
-    """Up to sixteen samples: a few of each finding, then others spread over the splits."""
-    every = [(split, sample) for split, rows in diagnosis.samples.items() for sample in rows]
-    by_file = {str(path): place for place, (_, each) in enumerate(every) for path in (each.pair.label, each.pair.image)}
-    lines = [[(by_file.get(line.partition(": ")[0]), line) for line in finding.lines] for finding in diagnosis.findings]
-    known = [[(place, line.partition(": ")[2]) for place, line in rows if place is not None] for rows in lines]
+    """Up to sixteen pairs: a few of each finding, then others spread over the splits."""
+    rows = [(split, each) for kind in (diagnosis.samples, diagnosis.rejected) for split in kind for each in kind[split]]
+    every = [(split, each.pair) for split, each in rows]
+    by_file = {str(path): place for place, (_, pair) in enumerate(every) for path in (pair.label, pair.image)}
+    cut = [[line.partition(": ") for line in finding.lines] for finding in diagnosis.findings]
+    known = [[(by_file[file], fault) for file, _, fault in lines if file in by_file] for lines in cut]
     chosen: dict[int, str] = {}
     for place, fault in _alternating(known):
         if len(chosen) < _PANELS:
@@ -95,29 +93,48 @@ def _alternating(lists: list[list[tuple[int, str]]]) -> Iterator[tuple[int, str]
         yield from (rows[rank] for rows in lists if rank < len(rows))
 
 
-def _overlay(sample: Sample, table: ClassTable) -> Image.Image:
+def _overlay(pair: ImagePair, table: ClassTable) -> Image.Image:
     """The image with classes in their colours, and black where a class borders on another."""
-    pixels, label = read_pair(sample.pair, table)
-    image = np.asarray(pixels)
-    image = image[..., :3] if image.shape[2] > 2 else np.repeat(image[..., :1], 3, 2)
-    scale = min(_WIDTH / label.width, _HEIGHT / label.height)
-    size = (max(1, round(label.width * scale)), max(1, round(label.height * scale)))
+    try:
+        pixels = np.asarray(read_image(pair.image))
+    except ValueError:
+        return Image.new("RGB", (_WIDTH, _HEIGHT), _ABSENT)
+    image = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, 2)
+    scale = min(_WIDTH / image.shape[1], _HEIGHT / image.shape[0])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     base = np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR), np.float32)
-    train = table.train_ids()[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
+    classes = np.asarray(Image.fromarray(_shown_classes(pair, table)).resize(size, Image.Resampling.NEAREST))
     palette = np.zeros((256, 3), np.float32)
     palette[: len(table.palette)] = np.array(table.palette, np.float32).reshape(-1, 3)
-    mixed = np.where((train < len(table.scored))[..., None], base + _OPACITY * (palette[train] - base), base)
-    border = np.zeros(train.shape, bool)
-    border[:, 1:] |= train[:, 1:] != train[:, :-1]
-    border[1:] |= train[1:] != train[:-1]
+    palette[_UNKNOWN] = _STRIKING
+    coloured = (classes < len(table.palette)) | (classes == _UNKNOWN)
+    mixed = np.where(coloured[..., None], base + _OPACITY * (palette[classes] - base), base)
+    border = np.zeros(classes.shape, bool)
+    border[:, 1:] |= classes[:, 1:] != classes[:, :-1]
+    border[1:] |= classes[1:] != classes[:-1]
     mixed[border] = 0
     return Image.fromarray(mixed.astype(np.uint8))
+
+
+def _shown_classes(pair: ImagePair, table: ClassTable) -> np.ndarray:
+    """Train ids (H, W) uint8, `_UNKNOWN` for values of no class; not scored where the label cannot be read."""
+    try:
+        label = read_pair_label(pair, table)
+    except UnknownValuesError as error:
+        return np.where(error.unknown, np.uint8(_UNKNOWN), np.uint8(IGNORE))
+    except ValueError:
+        return np.full((1, 1), IGNORE, np.uint8)
+    return table.train_ids()[np.asarray(label)]
 
 
 def _legend(table: ClassTable, font: ImageFont.FreeTypeFont) -> list[tuple[int, int, str, Colour]]:
     """Row, left edge, text and colour of each class."""
     names = list(zip(table.names, table.palette, strict=True))[:_MOST_CLASSES]
-    texts: Iterable[tuple[str, Colour]] = [*names, ("without colour: not scored", _PAPER)]
+    texts: Iterable[tuple[str, Colour]] = [
+        *names,
+        ("values of no class", _STRIKING),
+        ("without colour: not scored", _PAPER),
+    ]
     places, row, left = [], 0, _GAP
     for name, colour in texts:
         text = _fitting(name, font, _WIDTH)

@@ -26,7 +26,7 @@ def test_a_label_that_fits_is_not_reported(seed: int) -> None:
         (np.rot90, "turned by 90 degrees to the right"),
         (lambda label: np.rot90(label, -1), "turned by 90 degrees to the left"),
         (np.transpose, "mirrored along a diagonal"),
-        (lambda label: np.roll(label, (10, -8), (0, 1)), "moved 8 pixels to the right and 10 pixels up"),
+        (lambda label: np.roll(label, (10, -8), (0, 1)), "moved about 8 pixels to the right and 10 pixels up"),
     ],
 )
 def test_other_positions_are_named(edit: Callable[[np.ndarray], np.ndarray], better: str) -> None:

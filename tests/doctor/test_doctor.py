@@ -81,7 +81,7 @@ def test_all_errors_are_reported_at_once_by_a_real_process(camvid: Path) -> None
         "colours_without_classes": [
             f"{labels}/scene_0005.png: got colours (mode RGB), expected 8-bit ids (mode L or P)"
         ],
-        "unknown_label_values": [f"{labels}/scene_0003.png: 12, 40"],
+        "unknown_label_values": [f"{labels}/scene_0003.png: has 12, 40"],
         "duplicate_across_splits": [
             f"{camvid}/val/scene_0001.png: in split 'val', same pixels as {images}/scene_0007.png in 'train'"
         ],

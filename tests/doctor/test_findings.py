@@ -11,7 +11,7 @@ from scenes import SCENE_SPLITS, scene, write_scenes
 from seg.config.description import complete, describe
 from seg.doctor.examine import Diagnosis, examine
 from seg.doctor.findings import Finding
-from seg.doctor.overlay_sheet import choose_panels
+from seg.doctor.overlay_sheet import choose_panels, write_sheet
 
 
 @pytest.fixture
@@ -112,9 +112,22 @@ def test_groups_in_two_splits_are_reported(root: Path) -> None:
     assert findings(root, group=r"^(\d)")["group_across_splits"].lines == ["2: in val and test"]
 
 
+def test_the_picture_shows_labels_that_cannot_be_used(root: Path) -> None:
+    edit(root / "labels/22.png", lambda label: np.where(label == 2, 77, label))
+    edit(root / "labels/23.png", lambda label: label[:, :-1])
+    (root / "images/24.png").write_bytes(b"")
+    diagnosis = diagnose(root)
+    panels = choose_panels(diagnosis)
+    assert {panel.pair.name for panel in panels[:3]} == {"22", "23", "24"}
+    write_sheet(root.parent / "sheet.png", diagnosis)
+    with Image.open(root.parent / "sheet.png") as sheet:
+        colours = {colour for _, colour in sheet.getcolors(2**24) or ()}
+    assert (255, 0, 255) in colours  # in the legend
+
+
 def test_the_picture_shows_findings_first(root: Path) -> None:
     edit(root / "labels/22.png", np.flipud)
     panels = choose_panels(diagnose(root))
     assert len(panels) == 16
-    assert (panels[0].sample.pair.name, panels[0].fault) == ("22", "fits its image better mirrored top to bottom")
+    assert (panels[0].pair.name, panels[0].fault) == ("22", "fits its image better mirrored top to bottom")
     assert {panel.split for panel in panels} == set(SCENE_SPLITS)
