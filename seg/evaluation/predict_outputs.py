@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -118,22 +119,16 @@ class PictureWriter:
         self, parts: Mapping[str, Path], classes: PredictedClasses, size: tuple[int, int], pixels: np.ndarray | None
     ) -> None:
         self._classes, self._pixels = classes, pixels
-        self._labels, self._top = np.empty((0, size[1]), np.uint8), 0
+        self._labels = np.empty((0, size[1]), np.uint8)  # rows of which not all columns are here yet
+        self._overlay = self._probabilities = None
         self.counts = np.zeros(len(classes.names), np.int64)
         with ExitStack() as files:
             self._png = files.enter_context(classes.writer(parts["labels"], *size))
-            self._overlay = (
-                files.enter_context(PngWriter(parts["overlay"], *size, np.uint8, rgb=True))
-                if "overlay" in parts
-                else None
-            )
+            if "overlay" in parts:
+                self._overlay = files.enter_context(PngWriter(parts["overlay"], *size, np.uint8, rgb=True))
+            if "probabilities" in parts:
+                self._probabilities = _mapped(parts["probabilities"], (len(classes.names), *size))
             self._files = files.pop_all()
-        shape = (len(classes.names), *size)
-        self._probabilities = (
-            np.lib.format.open_memmap(parts["probabilities"], "w+", np.uint8, shape)
-            if "probabilities" in parts
-            else None
-        )
 
     def add(self, rows: slice, columns: slice, labels: np.ndarray, probabilities: np.ndarray | None = None) -> None:
         """Add a region: train ids (h, w) uint8, and probabilities (C, h, w). Regions come in the order of reading."""
@@ -144,15 +139,16 @@ class PictureWriter:
             whole = columns.stop == width
             self._labels = labels if whole else np.empty((rows.stop - rows.start, width), np.uint8)
         self._labels[:, columns] = labels
-        self.counts += np.bincount(labels.reshape(-1), minlength=len(self.counts))
         if columns.stop == width:
             for start in range(0, len(self._labels), _ROWS):
                 self._write(rows.start + start, self._labels[start : start + _ROWS])
 
     def _write(self, top: int, labels: np.ndarray) -> None:
+        self.counts += np.bincount(labels.reshape(-1), minlength=len(self.counts))
         self._png.write(self._classes.encoded(labels))
         if self._overlay is not None and self._pixels is not None:
-            image = self._pixels[top : top + len(labels), :, :3]
+            channels = slice(3 if self._pixels.shape[2] >= 3 else 1)  # bands beyond RGB are not shown
+            image = self._pixels[top : top + len(labels), :, channels]
             mixed = (image.astype(np.uint16) + self._classes.colours[labels]) // 2
             self._overlay.write(mixed.astype(np.uint8))
 
@@ -164,6 +160,15 @@ class PictureWriter:
     ) -> None:
         self._probabilities = None  # unmapped
         self._files.__exit__(kind, error, trace)
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """New .npy file (uint8) of its full size, so that a full disk is an error here, not a signal at a write."""
+    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, pixels.offset + pixels.nbytes)
+    return pixels
 
 
 def write_summaries(

@@ -124,3 +124,14 @@ def test_a_second_run_finds_no_predictions_among_its_images(write_model: Callabl
     before = contents(tmp_path)
     run_trial(trial, tmp_path)
     assert contents(tmp_path) == before
+
+
+def test_probabilities_on_a_full_disk(write_model: Callable[..., bytes], tmp_path: Path, small_disk: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(write_model(**FITTING))
+    image = Image.new("RGB", (1000, 900))
+    line = r"error: disk/out: No space left on device; free some space and run again"
+    arguments = f"a.png --probabilities --out {small_disk.name}/out"
+    run_trial(
+        predict("a full disk", arguments, lambda root: image.save(root / "a.png"), line, 2, writes=["disk/out"]),
+        tmp_path,
+    )
