@@ -95,7 +95,8 @@ def class_table(description: Description, root: Path | None = None) -> ClassTabl
         elif isinstance(key, tuple):
             colours[key] = IGNORE
     scored = tuple(i for i in range(len(rows)) if i not in named)
-    palette = _palette(rows)
+    drawn = {name: colour for colour, name in reversed((description.colours or {}).items())}
+    palette = _palette([ClassRow(name=row.name, colour=row.colour or drawn.get(row.name)) for row in rows])
     background = IGNORE if description.background is None else by_name[description.background]
     colours_of_scored = tuple(palette[i] for i in scored)
     return ClassTable(names, scored, colours_of_scored, values, colours, description.nearest, background)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cityscapesscripts.helpers import labels as official
 from PIL import Image
 
-from seg.config.description import Description, complete, read_description
+from seg.config.description import Description, complete, describe, read_description
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable, class_table
 from seg.datasets.images import read_label
@@ -200,3 +201,29 @@ def test_a_key_set_back_to_its_default_reaches_the_stage() -> None:
     assert (again.ordered, again.ignore, again.group) == (False, [], None)
     with pytest.raises(ValueError, match=r"colours: class 'sky' of .* is unknown; known are a, b"):
         complete(Description.model_validate({"layout": "camvid", "classes": ["a", "b"]}))
+
+
+@pytest.mark.parametrize(
+    ("keys", "values"),
+    [
+        ({"classes": ["wall", "crack"]}, (0, 1)),
+        ({"classes": ["void", "wall", "crack"], "ignore": ["void"]}, (1, 2)),
+        ({"classes": ["wall", "crack"], "offset": -1}, (1, 2)),
+        ({"ids": {0: "wall", 100: "crack"}}, (0, 100)),
+        ({"classes": ["wall", "crack"], "ids": {7: "crack", 300: "wall", 4: "crack"}}, (300, 4)),
+        ({"colours": {"220 20 60": "crack", "0 0 0": "wall"}}, (0, 1)),
+    ],
+    ids=str,
+)
+def test_label_values_of_predictions(keys: dict[str, Any], values: tuple[int, ...]) -> None:
+    assert table_of(**keys).label_values() == values
+
+
+def test_label_values_of_cityscapes_are_those_of_its_owners() -> None:
+    owners = {label.trainId: label.id for label in official.labels if 0 <= label.trainId < IGNORE}
+    assert class_table(describe("cityscapes")).label_values() == tuple(owners[k] for k in range(19))
+
+
+def test_classes_are_drawn_in_the_colours_of_labels() -> None:
+    table = table_of(colours={"220 20 60": "crack", "1 2 3": "wall", "9 9 9": "crack"})
+    assert table.palette == ((220, 20, 60), (1, 2, 3))
