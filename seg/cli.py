@@ -144,9 +144,10 @@ def init(folder: Annotated[Path, typer.Argument(help="directory of images and la
         raise ValueError(f"{folder}: no such directory; give the dataset's directory")
     name = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
     name = name if name[:1].isalpha() else f"dataset_{name}"
+    rows = rows_for_params(name, recognise(folder))
     if folder.resolve() != Path("data/raw", name).resolve():
         typer.echo(f"# move the directory to data/raw/{name}, or link it: ln -s {folder.resolve()} data/raw/{name}")
-    typer.echo(rows_for_params(name, recognise(folder)))
+    typer.echo(rows)
 
 
 @app.command()

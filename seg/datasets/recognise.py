@@ -17,6 +17,7 @@ from seg.datasets.listing import list_files
 from seg.datasets.matching import match_pairs
 from seg.datasets.patterns import ENDINGS, find_matches
 from seg.datasets.polygons import coco_images
+from seg.datasets.splits import SPLITS
 from seg.system.files import read_json
 
 _SAMPLES = 50  # files that are opened, spread over all
@@ -26,9 +27,10 @@ _LARGEST = 512  # pixels of the suggested size's longer side
 
 
 class Recognised(NamedTuple):
-    """Keys of a description, the size (height, width) that is suggested, and what was assumed and is not known."""
+    """Keys of a description, split and size (height, width) that are scored, and what was assumed and is not known."""
 
     keys: dict[str, Any]
+    eval_split: str
     size: tuple[int, int]
     assumed: list[str]
     unknown: list[str]
@@ -50,7 +52,8 @@ def _recognise(root: Path) -> Recognised:
         with suppress(ValueError):
             if pairs := match_pairs(describe(layout), root, "train")[0]:
                 size = _suggested_size(root, [pair.image.relative_to(root).as_posix() for pair in pairs])
-                return Recognised({"layout": layout}, size, [f"files are arranged as in '{layout}'"], [])
+                assumed = [f"files are arranged as in '{layout}'"]
+                return Recognised({"layout": layout}, _eval_split(root, {"layout": layout}, assumed), size, assumed, [])
     patterns = _patterns(files)
     images, labels = _choose(root, files, patterns)
     keys: dict[str, Any] = {"images": images, **labels.keys}
@@ -61,7 +64,8 @@ def _recognise(root: Path) -> Recognised:
     used = {*found, *(match.file for match in find_matches(labels.pattern, files, _SPLIT_NAMES))}
     others = [file for file in files if PurePosixPath(file).suffix[1:].lower() in ENDINGS and file not in used]
     unknown = [f"what {len(others)} other images are, such as {others[0]}"] if others else []
-    return Recognised(keys, _suggested_size(root, found), assumed, [*labels.unknown, *unknown])
+    eval_split = _eval_split(root, keys, assumed)
+    return Recognised(keys, eval_split, _suggested_size(root, found), assumed, [*labels.unknown, *unknown])
 
 
 class _Labels(NamedTuple):
@@ -262,6 +266,22 @@ def _division(files: list[str], images: str) -> str:
     return "no lists of splits: the hash of each name or group selects it, 70:15:15"
 
 
+def _eval_split(root: Path, keys: dict[str, Any], assumed: list[str]) -> str:
+    """The split to score; where directories or lists give none for validation, `keys` divide their images anew."""
+    described = complete(Description().merged(**keys))
+    existing = []
+    for split in SPLITS:
+        with suppress(ValueError):
+            existing += [split] if match_pairs(described, root, split)[0] else []
+    if existing == ["train", "val"]:
+        assumed.append("there are no test images: models are scored on the validation images")
+        return "val"
+    if existing and "val" not in existing and "{split}" in str(keys.get("images")):
+        keys["splits"] = {"draw": existing}
+        assumed.append("there are no validation images: the hash of each name or group divides all images, 70:15:15")
+    return "test"
+
+
 def _suggested_size(root: Path, found: list[str]) -> tuple[int, int]:
     """Height and width in multiples of 32, with the commonest aspect and at most 512 pixels."""
     sizes: Counter[tuple[int, int]] = Counter()
@@ -279,7 +299,7 @@ def _spread(files: list[str]) -> list[str]:
 
 def rows_for_params(name: str, found: Recognised) -> str:
     """Rows of `params.yaml` as YAML: the dataset and a study of two variants, with comments on what was assumed."""
-    dataset = {"size": list(found.size), "eval_split": "test", **found.keys}
+    dataset = {"size": list(found.size), "eval_split": found.eval_split, **found.keys}
     described = complete(Description().merged(**found.keys))
     names = [each for each in described.class_names() if each not in described.ignore]
     study = {

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from functools import partial
 from multiprocessing import get_context
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
 from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
@@ -41,6 +43,7 @@ class Sample(NamedTuple):
         lossy: whether the label is a JPEG.
         between: share of its border pixels whose value is between those of their neighbours.
         orientation: EXIF orientation of the image, 1 if it is upright.
+        drawn_as: label values in the palette's colour of another class, with that class.
     """
 
     pair: ImagePair
@@ -52,6 +55,7 @@ class Sample(NamedTuple):
     lossy: bool
     between: float
     orientation: int
+    drawn_as: dict[int, str]
 
 
 class Rejected(NamedTuple):
@@ -73,13 +77,22 @@ class Rejected(NamedTuple):
 
 
 def inspect_all(pairs: list[ImagePair], table: ClassTable, train_ids: np.ndarray) -> Iterator[Sample | Rejected]:
-    """Read all pairs, in their order, in as many processes as there are processors if that is faster."""
+    """Read all pairs, in their order, in as many processes as there are processors if that is faster.
+
+    Raises:
+        ValueError: a process was killed.
+    """
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parallel = workers > 1 and len(pairs) >= _POOL_PAYS
     new_pool = partial(ProcessPoolExecutor, workers, get_context("spawn"), _start_worker)
     read = partial(inspect_pair, table=table, train_ids=train_ids)
-    with new_pool() if parallel else nullcontext() as pool:
-        yield from pool.map(read, pairs, chunksize=8) if pool else map(read, pairs)
+    try:
+        with new_pool() if parallel else nullcontext() as pool:
+            yield from pool.map(read, pairs, chunksize=8) if pool else map(read, pairs)
+    except BrokenProcessPool:
+        raise ValueError(
+            "a process that reads images was killed, probably because memory ran out; free some and run again"
+        ) from None
 
 
 def _start_worker() -> None:
@@ -113,6 +126,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         painted and _is_lossy(pair),
         share_between(positions) if painted else 0.0,
         _orientation(pair),
+        _contradictions(pair, table, positions) if painted else {},
     )
 
 
@@ -130,6 +144,19 @@ def share_between(label: np.ndarray) -> float:
 def _is_lossy(pair: ImagePair) -> bool:
     with Image.open(pair.label) as file:
         return file.format == "JPEG"
+
+
+def _contradictions(pair: ImagePair, table: ClassTable, positions: np.ndarray) -> dict[int, str]:
+    """Values of a palette image that its palette shows in the colour of another class, with the name of that class."""
+    with Image.open(pair.label) as file:
+        palette = file.getpalette() if file.mode == "P" and pair.encoding in (None, "ids") else None
+    present = set(np.unique(positions).tolist())
+    shown = {
+        value: table.colours.get((palette[3 * value], palette[3 * value + 1], palette[3 * value + 2]), IGNORE)
+        for value, position in table.values.items()
+        if palette and position in present - {IGNORE} and 3 * value + 2 < len(palette)
+    }
+    return {value: table.ids[i] for value, i in shown.items() if i not in (IGNORE, table.values[value])}
 
 
 def _orientation(pair: ImagePair) -> int:

@@ -101,6 +101,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
         *from_messages(scored),
         *_mismatches(every),
         *_interpolated(every),
+        *_palettes(table, every),
         *found(
             "exif_orientation",
             "warning",
@@ -172,6 +173,18 @@ def _interpolated(samples: list[Sample]) -> list[Finding]:
     ]
     fix = "save masks as PNG and resize them by the nearest pixel"
     return found("interpolated_label", "warning", "labels that look interpolated or compressed", lines, fix)
+
+
+def _palettes(table: ClassTable, samples: list[Sample]) -> list[Finding]:
+    """Labels whose palette says that their values are other classes."""
+    lines = []
+    for sample in samples:
+        classes = [f"{value} ({table.ids[table.values[value]]}) as {name}" for value, name in sample.drawn_as.items()]
+        if classes:
+            lines.append(f"{sample.pair.label}: shows {', '.join(classes[:_LISTED])}")
+    title = "labels whose palette shows classes in the colours of others"
+    fix = "correct the order of the classes or their ids, or their colours"
+    return found("palette_contradicts", "error", title, lines, fix)
 
 
 def _groups(description: Description, samples: Samples) -> list[Finding]:

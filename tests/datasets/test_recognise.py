@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from own_data import CLASSES, COUNT, KINDS, truth, write_images
+from own_data import CLASSES, COUNT, KINDS, save, truth, write_images
 
 from seg.config.description import Description
 from seg.datasets.classes import class_table
@@ -84,3 +84,27 @@ def test_directories_that_are_no_dataset(tmp_path: Path, kind: str) -> None:
         write_images(tmp_path, "images/{k:03}.png")
     with pytest.raises(ValueError, match="no images" if kind == "nothing" else "no labels of the 40 images"):
         recognise(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "eval_split", "splits"),
+    [
+        (["train", "val", "test"], "test", None),
+        (["Train", "Valid"], "val", None),
+        (["train"], "test", {"draw": ["train"]}),
+        (["train", "test"], "test", {"draw": ["train", "test"]}),
+    ],
+)
+def test_the_scored_split_exists(
+    tmp_path: Path, names: list[str], eval_split: str, splits: dict[str, list[str]] | None
+) -> None:
+    write_images(tmp_path, "flat/{k:03}.png")
+    for k, file in enumerate(sorted((tmp_path / "flat").iterdir())):
+        image = tmp_path / names[k % len(names)] / "images" / file.name
+        image.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(image)
+        save(image.parents[1] / "labels" / file.name, truth(k))
+    found = recognise(tmp_path)
+    assert (found.eval_split, found.keys.get("splits")) == (eval_split, splits)
+    description = Description().merged(**found.keys)
+    assert all(match_pairs(description, tmp_path, split)[0] for split in ("train", "val", eval_split))

@@ -100,6 +100,27 @@ def test_copies_and_frames_of_one_video_are_found(root: Path) -> None:
     assert found["similar_across_splits"].number == 1
 
 
+def test_palettes_that_contradict_the_classes_are_found(root: Path) -> None:
+    colours = [[0, 0, 0], [220, 20, 60], [0, 128, 255], [9, 9, 9], [8, 8, 8], [7, 7, 7]]
+    names = ["wall", "crack", "rust", "door", "pipe", "sign"]
+    rows = [{"name": name, "colour": colour} for name, colour in zip(names, colours, strict=True)]
+    for path, order in ((root / "labels/01.png", [0, 1, 2, 3, 4, 5]), (root / "labels/02.png", [0, 2, 1, 3, 4, 5])):
+        label = Image.open(path)
+        label.putpalette([channel for i in order for channel in colours[i]])
+        label.save(path)
+    found = findings(root, classes=rows)
+    assert found.keys() == {"palette_contradicts"}
+    assert found["palette_contradicts"].lines == [f"{root}/labels/02.png: shows 1 (crack) as rust, 2 (rust) as crack"]
+
+
+def test_processes_find_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "labels/03.png").write_bytes(b"")
+    edit(root / "labels/04.png", np.fliplr)
+    alone = diagnose(root).content()
+    monkeypatch.setattr("seg.doctor.inspection._POOL_PAYS", 1)
+    assert diagnose(root).content() == alone
+
+
 def test_orientation_of_exif_is_reported(root: Path) -> None:
     image = Image.open(root / "images/01.png")
     exif = image.getexif()
