@@ -171,7 +171,7 @@ def doctor(
 
     if (folder is None) == (not dataset):
         raise ValueError("give either the directory of a dataset or --dataset with its name in params.yaml")
-    description = read_description(layout) if folder else _row(read_params(params), dataset).description()
+    description = read_description(layout, "--layout") if folder else _row(read_params(params), dataset).description()
     root = folder or Path("data/raw", read_params(params).files(dataset))
     if picture:
         refuse_picture(picture, root, overwrite)

@@ -291,7 +291,7 @@ def complete(description: Description) -> Description:
     return describe(description.layout).merged(**description.given())
 
 
-def read_description(text: str) -> Description:
+def read_description(text: str, option: str = "--dataset") -> Description:
     """Description from an option: JSON, completed with the keys of its layout, or the name of a layout.
 
     Raises:
@@ -299,4 +299,4 @@ def read_description(text: str) -> Description:
     """
     if not text.startswith("{"):
         return describe(text)
-    return complete(parse_option(Description, "--dataset", text, 'give JSON such as {"layout": "camvid"}'))
+    return complete(parse_option(Description, option, text, 'give JSON such as {"layout": "camvid"}'))

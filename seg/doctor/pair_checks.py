@@ -11,6 +11,7 @@ from seg.datasets.classes import ClassTable
 from seg.datasets.images import unlabelled
 from seg.doctor.findings import Finding, found, from_messages
 from seg.doctor.inspection import Rejected, Sample
+from seg.doctor.mismatches import check_agreement
 from seg.doctor.twins import near_duplicates
 
 Samples = Mapping[str, Sequence[Sample]]  # by split
@@ -20,7 +21,6 @@ _FEW_PIXELS = 32  # of the shorter side
 # 0.24 after bilinear resizing. With three classes both may be 0.1 to 0.2 in one label, but not in most labels.
 _BETWEEN, _USUALLY_BETWEEN = 0.22, 0.08
 _ASPECT = 1.5  # factor to the median
-_ALIGNED, _UNALIGNED, _ENOUGH = 0.2, 0.2, 20  # median agreement that says something, share of it, and images
 
 
 def check_rejected(rejected: Sequence[Rejected], table: ClassTable) -> list[Finding]:
@@ -99,7 +99,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
     return [
         *_shared_images(samples),
         *from_messages(scored),
-        *_mismatches(every),
+        *check_agreement(every, table),
         *_interpolated(every),
         *_palettes(table, every),
         *found(
@@ -140,25 +140,6 @@ def _shared_images(samples: Samples) -> Iterator[Finding]:
     title = "images that look like one of another split, such as frames of one video"
     fix = "keep images of one scene in one split, for example with group: <regular expression>"
     yield from found("similar_across_splits", "warning", title, lines[False], fix)
-
-
-def _mismatches(samples: list[Sample]) -> Iterator[Finding]:
-    """Labels that fit their image better in another position, or do not follow it at all."""
-    known = [(sample, sample.agreement) for sample in samples if sample.agreement]
-    better = [(sample, each.better) for sample, each in known if each.better]
-    lines = [f"{sample.pair.label}: fits its image better {position}" for sample, position in better]
-    usual = median(each.score for _, each in known) if len(known) >= _ENOUGH else 0.0
-    if usual > _ALIGNED:
-        low = [(sample, each) for sample, each in known if not each.better and each.score < _UNALIGNED * usual]
-        score = f"{{:.2f}}, median {usual:.2f}".format
-        lines += [
-            f"{sample.pair.label}: its borders are not at edges of its image (agreement {score(each.score)})"
-            for sample, each in low
-        ]
-    sure = len(known) >= _ENOUGH and 2 * len(better) > len(known)
-    title = f"labels that do not match their images, of {len(known)} that could be compared"
-    fix = "look at them with --picture; exchange the label or turn it"
-    yield from found("label_mismatch", "error" if sure else "warning", title, lines, fix)
 
 
 def _interpolated(samples: list[Sample]) -> list[Finding]:

@@ -53,6 +53,15 @@ def test_the_label_of_another_image_is_a_warning(root: Path) -> None:
     assert [line.split(":")[0] for line in findings(root)["label_mismatch"].lines] == [f"{root}/labels/03.png"]
 
 
+def test_labels_of_the_next_image_are_an_error(root: Path) -> None:
+    labels = sorted((root / "labels").iterdir())
+    contents = [path.read_bytes() for path in labels]
+    for path, content in zip(labels, contents[1:] + contents[:1], strict=True):
+        path.write_bytes(content)
+    found = findings(root)["label_mismatch"]
+    assert (found.severity, found.title) == ("error", "labels that are those of the previous image by name")
+
+
 def test_unknown_values_are_counted_over_all_files(root: Path) -> None:
     for k in (2, 9, 11, 28):
         edit(root / f"labels/{k:02}.png", lambda label: np.where(label == 2, 77, label))
