@@ -59,7 +59,8 @@ def test_labels_of_the_next_image_are_an_error(root: Path) -> None:
     for path, content in zip(labels, contents[1:] + contents[:1], strict=True):
         path.write_bytes(content)
     found = findings(root)["label_mismatch"]
-    assert (found.severity, found.title) == ("error", "labels that are those of the previous image by name")
+    assert found.severity == "error"
+    assert found.title.startswith("labels that are those of the previous image by name")
 
 
 def test_unknown_values_are_counted_over_all_files(root: Path) -> None:
