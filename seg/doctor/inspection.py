@@ -119,7 +119,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
     return Sample(
         pair,
         label.size,
-        hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest(),
+        _digest(pixels),
         id_counts(label),
         cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA),
         measure_agreement(colour, train_ids[positions]),
@@ -128,6 +128,12 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         _orientation(pair),
         _contradictions(pair, table, positions) if painted else {},
     )
+
+
+def _digest(pixels: np.ndarray) -> str:
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)  # no copy: images may be large
+    return digest.hexdigest()
 
 
 def share_between(label: np.ndarray) -> float:
