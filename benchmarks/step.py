@@ -85,6 +85,7 @@ def recipe(name: str) -> Recipe:
         clip_norm=None,
         batch=BATCH,
         accumulate=1,
+        eval_batch=BATCH,
         epochs=1,
         validate_every=1,
         early_stopping=None,

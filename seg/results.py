@@ -136,9 +136,11 @@ class TrainingRun(StageRun):
     `weights` is the metadata of the file that the backbone started from, `code` the digest of the code. `epochs` were
     trained, with `train_images` images each, in `steps` steps of the optimizer altogether. The weights in the model,
     which are scored, are those after `scored_epoch`: the one with the lowest validation loss with early stopping, else
-    the last.
+    the last. `images_per_second` leaves out validations; `resident_bytes` is the size of the packs in a GPU's memory,
+    which is not part of `peak_memory_bytes`.
     """
 
+    schema_version: int = 2
     recipe: dict[str, Any]
     classes: tuple[str, ...]
     palette: tuple[Colour, ...]
@@ -149,6 +151,7 @@ class TrainingRun(StageRun):
     scored_epoch: NonNegative
     train_images: NonNegative
     steps: NonNegative
+    resident_bytes: NonNegative
     versions: dict[str, str]
     code: str
     commit: str | None
@@ -158,7 +161,7 @@ class TrainingRun(StageRun):
 class EvaluationRun(StageRun):
     """Device, time and memory of an evaluation, and the speed of the network without reading and scoring.
 
-    `throughput_images_per_second` is measured in the evaluation, with the batch of the recipe. `multiply_adds` and
+    `throughput_images_per_second` is measured in the evaluation, with the recipe's `eval_batch`. `multiply_adds` and
     `latency_seconds` are of one forward pass of one image; the latter is the median over `latency_runs` passes.
     """
 

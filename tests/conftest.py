@@ -115,6 +115,7 @@ def tiny_recipe() -> Recipe:
         clip_norm=None,
         batch=4,
         accumulate=1,
+        eval_batch=4,
         epochs=2,
         validate_every=1,
         early_stopping=None,

@@ -104,7 +104,7 @@ def run_config(workflow: Any, config: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def shell_prefix(workflow: Any) -> str:
+def shell_prefix(workflow: Any, trainings_per_gpu: int) -> str:
     """Start of every command. It replaces Snakemake's own prefix, `set -euo pipefail;`, and therefore includes it."""
     # A stage is `python -m seg.<package>.<stage>`; with --directory the package is found beside the Snakefile. Bash and
     # `tee` outlive a signal to the process group, so that the last lines of the stage and its exit code are not lost.
@@ -117,6 +117,7 @@ def shell_prefix(workflow: Any) -> str:
     # Make glibc keep freed memory, see mallopt(3): without the page faults, a training step of the FCN at 256x384 takes
     # 15% less time. Values set by the user are kept.
     lines.append("export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:--1} MALLOC_MMAP_MAX_=${MALLOC_MMAP_MAX_:-0}")
+    lines.append(f"export SEG_TRAININGS_PER_GPU={trainings_per_gpu}")
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
     lines.append(_REPORT_KILL)

@@ -55,6 +55,7 @@ class Params(Frozen):
     block: Count
     equivalence: Margin
     verify: bool = False
+    trainings_per_gpu: Count = 1
     presets: dict[Identifier, Preset]
     cluster: Cluster
     datasets: dict[Identifier, DatasetRow]

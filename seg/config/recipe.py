@@ -150,6 +150,7 @@ class Recipe(Frozen):
     train_images: Count | None
     batch: Count
     accumulate: Count
+    eval_batch: Count
     epochs: Count
     validate_every: Count
     early_stopping: EarlyStopping | None
@@ -164,8 +165,8 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":
-        if self.batch % self.gpus:
-            raise ValueError(f"gpus {self.gpus} cannot share a batch of {self.batch}; give a multiple of gpus")
+        if self.batch < self.gpus:
+            raise ValueError(f"gpus {self.gpus} cannot share a batch of {self.batch}; raise batch or lower gpus")
         if self.optimizer == "sgd" and self.momentum is None:
             raise ValueError("momentum is null, but optimizer sgd takes one; give a number, 0.0 for none")
         return self

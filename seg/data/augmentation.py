@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from seg.config.recipe import Affine, Augmentation, Crop, Snow
 from seg.datasets import IGNORE
+from seg.system.machine import on_device
 
 _TRIES = 10  # attempts to draw a crop that fits into the image, as in torchvision's RandomResizedCrop
 # Positions of each step's random numbers. New steps take numbers at the end, so that other draws do not change.
@@ -220,7 +221,7 @@ def warp_tensors(images: torch.Tensor, labels: torch.Tensor, matrices: np.ndarra
     # Coordinates of grid_sample run from -1 to 1 between the edges of the image: x = (width * (u + 1) - 1) / 2.
     pixels = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]])
     maps = np.linalg.inv(pixels)[:2, :2] @ (matrices @ pixels - [[0, 0, (width - 1) / 2], [0, 0, (height - 1) / 2]])
-    theta = torch.from_numpy(maps.astype(np.float32)).to(images.device)
+    theta = on_device(maps.astype(np.float32), images.device)
     grid = F.affine_grid(theta, [len(labels), 1, height, width], align_corners=False)
     sampled = F.grid_sample(images.float(), grid, "bilinear", "zeros", align_corners=False)
     # grid_sample fills with 0; subtracting and adding 255, exact in float32, makes that 255.

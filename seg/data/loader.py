@@ -1,8 +1,10 @@
 """Batches of a pack: one gather and one warp per batch, in an order that depends only on the seed and the epoch.
 
 Samples are read from the pack's files into the memory of the batch (`preadv`): as fast as a memory map, but without
-mapped pages, so resident memory does not grow with the dataset. On a GPU, a pack that fits is kept in device memory,
-where samples are gathered and warped.
+mapped pages, so resident memory does not grow with the dataset.
+
+On a GPU, a pack that fits is kept in device memory. If it does not, threads read batches ahead into pinned memory, from
+where they are copied while the GPU computes. Both are augmented on the GPU, so the batches have the same bits.
 """
 
 from collections import deque
@@ -29,6 +31,7 @@ from seg.data.augmentation import (
 )
 from seg.data.pack_format import Pack
 from seg.data.snow import add_snow, add_snow_tensors, snow_tables
+from seg.system.machine import on_device
 
 # Mean and standard deviation by name; "imagenet" as torchvision's pretrained weights expect.
 SCALING = {
@@ -36,9 +39,8 @@ SCALING = {
     "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-# Largest share of a GPU's total memory for a resident pack. A limit by free memory would make results depend on other
-# processes, because augmentation on the GPU and in OpenCV differ by rounding.
-_SHARE_OF_DEVICE = 0.3
+_SHARE_OF_DEVICE = 0.3  # of the free memory of a GPU, which resident packs may take
+_THREADS = 4  # that read ahead for a GPU
 
 
 class Batch(NamedTuple):
@@ -63,8 +65,15 @@ def scaled(images: Tensor, scaling: str) -> Tensor:
         for source, target in zip(pixels.numpy(), values.numpy(), strict=True):
             cv2.LUT(source, table, target)
         return values.permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(values, device=images.device) for values in SCALING[scaling])
-    return torch.addcmul((-mean / std).view(3, 1, 1), images.float(), (1 / (255 * std)).view(3, 1, 1))
+    offset, factor = _line(scaling, images.device)
+    return torch.addcmul(offset, images.float(), factor)
+
+
+@cache
+def _line(scaling: str, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Offset and factor (3, 1, 1) of the scaling, kept on the device: a copy in every step would wait for the GPU."""
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in SCALING[scaling])
+    return -mean / std, 1 / (255 * std)
 
 
 @cache
@@ -80,16 +89,22 @@ class Loader:
     Args:
         pack: pack to read.
         device: device of the batches.
-        workers: threads that prepare batches ahead; they do not affect the batches.
+        workers: threads that prepare batches ahead; they do not affect the batches. By default 4 for a pack that a GPU
+            has no room for, else 0.
+
+    Attributes:
+        resident_bytes: size of the pack in the device's memory, 0 if it is not kept there.
     """
 
-    def __init__(self, pack: Pack, device: torch.device, workers: int = 0) -> None:
+    def __init__(self, pack: Pack, device: torch.device, workers: int | None = None) -> None:
         self.pack = pack
         self.device = device
-        self.workers = workers
         self._resident: tuple[Tensor, Tensor] | None = None
-        if device.type == "cuda" and pack.nbytes < _SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[1]:
+        if device.type == "cuda" and pack.nbytes < _SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0]:
             self._resident = self._upload()
+        self.resident_bytes = pack.nbytes if self._resident else 0
+        ahead = _THREADS if device.type == "cuda" and not self._resident else 0
+        self.workers = ahead if workers is None else workers
 
     def batches(
         self,
@@ -99,13 +114,18 @@ class Loader:
         augmentation: Augmentation | None = None,
         seed: int = 0,
         epoch: int = 0,
+        share: tuple[int, int] = (0, 1),
     ) -> Iterator[Batch]:
-        """Batches of at most `batch` samples at the positions `order`, each sample augmented by its own random draw."""
-        chunks = [order[start : start + batch] for start in range(0, len(order), batch)]
+        """Batches of at most `batch` samples at the positions `order`, each sample augmented by its own random draw.
+
+        With `share=(k, n)`, every n-th sample of each batch, from the k-th; a batch may then be empty.
+        """
+        first, step = share
+        chunks = [order[start : start + batch][first::step] for start in range(0, len(order), batch)]
 
         def prepared(samples: np.ndarray) -> Batch:
             matrices = tables = None
-            if augmentation and has_effect(augmentation):
+            if len(samples) and augmentation and has_effect(augmentation):
                 drawn = random_numbers(samples, seed=seed, epoch=epoch)
                 if has_warp(augmentation):
                     matrices = affine_matrices(augmentation, drawn, height=self.pack.height, width=self.pack.width)
@@ -117,7 +137,7 @@ class Loader:
         if not self.workers:
             yield from map(prepared, chunks)
             return
-        with ThreadPoolExecutor(self.workers) as pool:
+        with ThreadPoolExecutor(self.workers, initializer=self._enter_thread) as pool:
             pending = iter(chunks)
             ahead = deque(pool.submit(prepared, chunk) for chunk in islice(pending, self.workers + 1))
             while ahead:
@@ -125,10 +145,13 @@ class Loader:
                 ahead.extend(pool.submit(prepared, chunk) for chunk in islice(pending, 1))
                 yield ready
 
+    def _enter_thread(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+
     def _batch(self, samples: np.ndarray, matrices: np.ndarray | None, tables: np.ndarray | None) -> Batch:
-        if self._resident:
-            positions = torch.from_numpy(samples).to(self.device)
-            images, labels = (part.index_select(0, positions) for part in self._resident)
+        if self.device.type == "cuda" or self._resident:
+            images, labels = self._on_device(samples)
             images = images.permute(0, 3, 1, 2)
             if tables is not None:
                 images = add_snow_tensors(images, tables)
@@ -140,10 +163,17 @@ class Loader:
             pixels = add_snow(pixels, tables)
         if matrices is not None:
             pixels, ids = warp(pixels, ids, matrices)
-        images, labels = torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(ids)
-        if self.device.type == "cuda":
-            images, labels = images.pin_memory(), labels.pin_memory()
-        return Batch(images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True), samples)
+        images, labels = (torch.from_numpy(part).to(self.device) for part in (pixels, ids))
+        return Batch(images.permute(0, 3, 1, 2), labels, samples)
+
+    def _on_device(self, samples: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Images (B, H, W, 3) and labels (B, H, W) uint8 of the samples."""
+        if self._resident:
+            positions = on_device(samples, self.device)
+            images, labels = (part.index_select(0, positions) for part in self._resident)
+        else:
+            images, labels = (on_device(part, self.device) for part in self.pack.read(samples))
+        return images, labels
 
     def _upload(self) -> tuple[Tensor, Tensor]:
         """Copy the pack to device memory, a few samples at a time."""

@@ -108,7 +108,7 @@ class Pack:
 
     def _read(self, part: str, samples: np.ndarray) -> np.ndarray:
         values = np.empty((len(samples), *self._shapes[part]), np.uint8)
-        size = values[0].nbytes
+        size = int(np.prod(self._shapes[part]))  # bytes
         for value, sample in zip(values, self._positions[samples], strict=True):
             start, got = self._offsets[part] + int(sample) * size, 0
             while got < size:  # a read may return early: above 2 GiB, or after a signal

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import torch
 
+from seg.system.machine import on_device
+
 
 def snow_tables(thresholds: np.ndarray, brightness: float) -> np.ndarray:
     """Factor and offset of the channels by lightness, (B, 2, 256) float32.
@@ -51,7 +53,7 @@ def add_snow_tensors(images: torch.Tensor, tables: np.ndarray) -> torch.Tensor:
     lightness = (images.amax(1, keepdim=True).int() + images.amin(1, keepdim=True)) // 2
     places = lightness.long().flatten(1)
     factor, offset = (
-        torch.from_numpy(part).to(images.device).gather(1, places).view(lightness.shape)
+        on_device(part, images.device).gather(1, places).view(lightness.shape)
         for part in np.ascontiguousarray(tables.swapaxes(0, 1))
     )
     return (images * factor + offset).round_().clamp_(0, 255).to(images.dtype)

@@ -35,7 +35,7 @@ SAMPLES = 4  # images that are drawn, spread evenly over the split
 class Evaluation(NamedTuple):
     """Counts of all images by scoring, loss, and predictions (H, W) uint8 of the images that are drawn.
 
-    `throughput` is in images per second of the network alone, with the recipe's batch and the passes of the inference.
+    `throughput` is in images per second of the network alone, with the recipe's `eval_batch` and the passes.
     """
 
     tallies: dict[str, Tally]
@@ -72,7 +72,7 @@ def evaluate_images(
     tallies = {scoring: Tally(len(pack), classes) for scoring in SCORINGS}
     total_loss, pixels, drawn = 0.0, 0, {}
     times: list[tuple[float, int]] = []  # seconds and images of each batch
-    for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.batch):
+    for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.eval_batch):
         images = scaled(batch.images, recipe.scaling)
         synchronize(device)
         start = time.perf_counter()
@@ -122,7 +122,7 @@ def evaluate(
         raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], device)
     start = time.monotonic()
-    shape = (min(checkpoint.recipe.batch, len(data)), data.height, data.width)
+    shape = (min(checkpoint.recipe.eval_batch, len(data)), data.height, data.width)
     fix = "set {} in evaluation of params.yaml"
     live = partial(live_bytes, forward_pass(checkpoint, device))
     with enough_memory(live, shape, inference, device, f"{pack}: {shape[0]} images at a time", fix):

@@ -11,11 +11,10 @@ Deviations from the source: `seg.config.code_readings`.
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seg.models.backbones import ResNet
-from seg.models.layers import initialize
+from seg.models.layers import initialize, resize
 
 ASPP_RATES = (6, 12, 18)  # at output stride 16
 ASPP_WIDTH = 256
@@ -40,9 +39,9 @@ class DeepLab(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         _, stride4, *_, deepest = self.backbone(images)
         low_level = self.low_level(stride4)
-        x = F.interpolate(self.pyramid(deepest), low_level.shape[-2:], mode="bilinear")
+        x = resize(self.pyramid(deepest), low_level.shape[-2:])
         logits = self.classifier(self.decoder(torch.cat([low_level, x], dim=1)))
-        return F.interpolate(logits, images.shape[-2:], mode="bilinear")
+        return resize(logits, images.shape[-2:])
 
 
 class Pyramid(nn.Module):
@@ -58,7 +57,7 @@ class Pyramid(nn.Module):
         self.project = nn.Sequential(*_layer((len(rates) + 2) * ASPP_WIDTH, ASPP_WIDTH, 1), nn.Dropout(ASPP_DROPOUT))
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = F.interpolate(self.pooling(x), x.shape[-2:])
+        pooled = self.pooling(x).expand(-1, -1, *x.shape[-2:])
         return self.project(torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1))
 
 

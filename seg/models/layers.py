@@ -1,8 +1,9 @@
 """Layers and initialization shared by several networks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,6 +28,32 @@ def initialize(network: nn.Module, draw: Callable[[Tensor], Tensor] = nn.init.xa
             draw(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear resizing (`align_corners=False`): (N, C, h, w) -> (N, C, H, W), in the dtype of `x`.
+
+    On a GPU, the deterministic backward pass of `F.interpolate` adds one position after the other. There, the result is
+    two matrix products in float32 over channels-last memory; it differs by rounding.
+
+    Args:
+        x: features.
+        size: (H, W).
+    """
+    if x.device.type != "cuda":
+        return F.interpolate(x, list(size), mode="bilinear")
+    with torch.autocast(x.device.type, enabled=False):
+        down, across = (_between(*ends, x.device) for ends in zip(x.shape[-2:], size, strict=True))
+        rows = x.permute(0, 2, 3, 1).float()
+        rows = (down @ rows.flatten(2)).unflatten(2, rows.shape[2:])
+        return (across @ rows).to(x.dtype).permute(0, 3, 1, 2)
+
+
+def _between(before: int, after: int, device: torch.device) -> Tensor:
+    """Weights (after, before) float32 of linear interpolation: 1 at the centre of a pixel, 0 at its neighbours'."""
+    centres = (torch.arange(after, device=device) + 0.5) * (before / after) - 0.5
+    distances = centres.clamp(0, before - 1)[:, None] - torch.arange(before, device=device)
+    return (1 - distances.abs()).clamp(min=0)
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from seg import __version__
@@ -30,15 +31,27 @@ def kind_of(name: str) -> str:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Device with this name, see `kind_of`; `cuda` waits for a GPU and locks it, see `seg.system.gpus.take`."""
-    kind = kind_of(name)
-    return gpu(take()[0]) if kind == "cuda" else torch.device(kind)
+    """Device with this name, see `kind_of`; `cuda` or `cuda:1` waits for a GPU, see `seg.system.gpus.take`.
+
+    Raises:
+        ValueError: the device is not available, or its name is not one of torch's.
+    """
+    kind, _, index = kind_of(name).partition(":")
+    if index and not index.isdecimal():
+        raise ValueError(f"--device {name}: got '{index}', expected a number, as in cuda:1")
+    return gpu(take(index=int(index) if index else None)[0]) if kind == "cuda" else torch.device(kind)
 
 
 def gpu(index: int) -> torch.device:
     """GPU with this index, made torch's current device."""
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
+
+
+def on_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Tensor with the values of an array; a copy to a GPU does not wait for the GPU's earlier work."""
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def versions() -> dict[str, str]:

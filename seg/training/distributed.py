@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -113,24 +112,6 @@ class _AllReduceSum(torch.autograd.Function):
         return _AllReduceSum.forward(None, gradient)
 
 
-def shard(samples: np.ndarray, batch: int, rank: int, world_size: int) -> np.ndarray:
-    """Every `world_size`-th of the samples (N,) of each batch, starting at `rank`.
-
-    Raises:
-        ValueError: the last batch has fewer samples than there are processes.
-    """
-    if world_size == 1:
-        return samples
-    last = len(samples) % batch
-    if 0 < last < world_size:
-        raise ValueError(
-            f"{len(samples)} images in batches of {batch} leave {last} for the last batch, fewer than the {world_size} "
-            "GPUs; change batch or lower gpus"
-        )
-    starts = range(0, len(samples), batch)
-    return np.concatenate([samples[start : start + batch][rank::world_size] for start in starts] or [samples])
-
-
 def wrap_ddp(model: nn.Module, device: torch.device) -> nn.Module:
     """Module to call in training: averages gradients over the processes, normalizes over all their samples.
 
@@ -140,9 +121,9 @@ def wrap_ddp(model: nn.Module, device: torch.device) -> nn.Module:
     if world_size() == 1:
         return model
     for name, module in model.named_modules():
-        # Every process has at least one image, so a batch has several and BatchNorm's special case never occurs.
         if type(module) in (nn.BatchNorm2d, BatchNorm):
-            module.__class__ = SharedBatchNorm2d
+            module.__class__ = SharedBatchNorm2dOnGpu if device.type == "cuda" else SharedBatchNorm2d
+            module.process_group = None  # all processes; read by nn.SyncBatchNorm
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
             raise ValueError(
                 f"layer '{name}' is a {type(module).__name__}, expected BatchNorm2d with gpus > 1; set gpus: 1"
@@ -152,24 +133,38 @@ def wrap_ddp(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm with the mean and variance over all processes; nn.SyncBatchNorm does not support the CPU."""
+    """Batch norm with the mean and variance over all processes, which nn.SyncBatchNorm computes on GPUs only."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W), same dtype; statistics in float32 or wider."""
-        if not self.training:
-            return super().forward(features)
-        values = features.to(torch.promote_types(features.dtype, torch.float32))
-        pixels = values.new_tensor([values.numel() / values.shape[1]])
-        sums = all_reduce_sum(torch.cat([values.sum((0, 2, 3)), pixels]))
-        count = sums[-1].detach()
-        mean = sums[:-1] / count
-        centred = values - mean[:, None, None]
-        variance = all_reduce_sum(centred.square().sum((0, 2, 3))) / count
-        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
-            with torch.no_grad():
-                self.num_batches_tracked.add_(1)
-                update = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-                self.running_mean.lerp_(mean, update)
-                self.running_var.lerp_(variance * count / (count - 1), update)
-        scaled = centred * (variance + self.eps).rsqrt()[:, None, None]
-        return (scaled * self.weight[:, None, None] + self.bias[:, None, None]).to(features.dtype)
+        """(N, C, H, W) -> (N, C, H, W), same dtype; statistics in float32 or wider. N may be 0 in some processes."""
+        return _normalized(self, features) if self.training else super().forward(features)
+
+
+class SharedBatchNorm2dOnGpu(nn.SyncBatchNorm):
+    """nn.SyncBatchNorm, except where all processes together may have one value per channel."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """As in `SharedBatchNorm2d`."""
+        single = self.training and features.shape[-2:].numel() == 1
+        return _normalized(self, features) if single else super().forward(features)
+
+
+def _normalized(norm: nn.BatchNorm2d | nn.SyncBatchNorm, features: Tensor) -> Tensor:
+    """Normalize with the statistics over all processes; with the running ones if they have one value per channel."""
+    values = features.to(torch.promote_types(features.dtype, torch.float32))
+    pixels = values.new_tensor([values.numel() / values.shape[1]])
+    sums = all_reduce_sum(torch.cat([values.sum((0, 2, 3)), pixels]))
+    count = sums[-1].detach()
+    mean = sums[:-1] / count
+    variance = all_reduce_sum((values - mean[:, None, None]).square().sum((0, 2, 3))) / count
+    if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
+        several = count > 1  # no condition of Python, which would wait for a GPU
+        mean = torch.where(several, mean, norm.running_mean)
+        variance = torch.where(several, variance, norm.running_var)
+        with torch.no_grad():
+            norm.num_batches_tracked.add_(several)
+            update = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+            norm.running_mean.lerp_(mean, update)
+            norm.running_var.lerp_(variance * count / (count - several.to(count.dtype)), update)
+    scaled = (values - mean[:, None, None]) * (variance + norm.eps).rsqrt()[:, None, None]
+    return (scaled * norm.weight[:, None, None] + norm.bias[:, None, None]).to(features.dtype)

@@ -17,7 +17,7 @@ from seg.training.distributed import world_size
 
 
 def open_inputs(
-    recipe: Recipe, train_pack: Path, val_pack: Path, weights: Path | None, device: torch.device, workers: int
+    recipe: Recipe, train_pack: Path, val_pack: Path, weights: Path | None, device: torch.device, workers: int | None
 ) -> tuple[Loader, Loader, Tensor, nn.Module, dict[str, Any] | None]:
     """Open the packs and build the model; arguments and errors as in `seg.training.train.train`.
 

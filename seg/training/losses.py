@@ -27,8 +27,9 @@ def identity(values: Tensor) -> Tensor:
 
 def cross_entropy(logits: Tensor, labels: Tensor, reduce: Reduce = identity) -> Tensor:
     """Mean over the labelled pixels of -log softmax of the true class."""
-    loss = F.cross_entropy(_pixels(logits), labels.flatten(), ignore_index=IGNORE, reduction="sum")
-    return reduce(loss) / reduce((labels != IGNORE).sum()).clamp(min=1)
+    # Not reduction="sum", which on a GPU runs in a single block.
+    losses = F.cross_entropy(_pixels(logits), labels.flatten(), ignore_index=IGNORE, reduction="none")
+    return reduce(losses.sum()) / reduce((labels != IGNORE).sum()).clamp(min=1)
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, reduce: Reduce = identity) -> Tensor:
@@ -38,9 +39,9 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, redu
     weights of the labelled pixels.
     """
     classes = labels.flatten()
-    loss = F.cross_entropy(_pixels(logits), classes, weights, ignore_index=IGNORE, reduction="sum")
+    losses = F.cross_entropy(_pixels(logits), classes, weights, ignore_index=IGNORE, reduction="none")
     by_label = torch.cat([weights, weights.new_zeros(IGNORE + 1 - len(weights))])
-    return reduce(loss) / reduce(by_label[classes.long()].sum()).clamp(min=torch.finfo(weights.dtype).tiny)
+    return reduce(losses.sum()) / reduce(by_label[classes.long()].sum()).clamp(min=torch.finfo(weights.dtype).tiny)
 
 
 def dice(logits: Tensor, labels: Tensor, reduce: Reduce = identity) -> Tensor:
@@ -49,10 +50,9 @@ def dice(logits: Tensor, labels: Tensor, reduce: Reduce = identity) -> Tensor:
     Chen et al., equation 7, as read in `seg.config.code_readings`. 2TP + FP + FN is the sum of the predicted
     probabilities of a class and the number of its pixels.
     """
-    labelled = (labels != IGNORE).flatten().unsqueeze(1)
-    probabilities = _pixels(logits).softmax(1) * labelled
-    classes = labels.flatten().long().unsqueeze(1).where(labelled, 0)
-    truth = torch.zeros_like(probabilities).scatter_(1, classes, labelled.to(probabilities.dtype))
+    classes = labels.flatten().unsqueeze(1)
+    probabilities = _pixels(logits).softmax(1) * (classes != IGNORE)
+    truth = (classes == torch.arange(logits.shape[1], device=logits.device)).to(probabilities.dtype)
     pixels = reduce(truth.sum(0))
     present = pixels > 0
     ratio = 2 * reduce((probabilities * truth).sum(0)) / (reduce(probabilities.sum(0)) + pixels).where(present, 1)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from seg.data.pack_format import Pack
+from seg.data.loader import Loader
 from seg.models.checkpoint import save_checkpoint
 from seg.results import HistoryRow, Machine, TrainingRun, history_text
 from seg.system.files import written_whole
@@ -32,13 +32,23 @@ def write_outputs(
     outputs: Outputs,
     step: TrainStep,
     state: TrainState,
-    pack: Pack,
+    loaders: tuple[Loader, Loader],
     class_weights: Tensor,
     weights_info: dict[str, Any] | None,
     code: str,
     started: datetime,
 ) -> None:
-    """Write checkpoint, history and run information, all or none; arguments as in `seg.training.train`."""
+    """Write checkpoint, history and run information, all or none.
+
+    Args:
+        outputs, code: as in `seg.training.train.train`.
+        step, state: of the finished training.
+        loaders: of the training and the validation pack.
+        class_weights: (C,) float32, of the weighted loss.
+        weights_info: metadata of the file with the initial weights.
+        started: time at which the training or its last resumption started.
+    """
+    pack, resident_bytes = loaders[0].pack, sum(loader.resident_bytes for loader in loaders)
     parameters = list(step.model.parameters())
     epoch_steps = math.ceil(len(pack) / (step.recipe.batch * step.recipe.accumulate))
     run = TrainingRun(
@@ -56,8 +66,9 @@ def write_outputs(
         machine=Machine(**machine_info(step.device)),
         precision=step.precision,
         seconds=state.seconds,
-        images_per_second=state.epoch * len(pack) / state.seconds,
-        peak_memory_bytes=peak_memory(step.device),
+        images_per_second=state.epoch * len(pack) / (state.seconds - state.validation_seconds),
+        peak_memory_bytes=peak_memory(step.device) - resident_bytes,
+        resident_bytes=resident_bytes,
         versions=versions(),
         code=code,
         commit=commit(),

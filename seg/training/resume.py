@@ -28,7 +28,7 @@ from seg.system.tensors import read_tensors, write_tensors
 from seg.training.distributed import all_gather, broadcast, is_main, rank
 from seg.training.step import TrainStep
 
-STATE_VERSION = 1  # of saved states, part of their digest; increases when older states would be misread
+STATE_VERSION = 2  # of saved states, part of their digest; increases when older states would be misread
 _DIGEST = 16  # letters of a digest, at least
 _KEPT = 2  # states; if the last one is damaged, the one before it is used
 
@@ -47,6 +47,7 @@ class TrainState:
         best_weights: model state after the best epoch, only with early stopping.
         validations_since_best: validations without a lower loss.
         seconds: wall time, including earlier processes up to the state that was restored.
+        validation_seconds: the part of it in validations.
     """
 
     epoch: int = 0
@@ -59,6 +60,7 @@ class TrainState:
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     validations_since_best: int = 0
     seconds: float = 0.0
+    validation_seconds: float = 0.0
 
 
 class ResumeStore:

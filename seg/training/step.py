@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from seg.config.recipe import Recipe
 from seg.data.loader import Batch, scaled
 from seg.datasets import IGNORE
-from seg.training.distributed import all_reduce_sum, wrap_ddp
+from seg.training.distributed import all_reduce_sum, rank, world_size, wrap_ddp
 from seg.training.losses import make_loss
 from seg.training.numerics import autocast, resolve_precision
 from seg.training.optimisation import Optimizer
@@ -31,8 +31,10 @@ class TrainStep:
         self.recipe, self.model, self.device = recipe, model, device
         self.precision = resolve_precision(recipe.precision, device)
         self.loss = make_loss(recipe.loss, class_weights, all_reduce_sum)
-        forward = wrap_ddp(model, device)
-        self.forward = torch.compile(forward) if recipe.compile else forward
+        self.forward = wrap_ddp(model, device)
+        # A shorter last batch would be compiled, too.
+        self.full = len(range(rank(), recipe.batch, world_size()))  # images of this process in a whole batch
+        self.compiled = torch.compile(self.forward, dynamic=False) if recipe.compile else self.forward
         self.optimizer = Optimizer(recipe.optimizer, model, recipe.weight_decay, recipe.momentum or 0.0)
 
     def train_mode(self) -> None:
@@ -51,8 +53,9 @@ class TrainStep:
         everything = torch.stack(labelled).sum().clamp(min=1)
         total = torch.zeros((), device=self.device)
         for batch, pixels in zip(batches, labelled, strict=True):
+            forward = self.compiled if len(batch.images) == self.full else self.forward
             with autocast(self.device, self.precision):
-                logits = self.forward(scaled(batch.images, self.recipe.scaling))
+                logits = forward(scaled(batch.images, self.recipe.scaling))
             loss = self.loss(logits, batch.labels)
             if len(batches) > 1:
                 loss = loss * (pixels / everything)

@@ -21,8 +21,10 @@ from seg.results import HistoryRow
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
 from seg.system.files import lock_directory, sha256
+from seg.system.machine import machine_info
+from seg.system.memory import bounded_memory
 from seg.system.progress import Progress
-from seg.training.distributed import is_main, own_device, process_group, rank, shard, world_size
+from seg.training.distributed import is_main, own_device, process_group, rank, world_size
 from seg.training.inputs import open_inputs
 from seg.training.numerics import set_up
 from seg.training.optimisation import learning_rate
@@ -45,7 +47,7 @@ def train(
     weights: Path | None,
     outputs: Outputs,
     device: torch.device,
-    workers: int,
+    workers: int | None,
     code: str,
     save_every: float = SAVE_EVERY,
 ) -> None:
@@ -57,9 +59,9 @@ def train(
         weights: file with the initial weights of the backbone, if the recipe names one.
         outputs: files to write, all or none.
         device: device to train on.
-        workers: threads that prepare batches.
+        workers: threads that prepare batches; see `seg.data.loader.Loader`.
         code: digest of the code, recorded in the outputs.
-        save_every: seconds between saved states within an epoch; one is saved after every epoch.
+        save_every: seconds between saved states; one is saved at the end.
 
     Raises:
         ValueError: packs, weights, recipe and number of processes do not match, a loss is not finite, or another
@@ -105,16 +107,12 @@ def train(
                         store.save(state, step)
             row = HistoryRow(state.epoch + 1, state.lr, state.loss / images)
             if row.epoch % recipe.validate_every == 0 or row.epoch == recipe.epochs:
-                loss, *scores = validate(model, val_loader, recipe, class_weights, step.precision)
-                row = HistoryRow(*row[:3], loss, *scores)
-                state.validations_since_best += 1
-                if state.best_loss is None or loss < state.best_loss:
-                    state.best_epoch, state.best_loss, state.validations_since_best = row.epoch, loss, 0
-                    state.best_weights = copy.deepcopy(model.state_dict()) if recipe.early_stopping else {}
+                row = _validated(row, state, step, val_loader, class_weights)
             state.history.append(row)
             state.epoch, state.step, state.loss = row.epoch, 0, 0.0
-            state.seconds = time.monotonic() - clock
-            store.save(state, step)
+            if store.due() or state.epoch == recipe.epochs or state.validations_since_best >= patience:
+                state.seconds = time.monotonic() - clock
+                store.save(state, step)
             progress.epoch({name: value for name, value in row._asdict().items() if value is not None})
             write_events(events, row)
         if state.epoch < recipe.epochs and is_main():
@@ -122,8 +120,23 @@ def train(
         if state.best_weights:
             model.load_state_dict(state.best_weights)
         if is_main():
-            write_outputs(outputs, step, state, train_loader.pack, class_weights, weights_info, code, started)
+            loaders = train_loader, val_loader
+            write_outputs(outputs, step, state, loaders, class_weights, weights_info, code, started)
             store.finish()
+
+
+def _validated(
+    row: HistoryRow, state: TrainState, step: TrainStep, loader: Loader, class_weights: Tensor
+) -> HistoryRow:
+    """The row of an epoch with the validation after it, which `state` records."""
+    started = time.monotonic()
+    loss, *scores = validate(step.model, loader, step.recipe, class_weights, step.precision)
+    state.validation_seconds += time.monotonic() - started
+    state.validations_since_best += 1
+    if state.best_loss is None or loss < state.best_loss:
+        state.best_epoch, state.best_loss, state.validations_since_best = row.epoch, loss, 0
+        state.best_weights = copy.deepcopy(step.model.state_dict()) if step.recipe.early_stopping else {}
+    return HistoryRow(*row[:3], loss, *scores)
 
 
 def _progress(recipe: Recipe, state: TrainState, images: int, steps: int) -> Progress:
@@ -143,7 +156,7 @@ def _identity(train_pack: Path, val_pack: Path, weights: Path | None, step: Trai
         "the validation pack": sha256(val_pack),
         "the file with the initial weights": sha256(weights) if weights else None,
         "the resolved precision": step.precision,
-        "the device": step.device.type,
+        "the device": machine_info(step.device)["gpu"] or step.device.type,
         "the version of torch": torch.__version__,
         "the code": code,
         "the format of saved states": STATE_VERSION,
@@ -154,11 +167,12 @@ def _batches(loader: Loader, order: np.ndarray, recipe: Recipe, state: TrainStat
     """The batches of this process for every remaining step of the epoch; the last step may have fewer."""
     remaining = order[state.step * recipe.batch * recipe.accumulate :]
     batches = loader.batches(
-        shard(remaining, recipe.batch, rank(), world_size()),
-        recipe.batch // world_size(),
+        remaining,
+        recipe.batch,
         augmentation=recipe.augmentation,
         seed=recipe.seed,
         epoch=state.epoch,
+        share=(rank(), world_size()),
     )
     return iter(lambda: list(islice(batches, recipe.accumulate)), [])
 
@@ -196,12 +210,15 @@ def main() -> None:
     parser.add_output("--run-info", ".json", "JSON to write: recipe, time, memory, machine")
     parser.add_argument("--events", type=Path, required=True, help="directory of TensorBoard events to write")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")
-    parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches")
+    parser.add_argument(
+        "--workers", type=int, help="threads that prepare batches; default: 4 if a GPU has no room for the pack"
+    )
     parser.add_argument("--save-every", type=float, default=SAVE_EVERY, help="seconds between saved states")
     parser.add_argument("--code", help="digest of the code to record; computed by default")
     arguments = parser.parse_stage()
     recipe = recipe_from_json(arguments.recipe)
-    with process_group():
+    smaller = f"lower batch ({recipe.batch}) and raise accumulate ({recipe.accumulate}), or lower train_size"
+    with process_group(), bounded_memory("training", smaller, None):
         train(
             recipe,
             arguments.train_pack,

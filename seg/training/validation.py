@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from seg.config.recipe import Recipe
 from seg.data.loader import Loader, scaled
-from seg.datasets import IGNORE
 from seg.metrics.confusion import confusion_matrix
 from seg.metrics.labels import predict_labels
 from seg.training.distributed import all_reduce_sum, rank, world_size
@@ -23,12 +22,12 @@ from seg.training.numerics import autocast
 def validate(
     model: nn.Module, loader: Loader, recipe: Recipe, class_weights: Tensor, precision: str
 ) -> tuple[float, float, float]:
-    """Evaluate the model on the validation pack; every process evaluates its share of the images.
+    """Evaluate the model on the validation pack; every process evaluates its share of the batches.
 
     Args:
         model: set to evaluation mode.
         loader: of the validation pack.
-        recipe: loss, batch size, scaling.
+        recipe: loss, `eval_batch`, scaling.
         class_weights: (C,) float32 on the loader's device, for the weighted loss.
         precision: `fp32`, `tf32` or `bf16`.
 
@@ -40,17 +39,23 @@ def validate(
     pack, classes = loader.pack, len(loader.pack.classes)
     compute_loss = make_loss(recipe.loss, class_weights)
     matrix = np.zeros((classes, classes), np.int64)
-    sums = torch.zeros(2, dtype=torch.float64)  # of loss times labelled pixels, and of labelled pixels
-    for batch in loader.batches(np.arange(rank(), len(pack), world_size()), recipe.batch):
+    total = torch.zeros((), dtype=torch.float64)  # of loss times labelled pixels
+    for batch in loader.batches(_own_batches(len(pack), recipe.eval_batch), recipe.eval_batch):
         with autocast(loader.device, precision):
             logits = model(scaled(batch.images, recipe.scaling))
-        labelled = int((batch.labels != IGNORE).sum())
-        loss = float(compute_loss(logits, batch.labels)) * labelled
-        sums += torch.tensor([loss, labelled], dtype=torch.float64)
+        loss = compute_loss(logits, batch.labels)
         predicted = predict_labels(logits, (pack.height, pack.width)).cpu().numpy()
-        matrix += confusion_matrix(batch.labels.cpu().numpy(), predicted, classes)
-    total, pixels = all_reduce_sum(sums).tolist()
-    return total / max(pixels, 1), *accuracy_and_miou(all_reduce_sum(torch.from_numpy(matrix)).numpy())
+        counts = confusion_matrix(batch.labels.cpu().numpy(), predicted, classes)
+        matrix += counts
+        total += float(loss) * int(counts.sum())
+    matrix = all_reduce_sum(torch.from_numpy(matrix)).numpy()
+    return float(all_reduce_sum(total)) / max(int(matrix.sum()), 1), *accuracy_and_miou(matrix)
+
+
+def _own_batches(images: int, batch: int) -> np.ndarray:
+    """Positions of this process: every `world_size`-th batch, whole, so that all losses are those of one process."""
+    positions = np.arange(images)
+    return positions[positions // batch % world_size() == rank()]
 
 
 def accuracy_and_miou(matrix: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,8 @@ from seg.config.params import Params, load_params
 
 SETTINGS = {
     "weights": None, "frozen": False, "optimizer": "adam", "weight_decay": 0.0, "momentum": 0.9,
-    "schedule": {"name": "constant"}, "clip_norm": None, "accumulate": 1, "early_stopping": None, "augmentation": {},
+    "schedule": {"name": "constant"}, "clip_norm": None, "accumulate": 1, "eval_batch": 4, "early_stopping": None,
+    "augmentation": {},
     "scaling": "unit", "precision": "fp32", "compile": False, "deterministic": True, "threads": 1, "gpus": 1,
     "train_images": None, "train_size": 1.0, "eval_size": 1.0, "evaluation": {},
 }  # fmt: skip

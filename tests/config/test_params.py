@@ -59,7 +59,7 @@ WRONG = [
     (f"{UNET}.epochs", True, f"{UNET}.epochs: got True; input should be a valid integer"),
     (f"{UNET}.batch", "four", f"{UNET}.batch: got 'four'; input should be a valid integer"),
     (f"{UNET}.lr", float("nan"), f"{UNET}.lr: got nan; input should be a finite number"),
-    (f"{UNET}.gpus", 4, f"{UNET}: gpus 4 cannot share a batch of 2; give a multiple of gpus"),
+    (f"{UNET}.gpus", 4, f"{UNET}: gpus 4 cannot share a batch of 2; raise batch or lower gpus"),
     (f"{UNET}.frozen", True, f"{UNET}.frozen: true without weights keeps a random backbone; set weights"),
     (f"{UNET}.weights", "resnet3", f"{UNET}.weights: 'resnet3' is unknown; did you mean resnet34_shapes?"),
     (f"{UNET}.lr", None, f"{UNET}.lr: got null; give a value or remove the line"),

@@ -132,6 +132,20 @@ def test_snow_changes_images_and_not_labels(train: Pack, resident: bool) -> None
     )
 
 
+def test_processes_share_every_batch(train: Pack) -> None:
+    order = np.array([5, 3, 8, 1, 9, 0, 2])
+
+    def shares(batch: int, processes: int) -> list[list[list[int]]]:
+        return [
+            [part.samples.tolist() for part in Loader(train, CPU).batches(order, batch, share=(rank, processes))]
+            for rank in range(processes)
+        ]
+
+    assert shares(4, 2) == [[[5, 8], [9, 2]], [[3, 1], [0]]]
+    assert shares(6, 2) == [[[5, 8, 9], [2]], [[3, 1, 0], []]]  # the last batch has one image
+    assert shares(4, 3) == [[[5, 1], [9]], [[3], [0]], [[8], [2]]]
+
+
 def test_a_pack_in_the_devices_memory_gives_the_same_batches(train: Pack) -> None:
     plain, resident = Loader(train, CPU), Loader(train, CPU)
     resident._resident = resident._upload()  # as on a GPU where the pack fits

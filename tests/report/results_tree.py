@@ -105,7 +105,7 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
     }
     machine = {"cpu": "AMD EPYC 9R14", "cores": 2, "gpu": None, "system": "Linux 6.1"}
     training = {
-        "schema_version": 1,
+        "schema_version": 2,
         "classes": list(classes),
         "palette": [list(colour) for colour in PALETTE],
         "weights": None,
@@ -115,6 +115,7 @@ def write_run(directory: Path, miou: float, classes: Sequence[str] = CLASSES, lo
         "scored_epoch": 4,
         "train_images": 100,
         "steps": 100,
+        "resident_bytes": 0,
         "device": "cpu",
         "precision": "bf16",
         "seconds": 60.0 + 10 * seed,

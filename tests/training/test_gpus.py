@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from requirements import not_met
 from trainings import TrainingForkServer, arguments, varied
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Recipe
 from seg.system import gpus
+from seg.system.machine import choose_device
 
 # Simulates four GPUs with the CPU.
 _SIMULATED = """
@@ -101,6 +103,43 @@ def test_a_gpu_is_known_by_its_name_however_it_is_counted(monkeypatch: pytest.Mo
     assert gpus.take() == [1]
     for lock in [*first.values(), *gpus._HELD.values()]:
         lock.release()
+
+
+def test_as_many_processes_as_allowed_share_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEG_TRAININGS_PER_GPU", "2")
+    held = []
+    for expected in ([0], [1], [0], [1]):  # free GPUs before shared ones
+        simulate(monkeypatch, tmp_path, "a", "b")
+        assert gpus.take() == expected
+        held.append(gpus._HELD)
+    simulate(monkeypatch, tmp_path, "a", "b")
+    monkeypatch.setattr(gpus.time, "sleep", lambda seconds: held.pop(1)[1].release())
+    assert gpus.take() == [1]
+    for locks in [*held, gpus._HELD]:
+        for lock in locks.values():
+            lock.release()
+    monkeypatch.setenv("SEG_TRAININGS_PER_GPU", "none")
+    with pytest.raises(ValueError, match="SEG_TRAININGS_PER_GPU: got 'none', expected a number of at least 1"):
+        gpus.take(2)
+
+
+def test_a_gpu_is_chosen_by_its_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    simulate(monkeypatch, tmp_path, "a", "b")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda index: None)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    assert list(gpus._HELD) == [1]
+    with pytest.raises(ValueError, match="--device cuda:2: this process may use cuda:0 to cuda:1"):
+        choose_device("cuda:2")
+    with pytest.raises(ValueError, match="--device cuda:x: got 'x', expected a number, as in cuda:1"):
+        choose_device("cuda:x")
+    gpus._HELD[1].release()
+
+
+def test_a_slice_of_a_gpu_is_known_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices of one GPU may have its UUID in torch's properties."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-5c89852c-d268-c3f3-1b07-005d5ae1dc3f,MIG-unused")
+    assert gpus.visible() == ["MIG-5c89852c-d268-c3f3-1b07-005d5ae1dc3f"]
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])

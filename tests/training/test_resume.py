@@ -15,6 +15,7 @@ from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Rotation, Sch
 from seg.system.files import lock_directory
 from seg.training import train as training
 from seg.training.outputs import Outputs
+from seg.training.resume import ResumeStore, TrainState
 from seg.training.step import TrainStep
 from seg.training.train import train
 
@@ -180,15 +181,33 @@ def test_another_recipe_does_not_resume_from_it(
     assert f"starts at epoch 1, not from {last}: saved in epoch 2, {why}\n" in capfd.readouterr().err
 
 
+def test_states_are_saved_when_due_and_at_the_end(
+    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+    original = ResumeStore.save
+
+    def counted(self: ResumeStore, state: TrainState, step: TrainStep) -> None:
+        saved.append((state.epoch, state.step))
+        original(self, state, step)
+
+    monkeypatch.setattr(ResumeStore, "save", counted)
+    fit(tmp_path / "long", varied(small, epochs=3), packs)
+    assert saved == [(3, 0)]
+    saved.clear()
+    fit(tmp_path / "stopped", varied(small, **VARIED["stopping"]), packs)
+    assert len(saved) == 1
+
+
 def test_a_state_of_another_format_is_not_read(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
-    monkeypatch.setattr(training, "STATE_VERSION", 2)
+    monkeypatch.setattr(training, "STATE_VERSION", 3)
     assert bits(run(tmp_path / "killed", small, packs)) == bits(fit(tmp_path / "whole", small, packs))
     printed = capfd.readouterr().err
     assert "resumed" not in printed
-    assert "saved in epoch 2, the format of saved states was 1, is 2\n" in printed
+    assert "saved in epoch 2, the format of saved states was 2, is 3\n" in printed
 
 
 def test_other_data_does_not_resume_from_it(

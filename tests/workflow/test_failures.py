@@ -47,7 +47,7 @@ def test_a_killed_training_is_an_error(clone: Clone) -> None:
 
 def test_the_advice_on_a_killed_stage_depends_on_the_stage(tmp_path: Path) -> None:
     workflow = SimpleNamespace(basedir=tmp_path, deployment_settings=SimpleNamespace(deployment_method=set()))
-    prefix = shell_prefix(workflow).replace("{{", "{").replace("}}", "}")
+    prefix = shell_prefix(workflow, 1).replace("{{", "{").replace("}}", "}")
     command = f"{prefix} python() {{ bash -c 'kill -9 $$'; }}; python -m seg.data.pack --out x 2>&1 | cat"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 137

@@ -19,7 +19,7 @@ with checks.one_line_per_error():
     if VERIFY:
         own_data.warn_of_changes(PLAN)
 code_digest = checks.one_line_per_error()(digest.code_digest)
-shell.prefix(state.shell_prefix(workflow))
+shell.prefix(state.shell_prefix(workflow, PARAMS.trainings_per_gpu))
 
 
 wildcard_constraints:
