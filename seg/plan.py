@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 from seg.config.description import downloadable
 from seg.config.params import PackSpec, Params
 from seg.config.readings import readings_of
+from seg.config.recipe import WeightsFile
 from seg.config.schema import GpuJob
 from seg.system.files import canonical_json
 
@@ -109,14 +110,27 @@ class Plan:
         return canonical_json(content.model_dump(mode="json", exclude_unset=True))
 
     def weights(self, preset: str, study: str, variant: str) -> list[str]:
-        """File that the backbone of a variant starts from; empty if it is initialized at random."""
-        name = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0]).weights
-        return [WEIGHTS_FILE.format(weights=name)] if name else []
+        """File that a variant starts from; empty if it is initialized at random."""
+        row = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0]).weights
+        return [] if row is None else [row.file if isinstance(row, WeightsFile) else WEIGHTS_FILE.format(weights=row)]
+
+    def own_weights(self, preset: str, study: str, variant: str) -> list[str]:
+        """The same file, if it is a user's own: no rule makes it."""
+        return [file for file in self.weights(preset, study, variant) if file not in self.made_weights]
+
+    @cached_property
+    def made_weights(self) -> frozenset[str]:
+        """Files that rules make and a variant can start from: named weights, models of enabled variants."""
+        template = f"{RUN_FOLDER}model.safetensors"
+        models = [self.study_files(preset, study, template) for preset in self.params.presets for study in self.studies]
+        named = [WEIGHTS_FILE.format(weights=name) for name in self.params.weights]
+        return frozenset(file for files in [*models, named] for file in files)
 
     def all_weights(self) -> list[str]:
-        """Files that the backbones of the enabled variants start from."""
+        """Files of named weights that the backbones of the enabled variants start from."""
         files = [self.weights(self.params.preset, study, variant) for study, variant in self.variants]
-        return sorted({file for names in files for file in names})
+        named = {WEIGHTS_FILE.format(weights=name) for name in self.params.weights}
+        return sorted(named.intersection(file for names in files for file in names))
 
     def weights_names(self, pretrained_here: bool) -> list[str]:
         """Names of the weights that are pretrained here on a pretext task, or of those that are downloaded."""
@@ -197,12 +211,14 @@ class Plan:
 
     def _texts(self, preset: str, study: str, variant: str) -> list[str]:
         recipe = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0])
-        frozen = " and is not trained" if recipe.frozen else ""
+        own = recipe.weights.file if isinstance(recipe.weights, WeightsFile) else None
+        start = f"network starts from {own}" if own else f"backbone starts from {recipe.weights}"
+        frozen = f"{', its backbone' if own else ' and'} is not trained" if recipe.frozen else ""
         inference = self.params.inference(study, variant).model_dump(mode="json", exclude_defaults=True)
         passes = ", ".join(f"{key} {str(value).lower()}" for key, value in inference.items())
         return [
             *(reading.text() for reading in readings_of(self.params, preset, study, variant)),
-            *([f"The backbone starts from {recipe.weights}{frozen}."] if recipe.weights else []),
+            *([f"The {start}{frozen}."] if recipe.weights else []),
             *self._subset_note(study, variant, recipe.train_images),
             *([f"Evaluated with averages of logits: {passes}."] if passes else []),
         ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from seg.config.params import Params, read_params
+from seg.config.recipe import WeightsFile
 from seg.plan import PRESET_FOLDER, RUN_FOLDER, STUDY_FOLDER, Plan, alternatives, launcher
 
 PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
@@ -187,6 +188,18 @@ def test_cluster_resources_of_single_variants(plan: Plan) -> None:
     assert plan.gpu_job("cityscapes_deeplab", "resnet152").memory == 32000
     assert plan.gpu_job("cityscapes_deeplab", "resnet101").memory == 16000
     assert plan.gpu_job(None, None).minutes == 720  # pretraining
+
+
+def test_a_checkpoint_is_an_input_that_no_rule_makes_unless_it_is_a_model_of_a_study() -> None:
+    name, row = "baseline", PARAMS.studies["cityscapes_fcn"]
+    for file, own in (("start.safetensors", True), ("results/demo/voc2012_fcn/unet/seed0/model.safetensors", False)):
+        rows = row.variants | {name: row.variants[name].model_copy(update={"weights": WeightsFile(file=file)})}
+        studies = PARAMS.studies | {"cityscapes_fcn": row.model_copy(update={"variants": rows})}
+        plan = Plan(changed(preset="demo", seeds=[0], studies=studies))
+        assert plan.weights(*FCN) == [file]
+        assert plan.own_weights(*FCN) == ([file] if own else [])
+        assert file not in plan.all_weights()
+        assert f"The network starts from {file}." in json.loads(plan.notes("demo", "cityscapes_fcn"))[name]
 
 
 def test_notes_name_start_weights_and_values_that_are_not_in_the_source(plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""Content of the files of users' own datasets, compared by Snakemake with its records when a run starts.
+"""Content of users' own datasets and checkpoints, compared by Snakemake with its records when a run starts.
 
 Relies on these internals of Snakemake, see `workflow.state`:
 
@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from seg.datasets.matching import why_missing
 from seg.datasets.register import own_contents
 from seg.plan import KEPT_MANIFEST, RAW_FOLDER, RAW_MANIFEST, Plan
 from seg.system.console import say
+from seg.system.files import sha256
 from workflow import state
 
 MEMORY = ".snakemake/own/{dataset}.json"  # not shared through DVC: inodes differ between machines
@@ -39,6 +41,30 @@ def content_digest(dataset: str, descriptions: tuple[str, ...], anew: bool) -> s
         say(f"warning: {line}")
     memory = Path(MEMORY.format(dataset=dataset))
     return fingerprint({"files": own_contents(map(read_description, descriptions), root, memory, anew)})
+
+
+@cache
+def weights_digest(file: str, run: Path) -> str:
+    """Digest of a checkpoint that a training starts from; if the checkpoint is not here, the one in the `run.json`.
+
+    Raises:
+        OSError: the checkpoint cannot be read.
+    """
+    if Path(file).is_file():
+        return sha256(Path(file))
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return str(json.loads(run.read_bytes())["weights"]["sha256"])
+    return ""
+
+
+def missing_weights(files: Iterable[str]) -> list[str]:
+    """One line per checkpoint that is not a file."""
+    fix = "put the checkpoint there, or correct `weights: {file: ...}` (relative paths begin where Snakemake runs)"
+    return [
+        f"{file}: {'a directory' if Path(file).is_dir() else 'no such file'}; {fix}"
+        for file in files
+        if not Path(file).is_file()
+    ]
 
 
 def _recorded(manifest: str) -> str:

@@ -15,7 +15,8 @@ Relies on these internals, checked with Snakemake 9.27.1 (`pyproject.toml` exclu
   `warn_of_processors`.
 - The handler of SIGTERM, set before `onstart`: starts no more jobs, records those that finish, then exits; it waits for
   a lock, so it must not run in the thread that it interrupts. Used by `forward_signals`.
-- `workflow.dag.needrun_jobs()`: jobs of the run. Used by `datasets_to_make`.
+- `workflow.dag.needrun_jobs()`: jobs of the run. Used by `datasets_to_make` and
+  `own_weights_to_read`.
 - `workflow.dag.forcefiles`: files whose jobs run; read after the input functions. Used by `force_if_missing`.
 - `rule.is_checkpoint`: read when a job of the rule ends. Used by `compare_by_content_after`.
 - `rule.output` and `snakemake.io.strip_wildcard_constraints`. Used by `output_templates`.
@@ -173,6 +174,12 @@ def compare_by_content_after(rules: Iterable[Any], files: Iterable[str]) -> None
 def datasets_to_make(workflow: Any, rule: str) -> list[str]:
     """Datasets that a rule writes in this run."""
     return sorted({job.wildcards.dataset for job in workflow.dag.needrun_jobs() if job.rule.name == rule})
+
+
+def own_weights_to_read(workflow: Any, rule: str, plan: Plan) -> list[str]:
+    """Users' checkpoints that the jobs of a rule start from in this run."""
+    wildcards = [job.wildcards for job in workflow.dag.needrun_jobs() if job.rule.name == rule]
+    return sorted({file for w in wildcards for file in plan.own_weights(w.preset, w.study, w.variant)})
 
 
 def force_if_missing(workflow: Any, inputs: Iterable[str], output: str) -> None:

@@ -1,5 +1,6 @@
 """Errors in `params.yaml` beyond a single value: names that refer to nothing, incomplete and impossible recipes."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,7 +51,9 @@ def unknown_names(content: Mapping[str, Any]) -> Iterator[str]:
     names += [(path, key, table) for pattern, table in _KEYS.items() for path, key, _ in _find(content, pattern)]
     for path, name, table in names:
         if isinstance(name, str) and name not in known[table]:
-            yield f"{path}: '{name}' is unknown; {nearest(name, known[table])}"
+            file = table == "weights" and re.search(r"[./]", name)
+            fix = f"for a file, give {{ file: {name} }}" if file else nearest(name, known[table])
+            yield f"{path}: '{name}' is unknown; {fix}"
 
 
 def _find(content: Any, pattern: str, above: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -124,7 +127,10 @@ def _impossible_training(params: "Params", study: str, variant: str) -> Iterator
                 f"{size}, a single one at the network's lowest resolution, where batch norm requires several per GPU; "
                 "raise batch or train_size"
             )
-    if recipe.weights:
+    if recipe.weights and recipe.frozen and not _backbone(recipe.model):
+        path = params.settings(study, variant)["frozen"][1]
+        yield f"{path}.frozen: true for model '{recipe.model.name}' without a backbone; set false"
+    elif isinstance(recipe.weights, str):
         path, name = params.settings(study, variant)["weights"][1], params.weights_of(recipe.weights)
         expected, written = _backbone(recipe.model), f"'{values['weights']}'"
         if values["weights"] != recipe.weights:

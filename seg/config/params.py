@@ -106,7 +106,8 @@ class Params(Frozen):
         """
         row, budget = self.presets[preset], self.budgets.get(preset, Budget())
         values = {key: value for key, value in self.values(study, variant).items() if key not in _BESIDE_RECIPE}
-        values["weights"] = row.weights.get(values["weights"], values["weights"])
+        if isinstance(values["weights"], str):
+            values["weights"] = row.weights.get(values["weights"], values["weights"])
         values["threads"] = budget.threads or values["threads"]
         values["train_images"] = values["train_images"] if row.limit_train_images else None
         full = values["epochs"]

@@ -29,7 +29,7 @@ def readings_of(params: "Params", preset: str, study: str, variant: str) -> list
     recipe = params.recipe(preset, study, variant, seed=0)
     selected = dict(leaves(recipe.model_dump()))
     settings = params.settings(study, variant)
-    replaced = {key for key in _BY_PRESET if settings[key][0] != selected[key]}
+    replaced = {key for key in _BY_PRESET if key in settings and settings[key][0] != selected[key]}
     values = [each for key, each in _value_readings(params, study, variant).items() if each and key not in replaced]
     dataset = params.datasets[params.dataset(preset, study)].readings
     code = [

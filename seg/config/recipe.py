@@ -5,9 +5,11 @@ writes it into the checkpoint. Device, loader workers and paths do not affect th
 data is identified by its packs.
 """
 
-from typing import Annotated, Literal
+import shlex
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from seg.config.architectures import Model
 from seg.config.base import Count, Frozen, Number, Part, Positive, Probability
@@ -130,15 +132,42 @@ class EarlyStopping(Part):
     patience: Count
 
 
+def _safetensors(file: str) -> str:
+    if not file.endswith(".safetensors"):
+        code = "import sys, torch; from safetensors.torch import save_file; "
+        code += "save_file(torch.load(sys.argv[1], weights_only=True), 'start.safetensors')"
+        raise ValueError(
+            f"got '{file}', expected a file .safetensors, because a pickle can run code; convert a state dict with "
+            f'python -c "{code}" {shlex.quote(file)}'
+        )
+    return str(PurePosixPath(file))
+
+
+class WeightsFile(Part):
+    """A checkpoint of seg, or tensors of the same network from elsewhere, that the whole network starts from."""
+
+    file: Annotated[str, AfterValidator(_safetensors)]
+
+
+def _kind_of_weights(value: Any) -> str:
+    return "<file>" if isinstance(value, dict | WeightsFile) else "<name>"
+
+
+Weights = Annotated[
+    Annotated[str, Tag("<name>")] | Annotated[WeightsFile, Tag("<file>")], Discriminator(_kind_of_weights)
+]
+
+
 class Recipe(Frozen):
-    """One training. The backbone starts from `weights` and is not trained if `frozen`.
+    """One training. The backbone starts from named `weights`, the network from those in a file; the backbone is not
+    trained if `frozen`.
 
     `train_images` limits the training to a fixed subset of the training split, see `seg.data.subset`. `momentum`
     is that of `sgd`.
     """
 
     model: Model
-    weights: str | None
+    weights: Weights | None
     frozen: bool
     loss: Literal["cross_entropy", "weighted_cross_entropy", "dice"]
     optimizer: Literal["adam", "adamw", "sgd"]

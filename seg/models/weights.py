@@ -1,12 +1,12 @@
-"""Weights files: the state dict of a backbone as safetensors, with its source as metadata."""
+"""Weights that a network starts from: files of backbones, with their source as metadata, and users' checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from seg.system.files import written_whole
+from seg.system.files import sha256, written_whole
 from seg.system.tensors import read_tensors, write_tensors
 
 _REPORTED = 5  # faults in a message; a wrong file has hundreds
@@ -62,8 +62,82 @@ def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:
         if name in given and given[name].shape != tensor.shape
     ]
     if faults:
-        more = [f"and {len(faults) - _REPORTED} more"] if len(faults) > _REPORTED else []
-        listed = "; ".join([*faults[:_REPORTED], *more])
+        listed = _listed(faults)
         raise ValueError(f"{path}: {len(given)} tensors that do not fit this backbone: {listed}; choose other weights")
     backbone.load_state_dict(state | {name: given[name] for name in expected})
     return about
+
+
+def load_fitting(
+    build: Callable[[int], nn.Module], path: Path, classes: Sequence[str], frozen: bool = False
+) -> tuple[nn.Module, dict[str, Any], str]:
+    """A network that starts from the tensors of a file that fit it by name and shape; the others are initialized.
+
+    Names may have one common prefix, such as `module.`, or lack `backbone.`. If the file names its classes and they are
+    not `classes`, tensors whose shapes depend on the number of classes do not fit.
+
+    Args:
+        build: the network for a number of classes.
+        path: a checkpoint of seg, or the tensors of a state dict as safetensors.
+        classes: names of the classes.
+        frozen: whether the backbone is not trained, so that all of it must be in the file.
+
+    Returns:
+        The network; `file`, `sha256`, number of tensors `loaded`, and what was `not_loaded` with the reason by name;
+        and a message with the same content.
+
+    Raises:
+        ValueError: the file is damaged or no safetensors, no tensor fits, or one of a frozen backbone is missing.
+        OSError: the file cannot be read.
+    """
+    try:
+        read, about = read_tensors(path, foreign=True)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; give a checkpoint of seg or another file of safetensors") from None
+    model = build(len(classes))
+    state = model.state_dict()
+    given = max(_renamed(read), key=lambda tensors: sum(_fits(tensors, name, state[name]) for name in state))
+    other_head = about.get("classes", [*classes]) != [*classes]
+    reasons = _not_loaded(given, state, build(len(classes) + 1).state_dict() if other_head else state)
+    loaded = {name: tensor for name, tensor in given.items() if name not in reasons}
+    if all(name.endswith(_COUNTER) for name in loaded):
+        faults = _listed([f"{name}: {reason}" for name, reason in reasons.items()])
+        raise ValueError(f"{path}: no tensor fits this network ({faults}); give a checkpoint of the same network")
+    if frozen and (missing := [name for name in reasons if name.startswith("backbone.") and name in state]):
+        raise ValueError(f"{path}: lacks tensors of the frozen backbone: {_listed(missing)}; set frozen: false")
+    model.load_state_dict(state | loaded)
+    about = {"file": str(path), "sha256": sha256(path), "loaded": len(loaded), "not_loaded": reasons}
+    text = _listed([f"{name} ({reason})" for name, reason in reasons.items()]) or "none"
+    return model, about, f"{path}: {len(loaded)} tensors loaded; not loaded: {text}"
+
+
+def _not_loaded(
+    given: Mapping[str, Tensor], state: Mapping[str, Tensor], other: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """Why tensors do not fit, by name; those whose shape differs in `other` belong to other classes."""
+    reasons = {name: "not in this network" for name in given if name not in state}
+    for name, tensor in state.items():
+        if name not in given:
+            reasons |= {} if name.endswith(_COUNTER) else {name: "not in the file"}
+        elif not _fits(given, name, tensor):
+            reasons[name] = f"{tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
+        elif other[name].shape != tensor.shape:
+            reasons[name] = "of other classes"
+    return reasons
+
+
+def _renamed(tensors: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
+    """Tensors by their names; without the first part of the names, if it is the same for all; below `backbone`."""
+    found = [tensors, {f"backbone.{name}": tensor for name, tensor in tensors.items()}]
+    if len({name.partition(".")[0] for name in tensors}) == 1:
+        found.append({name.partition(".")[2]: tensor for name, tensor in tensors.items()})
+    return found
+
+
+def _fits(tensors: Mapping[str, Tensor], name: str, expected: Tensor) -> bool:
+    return name in tensors and tensors[name].shape == expected.shape
+
+
+def _listed(faults: Sequence[str]) -> str:
+    more = [f"and {len(faults) - _REPORTED} more"] if len(faults) > _REPORTED else []
+    return "; ".join([*faults[:_REPORTED], *more])

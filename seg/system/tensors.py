@@ -48,8 +48,12 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
         raise
 
 
-def read_tensors(path: Path, *, metadata_only: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(
+    path: Path, *, metadata_only: bool = False, foreign: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors, on the CPU, and metadata of a file; with `metadata_only`, no tensors, and no checksum is verified.
+
+    With `foreign`, the file may come from another program: it has no metadata and no checksum then.
 
     Raises:
         ValueError: the file is damaged or was not written by `write_tensors`; the message does not name the file.
@@ -58,6 +62,8 @@ def read_tensors(path: Path, *, metadata_only: bool = False) -> tuple[dict[str, 
     path.open("rb").close()  # safe_open reports a file without permission as missing
     try:
         with safe_open(path, framework="pt") as file:
+            if foreign and _KEY not in (file.metadata() or {}):
+                return {name: file.get_tensor(name) for name in file.keys()}, {}  # noqa: SIM118  # not a mapping
             content = json.loads((file.metadata() or {})[_KEY])
             about, checksum = dict(content["about"]), content["crc32"]
             if metadata_only:

@@ -1,19 +1,21 @@
 """Inputs of a training: both packs and the initialized model."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seg.config.recipe import Recipe
+from seg.config.recipe import Recipe, WeightsFile
 from seg.data.class_weights import inverse_weights
 from seg.data.loader import Loader
 from seg.data.pack_format import Pack, read_pack_info
 from seg.data.subset import choose_subset, class_pixels
 from seg.models import build_model
-from seg.models.weights import load_backbone
-from seg.training.distributed import world_size
+from seg.models.weights import load_backbone, load_fitting
+from seg.system.console import say
+from seg.training.distributed import is_main, world_size
 
 
 def open_inputs(
@@ -36,8 +38,15 @@ def open_inputs(
     class_weights = torch.from_numpy(inverse_weights(class_pixels(packs[0]))).float().to(device)
     train, val = (Loader(pack, device, workers) for pack in packs)
     torch.manual_seed(recipe.seed)
-    model = build_model(recipe.model.name, len(class_weights), recipe.model.options)
-    weights_info = load_backbone(model, weights) if weights else None
+    build = partial(build_model, recipe.model.name, options=recipe.model.options)
+    weights_info = None
+    if weights and isinstance(recipe.weights, WeightsFile):
+        model, weights_info, message = load_fitting(build, weights, packs[0].classes, recipe.frozen)
+        if is_main():
+            say(message)
+    else:
+        model = build(len(class_weights))
+        weights_info = load_backbone(model, weights) if weights else None
     if recipe.frozen:
         model.get_submodule("backbone").requires_grad_(False)
     return train, val, class_weights, model.to(device).to(memory_format=torch.channels_last), weights_info

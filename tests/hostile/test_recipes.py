@@ -96,6 +96,34 @@ TRIALS = [
     refused("momentum of 1 under adam", ".momentum: got 1.0; input should be less than 1", momentum=1.0),
     refused("momentum as a word under adam", ".momentum: got 'high'; input should be a valid number", momentum="high"),
     refused(
+        "weights of a pickle",
+        ".weights.file: got 'it's.pth', expected a file .safetensors, because a pickle can run code; convert a state "
+        'dict with python -c "import sys, torch; from safetensors.torch import save_file; save_file(torch.load('
+        "sys.argv[1], weights_only=True), 'start.safetensors')\" 'it'\"'\"'s.pth'",
+        weights={"file": "it's.pth"},
+    ),
+    refused(
+        "path as the name of weights",
+        ".weights: 'starts/a.safetensors' is unknown; for a file, give { file: starts/a.safetensors }",
+        weights="starts/a.safetensors",
+    ),
+    refused("unknown key of weights", ".weights.x: unknown; known are file", weights={"file": "a.safetensors", "x": 1}),
+    refused("number as weights", ".weights: got 3; input should be a valid string", weights=3),
+    refused(
+        "frozen network without a backbone",
+        ".frozen: true for model 'fcn' without a backbone; set false",
+        frozen=True,
+        weights={"file": "a.safetensors"},
+    ),
+    Trial(
+        "weights in a file",
+        SHOW,
+        edited(weights={"file": "./starts//a.safetensors"}),
+        shown("weights.file", "starts/a.safetensors", BASELINE),
+        code=0,
+        errors=0,
+    ),
+    refused(
         "no momentum with sgd",
         ": momentum is null, but optimizer sgd takes one; give a number, 0.0 for none",
         optimizer="sgd",

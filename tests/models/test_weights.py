@@ -1,21 +1,23 @@
 """Weights files: written, read into a backbone, and refused if they do not fit."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from seg.models.weights import load_backbone, read_weights, write_weights
+from seg.models.weights import load_backbone, load_fitting, read_weights, write_weights
 
 ABOUT = {"name": "x", "source": "https://example.org/x.pth", "sha256": "0" * 64, "licence": "CC0"}
 
 
 class Net(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 2) -> None:
         super().__init__()
         self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-        self.head = nn.Conv2d(4, 2, 1)
+        self.head = nn.Conv2d(4, classes, 1)
 
 
 def state() -> dict[str, Tensor]:
@@ -85,3 +87,77 @@ def test_a_damaged_or_foreign_file_is_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"w\.safetensors: weights file is damaged or not written by this version"):
             read_weights(path)
+
+
+def trained(classes: int = 2) -> dict[str, Tensor]:
+    """State dict of a whole network that was trained."""
+    torch.manual_seed(3)
+    return {name: torch.rand(tensor.shape) for name, tensor in Net(classes).state_dict().items()}
+
+
+NAMES: dict[str, Callable[[str], str]] = {
+    "the same": str,
+    "of DistributedDataParallel": lambda name: f"module.{name}",
+    "of a compiled network": lambda name: f"_orig_mod.{name}",
+}
+
+
+@pytest.mark.parametrize("rename", NAMES.values(), ids=NAMES.keys())
+def test_a_network_starts_from_the_tensors_that_fit(tmp_path: Path, rename: Callable[[str], str]) -> None:
+    given, path = trained(3), tmp_path / "w.safetensors"
+    save_file({rename(name): tensor for name, tensor in given.items()}, path)
+    model, about, message = load_fitting(Net, path, ["wall", "crack"])
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, given[name].to(tensor.dtype)) == name.startswith("backbone")
+    reasons = {"head.weight": "(3, 4, 1, 1), expected (2, 4, 1, 1)", "head.bias": "(3,), expected (2,)"}
+    assert (about["loaded"], about["not_loaded"]) == (7, reasons)
+    assert message == (
+        f"{path}: 7 tensors loaded; not loaded: head.weight ((3, 4, 1, 1), expected (2, 4, 1, 1)); "
+        "head.bias ((3,), expected (2,))"
+    )
+
+
+@pytest.mark.parametrize(("classes", "loaded"), [(["wall", "crack"], 9), (["crack", "wall"], 7), (["a", "b"], 7)])
+def test_the_head_of_other_classes_does_not_fit(tmp_path: Path, classes: list[str], loaded: int) -> None:
+    write_weights(tmp_path / "w.safetensors", trained(), {"classes": ["wall", "crack"]})
+    _, about, message = load_fitting(Net, tmp_path / "w.safetensors", classes)
+    assert about["loaded"] == loaded
+    other = {"head.weight": "of other classes", "head.bias": "of other classes"}
+    assert about["not_loaded"] == (other if loaded == 7 else {})
+    assert message.endswith("not loaded: none") == (loaded == 9)
+
+
+def test_a_network_starts_from_the_file_of_a_backbone(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w.safetensors", state() | {"fc.weight": torch.ones(3)}, ABOUT)
+    model, about, _ = load_fitting(Net, tmp_path / "w.safetensors", ["wall", "crack"], frozen=True)
+    assert torch.equal(model.state_dict()["backbone.0.weight"], state()["0.weight"])
+    assert about["not_loaded"]["backbone.fc.weight"] == "not in this network"
+    assert about["not_loaded"]["head.bias"] == "not in the file"
+
+
+@pytest.mark.parametrize(
+    ("content", "frozen", "message"),
+    [
+        (
+            {"encoder.conv": torch.ones(3)},
+            False,
+            "no tensor fits this network .encoder.conv: not in",
+        ),
+        ({"backbone.1.num_batches_tracked": torch.tensor(3)}, False, "no tensor fits this network"),
+        ({}, False, "no tensor fits this network"),
+        ({"backbone.0.bias": torch.ones(4)}, True, r"lacks tensors of the frozen backbone: backbone\.0\.weight; "),
+        (b"PK\x03\x04 a renamed pickle", False, "damaged or not written by this version"),
+    ],
+)
+def test_checkpoints_of_other_networks_are_refused(
+    tmp_path: Path, content: bytes | dict[str, Tensor], frozen: bool, message: str
+) -> None:
+    path = tmp_path / "w.safetensors"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        save_file(content, path)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_fitting(Net, path, ["wall", "crack"], frozen)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)

@@ -8,13 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from trainings import command, varied
+from trainings import command, outputs, varied
 
 from seg.config.architectures import make_model
-from seg.config.recipe import Recipe
+from seg.config.recipe import Recipe, WeightsFile
 from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint
 from seg.models.weights import write_weights
+from seg.system.files import sha256
+from seg.training.train import train
 
 OPTIONS = {"backbone": "resnet34"}
 
@@ -84,3 +86,24 @@ def test_a_network_without_a_backbone_takes_no_weights(
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "backbone" in done.stderr
+
+
+def test_a_network_starts_from_a_checkpoint_of_other_classes(
+    tmp_path: Path, tiny_recipe: Recipe, packs: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = tmp_path / "start.safetensors"
+    torch.manual_seed(5)
+    model = build_model(tiny_recipe.model.name, 2, tiny_recipe.model.options)
+    write_weights(start, model.state_dict(), {"classes": ["wall", "crack"]})
+    recipe = varied(tiny_recipe, weights=WeightsFile(file=str(start)), epochs=1, lr=1e-9)
+    train(recipe, packs[0], packs[1], start, outputs(tmp_path), torch.device("cpu"), 0, "0123")
+    printed = [line for line in capsys.readouterr().err.splitlines() if "tensors loaded" in line]
+    info = json.loads((tmp_path / "run.json").read_text())["weights"]
+    assert len(printed) == 1
+    assert info["sha256"] == sha256(start)
+    after, before = load_checkpoint(tmp_path / "model.safetensors").model.state_dict(), load_file(start)
+    assert {name for name in after if after[name].shape != before[name].shape} == info["not_loaded"].keys()
+    assert all(name in printed[0] for name in info["not_loaded"])
+    for name in before.keys() - info["not_loaded"].keys():
+        if name.endswith("weight"):
+            torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from clones import Clone, write_clone
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 pytestmark = pytest.mark.workflow
 
@@ -212,3 +213,21 @@ def test_jobs_of_a_run_that_verifies_all_files(owned: Clone) -> None:
     owned.set("verify", True)
     nothing_to_do(owned)
     assert images(owned) == before
+
+
+def test_a_training_from_an_own_checkpoint_follows_its_content(owned: Clone) -> None:
+    start, other = owned.path / "start.safetensors", owned.path / "other.safetensors"
+    model = owned.path / "results/demo/cracks/fcn/seed0/model.safetensors"
+    shutil.copy2(model, other)
+    owned.set("studies.cracks.variants.fcn.weights", {"file": start.name})
+    assert f"error: {start.name}: no such file; put the checkpoint there" in owned.snakemake(code=2)
+    shutil.copy2(model, start)
+    assert f"{start.name}: 62 tensors loaded; not loaded: none" in owned.snakemake()
+    assert owned.scheduled() == []
+    start.touch()
+    assert owned.scheduled() == []
+    save_file(load_file(other), start)
+    os.utime(start, (0, 0))
+    assert owned.scheduled() == TRAINED
+    start.unlink()
+    assert owned.scheduled() == []

@@ -36,6 +36,12 @@ wildcard_constraints:
 
 recipe = lambda w: PLAN.recipe(w.preset, w.study, w.variant, int(w.seed))
 weights = lambda w: PLAN.weights(w.preset, w.study, w.variant)
+own_weights = checks.one_line_per_error()(
+    lambda w: [
+        own_data.weights_digest(file, Path(f"{plan.RUN_FOLDER}run.json".format(**w)))
+        for file in PLAN.own_weights(w.preset, w.study, w.variant)
+    ]
+)
 manifest = lambda w: PLAN.manifest(w.dataset)
 dataset_row = lambda w: PARAMS.datasets[w.dataset]
 pretext = lambda w: PARAMS.weights[w.weights].pretext
@@ -98,6 +104,7 @@ def refuse_impossible_jobs():
     """Stop before the first job if the run needs data that only the user can provide, or may not write its files."""
     lines = missing(state.datasets_to_make(workflow, "download_dataset"), Path("data/archives"), Path("data/raw"))
     lines += checks.output_errors(workflow)
+    lines += own_data.missing_weights(state.own_weights_to_read(workflow, "train_variant", PLAN))
     lines += own_data.missing_directories(state.datasets_to_make(workflow, "register_folder"))
     checks.refuse(lines)
 

@@ -57,7 +57,7 @@ rule train_variant:
         train_pixels=pack_pixels("train"),
         val=pack_json("val"),
         val_pixels=pack_pixels("val"),
-        weights=weights,
+        weights=lambda w: [file for file in weights(w) if file in PLAN.made_weights],
     output:
         model=f"{plan.RUN_FOLDER}model.safetensors",
         history=f"{plan.RUN_FOLDER}history.csv",
@@ -76,7 +76,8 @@ rule train_variant:
     params:
         launch=lambda w: plan.launcher(recipe(w).gpus),
         recipe=lambda w: recipe(w).json_line(),
-        weights=lambda w, input: ["--weights", *input.weights] if input.get("weights") else [],
+        weights=lambda w: [word for file in weights(w) for word in ("--weights", file)],
+        own_weights=own_weights,
         events=f"{plan.RUN_FOLDER}tensorboard",
         code=model_digest("seg.training.train"),
     message:
