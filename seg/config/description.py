@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
-from seg.config.base import Frozen, Part
+from seg.config.base import Frozen, Number, Part
 from seg.config.messages import error_lines, parse_option
 from seg.system.console import nearest_of_all
 
@@ -138,7 +138,8 @@ class LabelFiles(Part):
     """Label files and what their pixels are.
 
     `ids` are label values, `train_ids` the positions of the scored classes (255: not scored), `colours` RGB; `None`:
-    `colours` in RGB images, else `ids`. The others are files of polygons: one per image, or of all images (`coco`).
+    `colours` in RGB images, else `ids`. Ids may be in MATLAB files, see `seg.datasets.matlab`. The others are files of
+    polygons: one per image, or of all images (`coco`).
     """
 
     files: Pattern
@@ -162,24 +163,41 @@ def _all_names(names: Any) -> Any:
     }
 
 
+def _entries(value: Any) -> Any:
+    """A list of text. YAML reads a name such as 2_10 as the number 210."""
+    if numbers := [item for item in _list(value) or [] if not isinstance(item, str)]:
+        raise ValueError(f"got {numbers[0]}, expected names or files; put names such as '2_10' in quotes")
+    return _list(value)
+
+
+SplitLists = Annotated[
+    Annotated[Pattern, Tag("<pattern>")]
+    | Annotated[dict[SplitName, Annotated[list[str], BeforeValidator(_entries)]], Tag("<splits>")],
+    Discriminator(lambda value: "<splits>" if isinstance(value, dict) else "<pattern>"),
+]
+
+
 class Splits(Part):
     """How the images are divided into training, validation and test images.
 
     Attributes:
         names: names of each split in `{split}`.
-        lists: pattern of the files that list the names of each split.
+        lists: pattern of the files that list the names of each split, or by split: names of images and files (`.txt`,
+            `.csv`) that list them; a name of several splits then belongs to the last of train, val and test.
+        hold_out: share of the training images that become the validation split, by the hash of their group or name.
         draw: official splits whose images are pooled, then drawn 70:15:15 by the hash of their group or name.
         halve: whether `val` is halved into `val` and `test`, by the hash of the names, if no label of `test` exists.
     """
 
     names: Annotated[dict[SplitName, list[str]], BeforeValidator(_all_names)] = _SPLITS
-    lists: Pattern | None = None
+    lists: SplitLists | None = None
+    hold_out: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     draw: list[SplitName] = []
     halve: bool = False
 
     @model_validator(mode="after")
     def _one_division(self) -> "Splits":
-        if self.lists and "{split}" not in self.lists:
+        if isinstance(self.lists, str) and "{split}" not in self.lists:
             raise ValueError(
                 f"lists: got '{self.lists}', expected a pattern with {{split}}, such as lists/{{split}}.txt"
             )
@@ -208,6 +226,7 @@ class Description(Frozen):
         classes: names in the order of their ids, or rows with a colour.
         ids: class by label value, if the values are not the positions in `classes`.
         colours: class by colour, for labels that are RGB images.
+        combine: whether the labels of all patterns apply, those of an earlier one first, not those of a single pattern.
         nearest: whether other colours count as the nearest one of `colours`.
         offset: added to label values before they are looked up.
         ignore: classes, label values or colours that are not scored.
@@ -223,6 +242,7 @@ class Description(Frozen):
     classes: Annotated[list[Any], AfterValidator(class_rows)] | None = None
     ids: dict[LabelValue, str] | None = None
     colours: dict[Rgb, str] | None = None
+    combine: bool = False
     nearest: bool = False
     offset: Annotated[int, Field(ge=-255, le=255)] = 0
     ignore: Annotated[

@@ -96,7 +96,7 @@ class Dataset:
             f"put them into {folder} and run again{login}"
         )
 
-    def wanted(self, source: Source, member: str, root: Path | None = None) -> str | None:
+    def wanted(self, source: Source, member: str, root: Path | None = None, into: str = "") -> str | None:
         """Path of an archive's member in the dataset's directory; `None` if the member is not extracted.
 
         Args:
@@ -104,9 +104,10 @@ class Dataset:
             member: name in the archive.
             root: directory with extracted labels, to select only the images that have one; `None` to select all other
                 files.
+            into: see `seg.system.fetch.Archive`.
         """
         parts, prefix = PurePosixPath(member).parts, PurePosixPath(source.prefix).parts
-        inner = PurePosixPath(*parts[len(prefix) :])
+        inner = PurePosixPath(into, *(parts[-1:] if into else parts[len(prefix) :]))
         pattern = next((pattern for pattern in self.counts if _matches(inner, pattern)), None)
         if pattern is None or not all(map(fnmatchcase, parts, prefix)):
             return None

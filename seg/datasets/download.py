@@ -72,7 +72,7 @@ def _fill(dataset: Dataset, source: Source, archives: Path, folder: Path, manife
     """Extract a source's archives into an empty directory, verify the files and write the manifest."""
     for root in (None, folder) if dataset.labels else (None,):  # labels first, as they select the images
         for archive in source.archives:
-            wanted = partial(dataset.wanted, source, root=root)
+            wanted = partial(dataset.wanted, source, root=root, into=archive.into)
             unpack(archives / archive.name, folder, wanted, sum(dataset.counts.values()))
     if faults := dataset.faults(folder):
         expected = f"this is not {dataset.name} ({dataset.version}), replace it"

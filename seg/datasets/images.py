@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
 from seg.datasets.matching import ImagePair
+from seg.datasets.matlab import is_matlab, read_matlab
 from seg.datasets.polygons import POLYGONS, draw_shapes, polygon_size
 from seg.system.console import describe_os_error
 
@@ -91,7 +92,7 @@ def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Im
     Raises:
         ValueError: the file is damaged or contains values or colours that are not in the table.
     """
-    label = _decode(path)
+    label = Image.fromarray(read_matlab(path)) if is_matlab(path) else _decode(path)
     if label.mode == "RGBA" and np.asarray(label.getchannel("A")).min() < 255:
         raise ValueError(f"{path}: has transparent pixels; store the mask without an alpha channel")
     label = label.convert("RGB") if encoding == "colours" else label
@@ -178,7 +179,7 @@ def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> 
 def label_size(pair: ImagePair) -> tuple[int, int]:
     """Height and width of a label, without decoding it if its file gives them."""
     if pair.encoding not in POLYGONS:
-        return image_size(pair.label)
+        return read_matlab(pair.label).shape if is_matlab(pair.label) else image_size(pair.label)
     if size := polygon_size(pair.label, pair.encoding, pair.stem):
         return size
     image = read_image(pair.image)

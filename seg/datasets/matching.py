@@ -11,7 +11,7 @@ from seg.datasets.faults import group_faults
 from seg.datasets.listing import list_files
 from seg.datasets.patterns import Match, directories, find_matches, has_parent
 from seg.datasets.polygons import coco_images
-from seg.datasets.splits import SPLITS, draw_split, halve, read_list, refuse_repeated
+from seg.datasets.splits import SPLITS, draw_split, halve, names_by_split, read_list, refuse_repeated, unit_hash
 
 _LISTS = ("{split}.txt", "{split}.csv")  # of a dataset whose description has none
 _OWN_KEYS = ("dataset.yaml", "classes.yaml")
@@ -89,13 +89,19 @@ def match_pairs(description: Description, root: Path, split: SplitName) -> tuple
     images, labels, encoding = _find_files(description, root, paths)
     group = partial(group_of, description.group)
     listed = _read_lists(description, root, paths, images)
+    source: SplitName = "train" if description.splits.hold_out and split == "val" else split
     if listed is None:
-        own_images, own_labels = _without_lists(description, root, images, labels, split)
+        own_images, own_labels = _without_lists(description, root, images, labels, source)
     else:
-        names = _listed(description, listed, labels, split)
+        names = _listed(description, listed, labels, source)
         all_images, all_labels = images.of(images.files), labels.of(labels.files)
         own_images = {name: all_images.get(name) or images.missing(name) for name in names}
         own_labels = {name: all_labels.get(name) or labels.missing(name, "png") for name in names}
+    if (share := description.splits.hold_out) and source == "train":
+        own_images, own_labels = (
+            {name: file for name, file in files.items() if (unit_hash(group(name) or name) < share) == (split == "val")}
+            for files in (own_images, own_labels)
+        )
     alone = [f"{root / own_images[name]}: image without a label" for name in sorted(own_images.keys() - own_labels)]
     alone += [f"{root / own_labels[name]}: label without an image" for name in sorted(own_labels.keys() - own_images)]
     problems = [f"{what}; add one or remove it" for what in alone]
@@ -163,6 +169,9 @@ def _find_files(description: Description, root: Path, paths: list[str]) -> tuple
     common = [(len({match.stem for match in found} & stems), len(found)) for found in label_matches]
     best = common.index(max(common))
     row, labels = description.labels[best], label_matches[best]
+    if description.combine:
+        firsts = {(m.split, m.parent, m.stem): m for found in reversed(label_matches) for m in found}
+        row, labels = description.labels[0], list(firsts.values())
     _refuse_several(root, [*images, *labels])
     nested = has_parent(pattern) and has_parent(row.files)
     return (
@@ -216,6 +225,10 @@ def _same_name(root: Path, file: str, other: str) -> str:
 def _read_lists(description: Description, root: Path, paths: list[str], images: _Kind) -> dict[str, list[str]] | None:
     """Names by split as listed; `None` if there are no lists, or directories or `draw` divide the dataset."""
     splits = description.splits
+    if isinstance(splits.lists, dict):
+        known = images.of(images.files)
+        named = known or description.layout == "folder"
+        return names_by_split(splits.lists, root, known) if named else {split: [] for split in SPLITS}
     if splits.draw or (splits.lists is None and "{split}" in images.pattern and any(images.files)):
         return None
     found = sorted(_list_matches(description, paths), key=lambda match: SPLITS.index(match.split))
@@ -230,7 +243,11 @@ def _read_lists(description: Description, root: Path, paths: list[str], images: 
 
 
 def _list_matches(description: Description, paths: list[str]) -> list[Match]:
-    patterns = [description.splits.lists] if description.splits.lists else _LISTS
+    lists = description.splits.lists
+    if isinstance(lists, dict):
+        files = {entry for entries in lists.values() for entry in entries}
+        return [Match(path, "", "", "", ()) for path in paths if path in files]
+    patterns = [lists] if lists else _LISTS
     return [match for pattern in patterns for match in find_matches(pattern, paths, description.splits.names)]
 
 

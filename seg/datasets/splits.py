@@ -58,6 +58,34 @@ def read_list(path: Path, known: Collection[str]) -> list[str]:
     return names[1:] if titled and set(names[1:]) & set(known) else names
 
 
+def names_by_split(entries: Mapping[SplitName, list[str]], root: Path, known: Collection[str]) -> dict[str, list[str]]:
+    """Names of each split; a name of several splits belongs to the last of them.
+
+    Args:
+        entries: names of images, and files `.txt` or `.csv` that list them, by split.
+        root: directory of the dataset.
+        known: names of the dataset's images.
+
+    Raises:
+        ValueError: a list does not exist or is no text.
+    """
+    found: dict[str, list[str]] = {}
+    taken: set[str] = set()
+    for split in reversed(SPLITS):
+        names: list[str] = []
+        for entry in entries.get(split, []):
+            path = root / entry
+            if path.suffix not in (".txt", ".csv"):
+                names.append(entry)
+            elif path.is_file():
+                names += read_list(path, known)
+            else:
+                raise ValueError(f"{path}: no such list; add it, or correct `splits.lists`")
+        found[split] = [name for name in dict.fromkeys(names) if name not in taken]
+        taken.update(names)
+    return found
+
+
 def refuse_repeated(root: Path, lists: Mapping[str, list[str]]) -> None:
     """Raise ValueError, one line per name, if a name is listed twice.
 

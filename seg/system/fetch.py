@@ -43,12 +43,14 @@ class Archive:
         sha256: 64 hexadecimal digits; `None` if it is not known, or if the host's packing of the same content varies.
         urls: mirrors, in the order in which they are tried; empty if the user must provide the file.
         md5: 32 hexadecimal digits; `None` if it is not known. Both digests are verified.
+        into: directory for the files of the archive, in place of their own ones; empty: their own ones.
     """
 
     name: str
     sha256: str | None
     urls: tuple[str, ...] = ()
     md5: str | None = None
+    into: str = ""
 
     @property
     def has_digest(self) -> bool:

@@ -133,7 +133,24 @@ WRONG = [
         "datasets.streets.layout",
         "city",
         "datasets.streets.layout: layout 'city' is unknown; "
-        "known are bdd100k, bdd100k_19, camvid, cityscapes, voc, voc2007, voc2012, folder",
+        "known are ade20k, bdd100k, bdd100k_19, camvid, cityscapes, coco_stuff10k, kitti, kvasir_seg, loveda, "
+        "mapillary, oxford_pet, pascal_context, pascal_context_mat, potsdam, voc, voc2007, voc2012, "
+        "voc2012_sbd, folder",
+    ),
+    (
+        "datasets.streets.splits",
+        {"lists": {"train": [210, 211]}},  # 2_10 and 2_11 in YAML
+        "datasets.streets.splits.lists.train: got 210, expected names or files; put names such as '2_10' in quotes",
+    ),
+    (
+        "datasets.streets.splits",
+        {"lists": {"trian": ["a.txt"]}},
+        "datasets.streets.splits.lists.trian: got 'trian'; input should be 'train', 'val' or 'test'",
+    ),
+    (
+        "datasets.streets.splits",
+        {"hold_out": 1},
+        "datasets.streets.splits.hold_out: got 1; input should be less than 1",
     ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),

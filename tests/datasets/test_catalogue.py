@@ -68,14 +68,24 @@ def test_the_counts_are_those_of_the_owners() -> None:
         "voc2012": 2 * 2913 + 3,
         "bdd100k": 2 * 8000,
         "bdd100k_19": 2 * 8000,
+        "ade20k": 2 * (20_210 + 2_000),
+        "coco_stuff10k": 2 * 10_000 + 2,
+        "kitti": 2 * 200,
+        "kvasir_seg": 2 * 1000,
+        "loveda": 2 * (2_522 + 1_669),
+        "mapillary": 2 * (18_000 + 2_000),
+        "oxford_pet": 2 * 7_390 + 2,
+        "pascal_context_mat": 2 * (4_998 + 5_105) + 2,
+        "potsdam": 38 + 24 + 38,
+        "voc2012_sbd": 17_125 + 2_913 + 3 + 8_498 + 2_857 + 2,
     }
 
 
 def test_an_unknown_name_is_reported_with_the_nearest() -> None:
     assert find_dataset("camvid").name == "camvid"
-    with pytest.raises(ValueError, match=r"'CamVit' is unknown; did you mean 'camvid'\? known are bdd100k, bdd"):
+    with pytest.raises(ValueError, match=r"'CamVit' is unknown; did you mean 'camvid'\? known are ade20k, bdd"):
         find_dataset("CamVit")
-    with pytest.raises(ValueError, match="'zzz' is unknown; known are bdd100k, bdd100k_19, camvid"):
+    with pytest.raises(ValueError, match="'zzz' is unknown; known are ade20k, bdd100k, bdd100k_19, camvid"):
         find_dataset("zzz")
 
 
@@ -131,9 +141,9 @@ def test_archives_that_require_a_login_are_available_with_one(tmp_path: Path, mo
 def test_one_line_per_dataset_that_is_not_available(tmp_path: Path) -> None:
     archives, raw = tmp_path / "archives", tmp_path / "raw"
     assert missing(["camvid", "voc2007", "voc2012"], archives, raw) == []
-    lines = missing(["camvid", "cityscapes", "bdd100k", "kitti"], archives, raw)
+    lines = missing(["camvid", "cityscapes", "bdd100k", "kitty"], archives, raw)
     assert [line.partition(":")[0] for line in lines[:2]] == ["cityscapes", "bdd100k"]
-    assert lines[2].startswith("dataset 'kitti' is unknown")
+    assert lines[2].startswith("dataset 'kitty' is unknown")
     (raw / "cityscapes").mkdir(parents=True)
     (raw / "cityscapes" / "manifest.json").touch()
     archives.mkdir()

@@ -102,7 +102,7 @@ def test_an_existing_archive_is_used_without_the_network(server: Server, place: 
         "citation": "Nobody",
     }
     assert manifest["source"] == [
-        {"name": "Toy.tar", "sha256": hashlib.sha256(TAR).hexdigest(), "urls": [], "md5": None}
+        {"name": "Toy.tar", "sha256": hashlib.sha256(TAR).hexdigest(), "urls": [], "md5": None, "into": ""}
     ]
     assert manifest["files"]["train/1.png"] == {"size": 9, "sha256": hashlib.sha256(b"image one").hexdigest()}
     assert set(manifest["files"]) == set(FILES)

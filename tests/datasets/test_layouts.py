@@ -140,9 +140,9 @@ def test_an_empty_split(tmp_path: Path, layout: str) -> None:
 
 def test_an_unknown_layout() -> None:
     with pytest.raises(
-        ValueError, match="layout 'pascal' is unknown; known are bdd100k, bdd100k_19, camvid, cityscapes, voc,"
+        ValueError, match="layout 'city' is unknown; known are ade20k, bdd100k, bdd100k_19, camvid, cityscapes, "
     ):
-        describe("pascal")
+        describe("city")
 
 
 def test_a_table_in_the_dataset_requires_the_directory() -> None:
