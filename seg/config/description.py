@@ -195,6 +195,10 @@ class Splits(Part):
     draw: list[SplitName] = []
     halve: bool = False
 
+    def sources(self, split: SplitName) -> list[SplitName]:
+        """Official splits that the images of a split are taken from."""
+        return self.draw or (["train"] if self.hold_out and split == "val" else [split])
+
     @model_validator(mode="after")
     def _one_division(self) -> "Splits":
         if isinstance(self.lists, str) and "{split}" not in self.lists:
@@ -203,6 +207,8 @@ class Splits(Part):
             )
         if self.lists and self.draw:
             raise ValueError("got lists and draw, expected one of them")
+        if self.hold_out and self.draw:
+            raise ValueError("got hold_out and draw, expected one of them")
         return self
 
 

@@ -141,8 +141,17 @@ def missing_directory(
 ) -> Path | None:
     """Directory of the first pattern, if none of any pattern exists."""
     names = [name for split in splits for name in description.splits.names[split]]
-    places = [root / place for pattern in patterns for place in directories(pattern, names)]
-    return None if any(place.is_dir() for place in places) else places[0]
+    places = [place for pattern in patterns for place in directories(pattern, names)]
+    return None if any(_has_directory(root, place) for place in places) else root / places[0]
+
+
+def _has_directory(root: Path, place: str) -> bool:
+    """Whether a directory exists, in any letter case, as in patterns."""
+    first, _, rest = place.partition("/")
+    if (root / place).is_dir():
+        return True
+    below = [path for path in root.iterdir() if path.name.casefold() == first.casefold() and path.is_dir()]
+    return any(not rest or _has_directory(path, rest) for path in below)
 
 
 def why_missing(path: Path) -> str:

@@ -48,7 +48,8 @@ def recognise(root: Path) -> Recognised:
 
 def _recognise(root: Path) -> Recognised:
     files = list_files(root)
-    for layout in (name for name in layouts() if name != "folder"):
+    known = [] if _is_generic(root) else [name for name in layouts() if name != "folder"]
+    for layout in known:
         with suppress(ValueError):
             if pairs := match_pairs(describe(layout), root, "train")[0]:
                 size = _suggested_size(root, [pair.image.relative_to(root).as_posix() for pair in pairs])
@@ -66,6 +67,14 @@ def _recognise(root: Path) -> Recognised:
     unknown = [f"what {len(others)} other images are, such as {others[0]}"] if others else []
     eval_split = _eval_split(root, keys, assumed)
     return Recognised(keys, eval_split, _suggested_size(root, found), assumed, [*labels.unknown, *unknown])
+
+
+def _is_generic(root: Path) -> bool:
+    """Whether the default patterns match, such as `train/images` and `train/labels`: they tell no dataset."""
+    try:
+        return bool(match_pairs(Description(), root, "train")[0])
+    except ValueError:
+        return False
 
 
 class _Labels(NamedTuple):

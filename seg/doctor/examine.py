@@ -133,7 +133,8 @@ def _pairs(root: Path, description: Description, split: SplitName) -> tuple[list
     """Pairs of a split, and errors in its directories and lists."""
     lists = description.splits.lists
     kinds = [description.images, [row.files for row in description.labels], [lists] if isinstance(lists, str) else []]
-    places = [missing_directory(description, root, patterns, [split]) for patterns in kinds if patterns]
+    sources = description.splits.sources(split)
+    places = [missing_directory(description, root, patterns, sources) for patterns in kinds if patterns]
     missing = [place for place in places if place]
     if split == _OPTIONAL_SPLIT and len(missing) == len(places):
         return [], []

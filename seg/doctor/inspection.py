@@ -18,6 +18,7 @@ from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
 from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
+from seg.datasets.matlab import is_matlab
 from seg.datasets.polygons import POLYGONS
 from seg.doctor.alignment import Agreement, measure_agreement
 from seg.system.signals import ignore_ending_signals
@@ -126,7 +127,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         painted and _is_lossy(pair),
         share_between(positions) if painted else 0.0,
         _orientation(pair),
-        _contradictions(pair, table, positions) if painted else {},
+        _contradictions(pair, table, positions) if painted and not is_matlab(pair.label) else {},
     )
 
 
@@ -148,6 +149,8 @@ def share_between(label: np.ndarray) -> float:
 
 
 def _is_lossy(pair: ImagePair) -> bool:
+    if is_matlab(pair.label):
+        return False
     with Image.open(pair.label) as file:
         return file.format == "JPEG"
 

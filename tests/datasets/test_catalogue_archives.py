@@ -24,7 +24,9 @@ from seg.datasets.images import read_pair
 from seg.datasets.manifest import write_manifest
 from seg.datasets.matching import find_pairs
 from seg.datasets.matlab import read_matlab
+from seg.datasets.recognise import recognise, rows_for_params
 from seg.datasets.splits import SPLITS
+from seg.doctor.examine import examine
 
 SHAPE = (32, 48)
 Value = int | tuple[int, int, int]
@@ -486,3 +488,29 @@ def test_a_damaged_file_of_matlab(tmp_path: Path, content: bytes, message: str) 
         read_matlab(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(params=[*RELEASES])
+def unpacked(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    """Name and directory of a dataset that a user has unpacked."""
+    for file, content in contents(RELEASES[request.param]).items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(content)
+    return request.param, tmp_path
+
+
+def test_the_doctor_reads_a_dataset_of_the_catalogue(unpacked: tuple[str, Path]) -> None:
+    name, root = unpacked
+    diagnosis = examine(root, describe(name))
+    read = {split: {sample.pair.name for sample in samples} for split, samples in diagnosis.samples.items() if samples}
+    assert set().union(*read.values()) == set().union(*RELEASES[name].splits.values())
+    assert read.keys() == set(" ".join(RELEASES[name].splits).split())
+    assert not [finding for finding in diagnosis.findings if "no such directory" in str(finding)]
+
+
+def test_init_recognises_what_no_other_dataset_looks_like(unpacked: tuple[str, Path]) -> None:
+    name, root = unpacked
+    found = recognise(root)
+    assert found.keys.get("layout") == (name if name != "mapillary" else None)  # training/images, training/labels
+    assert found.eval_split == ("test" if "test" in " ".join(RELEASES[name].splits) else "val")
+    assert rows_for_params("mine", found)
