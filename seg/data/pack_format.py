@@ -1,9 +1,9 @@
 """File format of packs, and their reader.
 
 A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
-255 for pixels that are not scored, and `<split>.json`: schema version, class table, size, digests, numbers of pixels
-and images of each id in the class table, names of the images, the group of each (a video, a city; empty if unknown),
-and whether the images of a group are in the order of recording.
+255 for pixels that are not scored, and `<split>.json`: schema version, class table, label value of each scored class,
+size, digests, numbers of pixels and images of each id in the class table, names of the images, the group of each (a
+video, a city; empty if unknown), and whether the images of a group are in the order of recording.
 
 Beside the pack of a split that models are evaluated on are the labels at their own size: `<split>.native.npy`, the
 train ids of all labels one after the other (flat, uint8), and `<split>.native.json`: schema version, names and sizes.
@@ -21,7 +21,7 @@ from seg.system.files import read_json
 PACK_VERSION = 2  # of the `.json`; increases when older packs would be misread
 NATIVE_VERSION = 1  # of the `.native.json`
 PIXEL_PARTS = {"images": (3,), "labels": ()}  # channels of each pixel file
-_PACK_KEYS = {"split", "images", "height", "width", "classes", "scored", "ids", "id_pixels", "names"}
+_PACK_KEYS = {"split", "images", "height", "width", "classes", "scored", "ids", "id_pixels", "names", "label_values"}
 _NATIVE_KEYS = {"names", "classes", "sizes"}
 
 

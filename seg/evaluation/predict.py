@@ -122,4 +122,4 @@ def _resolved(model: Path, checkpoint: Checkpoint, sizes: Sizes, passes: Inferen
     elif sizes.overlap is not None:
         raise ValueError(f"--overlap {sizes.overlap}: of tiles, which are not used; add --tile")
     size = None if sizes.native or "eval_size" not in about else tuple(about["eval_size"])
-    return sizes._replace(batch=sizes.batch or (checkpoint.recipe.batch if size else 1)), size
+    return sizes._replace(batch=sizes.batch or (checkpoint.recipe.eval_batch if size else 1)), size

@@ -29,7 +29,7 @@ class Sizes(NamedTuple):
         native: images keep their own size; else they are resized to the evaluation size of the checkpoint.
         tile: size of the tiles in which images of their own size are segmented; `None`: as a whole.
         overlap: of the tiles in pixels; `None`: a quarter of the shorter side.
-        batch: images at a time; `None`: as in training at the evaluation size, else 1.
+        batch: images at a time; `None`: as in evaluation at its size, else 1.
         max_pixels: largest image that is read; `None`: Pillow's limit, or 2**30 with tiles.
     """
 

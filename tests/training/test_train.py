@@ -128,6 +128,8 @@ def test_run_information_and_checkpoint_record_what_was_run(out: Outputs, stepwi
         assert about["precision"] == "fp32"
         assert about["code"] == "0123"
         assert about["versions"]["torch"] == torch.__version__
+    assert checkpoint.about["label_values"] == Pack(packs.train).about["label_values"] == list(range(11))
+    assert checkpoint.about["eval_size"] == [48, 64]
     count = sum(parameter.numel() for parameter in checkpoint.model.parameters())
     assert run["parameters"] == run["trainable_parameters"] == count
     assert (run["epochs"], run["device"]) == (5, "cpu")
