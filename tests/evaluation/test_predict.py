@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
 from PIL import Image
 
+from seg.config.description import describe
 from seg.config.inference import Inference
 from seg.config.recipe import Recipe
 from seg.data.loader import scaled
+from seg.data.native_labels import write_native_labels
+from seg.data.pack import pack_split
+from seg.data.pack_format import NativeLabels, Pack
+from seg.datasets.classes import class_table
+from seg.evaluation.evaluate import evaluate_images
 from seg.evaluation.predict import segment
 from seg.evaluation.predict_inputs import find_pictures
 from seg.evaluation.predict_outputs import PredictionOutputs
@@ -21,7 +28,9 @@ from seg.evaluation.predict_regions import Sizes, parse_tile
 from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint, save_checkpoint
 from seg.system.console import IncompleteError
+from seg.training.train import Outputs, train
 
+cityscapes = evalPixelLevelSemanticLabeling
 PALETTE = np.array([[10, 20, 30], [200, 0, 0], [0, 0, 250]], np.uint8)
 ABOUT = {"classes": ["road", "wall", "sky"], "palette": PALETTE.tolist(), "precision": "fp32"}
 VALUES = [7, 11, 8]
@@ -185,3 +194,29 @@ def test_names_keep_directories_and_endings_apart(tmp_path: Path) -> None:
     for given in ("day/*.gif", "none"):
         with pytest.raises(ValueError, match=r"no images there|No such file"):
             names(given)
+
+
+def test_cityscapes_evaluator_counts_what_evaluation_counts(
+    cityscapes_root: Path, tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From training to files of label ids: the owners' evaluator finds the confusion matrix of our evaluation."""
+    for split in ("train", "val"):
+        for write in (pack_split, write_native_labels):
+            write(cityscapes_root / "manifest.json", describe("cityscapes"), split, 32, 40, tmp_path / split)
+    packs, cpu = (tmp_path / "train.json", tmp_path / "val.json"), torch.device("cpu")
+    files = Outputs(*(tmp_path / name for name in ("m.safetensors", "h.csv", "r.json", "events")))
+    train(tiny_recipe, *packs, None, files, cpu, 0, "0123")
+    found = evaluate_images(load_checkpoint(files.model), Pack(packs[1]), NativeLabels(packs[1]), Inference(), cpu)
+    run(files.model, cityscapes_root / "leftImg8bit/val", tmp_path / "out")
+    monkeypatch.setattr(cityscapes, "CSUPPORT", False)
+    for name, value in {"evalInstLevelScore": False, "evalPixelAccuracy": False, "evalLabels": list(range(34))}.items():
+        monkeypatch.setattr(cityscapes.args, name, value)
+    counts = np.zeros((34, 34), np.ulonglong)
+    for path in (tmp_path / "out/ulm").iterdir():
+        label = path.name.replace("leftImg8bit", "gtFine_labelIds")
+        cityscapes.evaluatePair(
+            str(path), str(cityscapes_root / "gtFine/val/ulm" / label), counts, {}, {}, cityscapes.args
+        )
+    ids = list(class_table(describe("cityscapes")).label_values())
+    assert np.array_equal(counts[np.ix_(ids, ids)], found.tallies["native"].confusion.sum(0))
+    assert counts[ids].sum() == counts[np.ix_(ids, ids)].sum() > 0
