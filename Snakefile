@@ -3,8 +3,10 @@
 # data/raw/<dataset>/manifest.json                               download, render or list         workflow/rules/data.smk
 # data/manifests/<dataset>.json                                  kept copy, versioned by DVC
 # data/packs/<preset>/<dataset>-<height>x<width>/<split>.*       pack, labels at own size; statistics.json
+#   of a dataset with folds: .../fold<k>/<split>.*
 # data/weights/<name>.safetensors                                download or pretrain             workflow/rules/train.smk
 # results/<preset>/<study>/<variant>/seed<seed>/*                train, evaluate
+#   of a dataset with folds: .../seed<seed>/fold<k>/*
 # data/packs/<preset>/<dataset>-<height>x<width>/classes.png     plot the class statistics        workflow/rules/report.smk
 # results/<preset>/<study>/{table.csv,table.md,pairs.csv,...}    tabulate a study
 # results/<preset>/{comparison,history}.csv, index.html          report all studies
@@ -24,7 +26,10 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 
 
-state.compare_by_content_after([rules.pack_split, rules.keep_native_labels], PLAN.packs())
+# An image is not in every split of every fold, so a change of one leaves packs of other folds as they are.
+state.compare_by_content_after(
+    [rules.pack_split, rules.keep_native_labels], PLAN.packs(), always="fold" in PLAN.fold_pattern()
+)
 state.compare_by_content_after([rules.fetch_weights, rules.pretrain_backbone], PLAN.all_weights())
 
 

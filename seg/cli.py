@@ -46,7 +46,9 @@ def show(
         typer.echo(row("like", like, f"studies.{study}.variants.{name}"))
     for use in ("train", "val", "eval"):
         pack = content.pack(content.preset, study, name, use)
-        typer.echo(row(f"{use} images", f"{pack.height} x {pack.width}", f"{pack.dataset}, split {pack.split}"))
+        folds = content.datasets[pack.dataset].folds
+        where = f"{pack.dataset}, split {pack.split}" + (f" of {folds} folds" if folds else "")
+        typer.echo(row(f"{use} images", f"{pack.height} x {pack.width}", where))
     if readings := readings_of(content, content.preset, study, name):
         typer.echo("\nreadings of the source")
     for reading in readings:

@@ -1,6 +1,7 @@
 """What the workflow needs for each variant: packs, weights, manifests, result files and notes.
 
 `Plan` derives paths and values from `Params`; it reads no file. The templates below are the path scheme of the project.
+`{fold}` is `/fold<k>` where the dataset has folds, and empty otherwise.
 """
 
 from collections.abc import Iterable
@@ -17,11 +18,11 @@ from seg.system.files import canonical_json
 RAW_FOLDER = "data/raw/{dataset}"
 RAW_MANIFEST = "data/raw/{dataset}/manifest.json"
 KEPT_MANIFEST = "data/manifests/{dataset}.json"
-PACK_FOLDER = "data/packs/{preset}/{dataset}-{height}x{width}/"
+PACK_FOLDER = "data/packs/{preset}/{dataset}-{height}x{width}{fold}/"
 WEIGHTS_FILE = "data/weights/{weights}.safetensors"
 PRESET_FOLDER = "results/{preset}/"
 STUDY_FOLDER = "results/{preset}/{study}/"
-RUN_FOLDER = "results/{preset}/{study}/{variant}/seed{seed}/"
+RUN_FOLDER = "results/{preset}/{study}/{variant}/seed{seed}{fold}/"
 
 PackUse = Literal["train", "val", "eval"]
 DatasetSource = Literal["rendered", "downloaded", "folder"]
@@ -53,32 +54,39 @@ class Plan:
         self.studies = [study for study in params.studies if params.variants(study)]
         self.variants = [(study, variant) for study in self.studies for variant in params.variants(study)]
 
-    def pack_stem(self, preset: str, study: str, variant: str, use: PackUse) -> str:
+    def folds(self, dataset: str) -> list[str]:
+        """Values of `{fold}` in the paths of a dataset."""
+        row = self.params.datasets[dataset]
+        return [f"/fold{k}" for k in range(row.folds)] if row.folds and row.fold is None else [""]
+
+    def fold_pattern(self) -> str:
+        """Regular expression of `{fold}`; only the empty text if no dataset has folds."""
+        return f"(?:{'|'.join(sorted({fold for dataset in self.params.datasets for fold in self.folds(dataset)}))})"
+
+    def pack_stem(self, preset: str, study: str, variant: str, use: PackUse, fold: str = "") -> str:
         """Path without extension of the pack that a variant trains on, validates on or is evaluated on."""
         pack = self.pack(preset, study, variant, use)
-        return _pack_file(preset, pack, pack.split)
+        return _pack_file(preset, pack, pack.split, fold)
 
-    def pack_pixels(self, preset: str, study: str, variant: str, use: PackUse) -> list[str]:
+    def pack_pixels(self, preset: str, study: str, variant: str, use: PackUse, fold: str = "") -> list[str]:
         """Images and labels of the same pack."""
-        stem = self.pack_stem(preset, study, variant, use)
+        stem = self.pack_stem(preset, study, variant, use, fold)
         return [f"{stem}.images.npy", f"{stem}.labels.npy"]
 
     def packs(self) -> list[str]:
         """`.json` of every pack that an enabled variant uses, and of the labels at their own size beside it."""
         preset = self.params.preset
-        files = {f"{_pack_file(preset, pack, pack.split)}.json" for pack in self._used_packs()}
-        files |= {f"{self.pack_stem(preset, *variant, 'eval')}.native.json" for variant in self.variants}
-        return sorted(files)
+        files = [(pack, f"{pack.split}.json") for pack in self._used_packs()]
+        files += [(pack, f"{pack.split}.native.json") for pack in self._used_packs(["eval"])]
+        return sorted(_pack_file(preset, pack, name, fold) for pack, name in files for fold in self.folds(pack.dataset))
 
     def statistics(self, preset: str, name: str = "statistics.json") -> dict[str, str]:
-        """File `name` beside the training pack of each study's first variant, by dataset."""
-        packs = [self.pack(preset, study, self.params.variants(study)[0], "train") for study in self.studies]
-        return {pack.dataset: _pack_file(preset, pack, name) for pack in packs}
+        """File `name` beside the training pack of each study's first variant, by dataset and fold."""
+        return self._beside_first(preset, "train", name)
 
     def scored_packs(self, preset: str, use: PackUse) -> dict[str, str]:
-        """`.json` of the pack that each study's first variant is validated or evaluated on, by dataset."""
-        packs = [self.pack(preset, study, self.params.variants(study)[0], use) for study in self.studies]
-        return {pack.dataset: f"{_pack_file(preset, pack, pack.split)}.json" for pack in packs}
+        """`.json` of the pack that each study's first variant is validated or evaluated on, by dataset and fold."""
+        return self._beside_first(preset, use)
 
     def raw_folder(self, dataset: str) -> str:
         """Directory of the files that the packs of a dataset are made from."""
@@ -104,10 +112,10 @@ class Plan:
         names = [name for name in self.params.datasets if self.params.files(name) == files]
         return list(dict.fromkeys(map(self.description, names)))
 
-    def _description(self, dataset: str) -> str:
-        """Description of a dataset's files and classes, as JSON."""
-        content = self.params.datasets[dataset].description()
-        return canonical_json(content.model_dump(mode="json", exclude_unset=True))
+    def _description(self, dataset: str, fold: str = "") -> str:
+        """Description of a dataset's files and classes as JSON, with the number of the fold if it has folds."""
+        content = self.params.datasets[dataset].description().model_dump(mode="json", exclude_unset=True)
+        return canonical_json(content | ({"fold": int(fold.removeprefix("/fold"))} if fold else {}))
 
     def weights(self, preset: str, study: str, variant: str) -> list[str]:
         """File that a variant starts from; empty if it is initialized at random."""
@@ -137,13 +145,15 @@ class Plan:
         return [name for name, row in self.params.weights.items() if bool(row.pretext) == pretrained_here]
 
     def study_files(self, preset: str, study: str, template: str) -> list[str]:
-        """Paths of a template in one study: one path, or one per variant and seed if the template names them."""
+        """Paths of a template in one study: one path, or one per variant, seed and fold if the template names them."""
         variants = self.params.variants(study) if "{variant}" in template else [""]
         seeds = self.params.run_seeds(preset) if "{seed}" in template else [0]
+        folds = self.folds(self.params.dataset(preset, study)) if "{fold}" in template else [""]
         return [
-            template.format(preset=preset, study=study, variant=variant, seed=seed)
+            template.format(preset=preset, study=study, variant=variant, seed=seed, fold=fold)
             for variant in variants
             for seed in seeds
+            for fold in folds
         ]
 
     def files(self, templates: Iterable[str]) -> list[str]:
@@ -178,6 +188,11 @@ class Plan:
         """Split of the study's dataset that the tables report."""
         return self.params.datasets[self.params.dataset(preset, study)].eval_split
 
+    def fold_options(self, preset: str, study: str) -> list[str]:
+        """`--folds=number` for the table of a study whose dataset has folds."""
+        folds = self.folds(self.params.dataset(preset, study))
+        return [f"--folds={len(folds)}"] if folds[1:] else []
+
     def own_classes(self, study: str) -> str:
         """Classes whose IoU the source of a study reports, as JSON."""
         return canonical_json(self.params.studies[study].classes)
@@ -188,7 +203,8 @@ class Plan:
         dataset = self.params.datasets[scored]
         epochs = {variant: self.params.values(study, variant)["epochs"] for variant in self.params.variants(study)}
         content = {"dataset": row.dataset, "classes": row.source_classes, "epochs": epochs}
-        return canonical_json(content | {"scored": scored, "split": dataset.official_split or dataset.eval_split})
+        split = f"test of {dataset.folds} folds" if dataset.folds else dataset.eval_split
+        return canonical_json(content | {"scored": scored, "split": dataset.official_split or split})
 
     def gpu_job(self, study: str | None, variant: str | None) -> GpuJob:
         """Cluster resources of a job on a GPU; those of the variant if `cluster.training_of` names it."""
@@ -230,17 +246,24 @@ class Plan:
         limiting = ", ".join(name for name, row in self.params.presets.items() if row.limit_train_images) or "none"
         return [f"Trained on all images; train_images: {images} applies to the presets: {limiting}."] if images else []
 
-    def _used_packs(self) -> set[PackSpec]:
-        uses: tuple[PackUse, ...] = ("train", "val", "eval")
-        return {self.pack(self.params.preset, study, variant, use) for study, variant in self.variants for use in uses}
+    def _used_packs(self, uses: Iterable[PackUse] = ("train", "val", "eval")) -> set[PackSpec]:
+        return {self.pack(self.params.preset, study, variant, use) for use in uses for study, variant in self.variants}
+
+    def _beside_first(self, preset: str, use: PackUse, name: str = "") -> dict[str, str]:
+        packs = [self.pack(preset, study, self.params.variants(study)[0], use) for study in self.studies]
+        return {
+            f"{pack.dataset}{fold}": _pack_file(preset, pack, name or f"{pack.split}.json", fold)
+            for pack in packs
+            for fold in self.folds(pack.dataset)
+        }
 
     def _source(self, dataset: str) -> DatasetSource:
         row = self.params.datasets[dataset]
         return "rendered" if row.scenes else "downloaded" if dataset in downloadable() else "folder"
 
 
-def _pack_file(preset: str, pack: PackSpec, name: str) -> str:
-    return PACK_FOLDER.format(preset=preset, **pack._asdict()) + name
+def _pack_file(preset: str, pack: PackSpec, name: str, fold: str) -> str:
+    return PACK_FOLDER.format(preset=preset, fold=fold, **pack._asdict()) + name
 
 
 def _common(lists: Iterable[list[str]]) -> list[str]:

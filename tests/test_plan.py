@@ -270,3 +270,53 @@ def test_the_plan_imports_neither_torch_nor_snakemake_nor_dvc() -> None:
     code = "import sys, seg.plan; print(*sorted({'torch', 'snakemake', 'dvc'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+# cross-validation
+
+
+@pytest.fixture(scope="module")
+def folded() -> Plan:
+    """The study `cityscapes_fcn` of the preset demo on streets with three folds."""
+    row = PARAMS.datasets["streets"].model_copy(update={"folds": 3, "eval_split": "test"})
+    study = {"cityscapes_fcn": PARAMS.studies["cityscapes_fcn"]}
+    return Plan(changed(preset="demo", seeds=[0, 1], datasets=PARAMS.datasets | {"streets": row}, studies=study))
+
+
+def test_folds_are_part_of_paths_only_where_a_dataset_has_folds(plan: Plan, folded: Plan) -> None:
+    assert (plan.folds("streets"), plan.fold_options("demo", "cityscapes_fcn")) == ([""], [])
+    assert (plan.fold_pattern(), folded.fold_pattern()) == ("(?:)", "(?:|/fold0|/fold1|/fold2)")
+    assert folded.folds("streets") == ["/fold0", "/fold1", "/fold2"]
+    assert folded.fold_options("demo", "cityscapes_fcn") == ["--folds=3"]
+    assert folded.pack_stem(*FCN, "eval", "/fold1") == "data/packs/demo/streets-80x120/fold1/test"
+    assert folded.study_files("demo", "cityscapes_fcn", f"{RUN_FOLDER}run.json")[:4] == [
+        "results/demo/cityscapes_fcn/baseline/seed0/fold0/run.json",
+        "results/demo/cityscapes_fcn/baseline/seed0/fold1/run.json",
+        "results/demo/cityscapes_fcn/baseline/seed0/fold2/run.json",
+        "results/demo/cityscapes_fcn/baseline/seed1/fold0/run.json",
+    ]
+
+
+def test_each_fold_has_packs_and_statistics(folded: Plan) -> None:
+    names = ["test.json", "test.native.json", "train.json", "val.json"]
+    expected = [f"data/packs/demo/streets-80x120/fold{k}/{name}" for k in range(3) for name in names]
+    assert [file for file in folded.packs() if "80x120" in file] == expected
+    assert folded.statistics("demo") == {
+        f"streets/fold{k}": f"data/packs/demo/streets-40x60/fold{k}/statistics.json" for k in range(3)
+    }
+
+
+def test_the_description_of_a_fold_names_it_and_that_of_the_files_does_not(folded: Plan) -> None:
+    assert json.loads(folded.description("streets", "/fold2"))["fold"] == 2
+    assert all("fold" not in json.loads(text) for text in folded.descriptions("streets"))
+
+
+def test_figures_of_a_split_are_not_comparable_with_folds(folded: Plan) -> None:
+    assert json.loads(folded.source("demo", "cityscapes_fcn"))["split"] == "test of 3 folds"
+
+
+def test_a_given_fold_is_a_split_like_any_other() -> None:
+    row = PARAMS.datasets["streets"].model_copy(update={"folds": 3, "fold": 1, "eval_split": "test"})
+    plan = Plan(changed(preset="demo", datasets=PARAMS.datasets | {"streets": row}))
+    assert plan.folds("streets") == [""]
+    assert plan.pack_stem(*FCN, "eval") == "data/packs/demo/streets-80x120/test"

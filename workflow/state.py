@@ -159,16 +159,16 @@ def output_templates(rules: Iterable[Any]) -> list[str]:
     return [strip_wildcard_constraints(str(file)) for rule in rules for file in rule.output]
 
 
-def compare_by_content_after(rules: Iterable[Any], files: Iterable[str]) -> None:
+def compare_by_content_after(rules: Iterable[Any], files: Iterable[str], always: bool = False) -> None:
     """Compare the jobs downstream of these rules with their records again after the rules have run.
 
     If missing `files` are made again with the recorded content, the downstream jobs do not rerun. Snakemake repeats the
     comparison only after a checkpoint, so the rules become checkpoints, unless all files exist: a checkpoint makes
-    Snakemake evaluate the graph twice.
+    Snakemake evaluate the graph twice. With `always`, they are checkpoints although the files exist.
     """
-    missing = not all(Path(file).exists() for file in files)
+    repeated = always or not all(Path(file).exists() for file in files)
     for rule in rules:
-        rule.rule.is_checkpoint = missing
+        rule.rule.is_checkpoint = repeated
 
 
 def datasets_to_make(workflow: Any, rule: str) -> list[str]:
@@ -299,7 +299,7 @@ def schema_version(path: Path) -> int | None:
 def _refuse_unknown_results(plan: Plan, records: Mapping[str, Path]) -> None:
     """Refuse models without a record: no change of a recipe would make them stale."""
     results = Path(PRESET_FOLDER.format(preset=plan.params.preset))
-    models = {str(path) for path in results.glob("*/*/seed*/model.safetensors")}
+    models = {str(path) for path in results.glob("*/*/seed*/**/model.safetensors")}
     unknown = sorted(models - records.keys() - read_records(_INCOMPLETE).keys())
     if unknown:
         others = f" and {len(unknown) - 1} others" if unknown[1:] else ""

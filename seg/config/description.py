@@ -240,6 +240,9 @@ class Description(Frozen):
         group: regular expression; its first group (else the match) names the images that were recorded together.
         ordered: whether names sort in the order of recording within a group.
         splits: how the images are divided.
+        folds: number of folds of a cross-validation, which divide the images in place of `splits`: every fold is the
+            test split once, see `seg.datasets.splits.draw_fold`.
+        fold: the one that is the test split, from 0. The workflow sets it to each in turn if it is not given.
     """
 
     layout: Annotated[str, AfterValidator(_layout)] = "folder"
@@ -258,6 +261,8 @@ class Description(Frozen):
     group: Annotated[str, AfterValidator(_expression)] | None = None
     ordered: bool = False
     splits: Splits = Splits()
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
 
     def class_names(self) -> list[str]:
         """Names of the classes, also of those that are not scored; empty if only `classes.yaml` gives them."""
@@ -276,6 +281,18 @@ class Description(Frozen):
             return Description.model_validate(content)
         except ValidationError as error:
             raise ValueError("\n".join(error_lines(error, content))) from None
+
+    @model_validator(mode="after")
+    def _one_fold(self) -> "Description":
+        if self.folds and (self.splits.lists or self.splits.hold_out):
+            key = "lists" if self.splits.lists else "hold_out"
+            raise ValueError(
+                f"folds: got {self.folds}, but splits.{key} divides the images, too; remove folds, or give "
+                "`splits: {draw: [train, val, test]}` to pool the splits"
+            )
+        if self.fold is not None and self.fold >= (self.folds or 0):
+            raise ValueError(f"fold: got {self.fold}, expected less than folds, which is {self.folds or 'not given'}")
+        return self
 
     @model_validator(mode="after")
     def _known_names(self) -> "Description":

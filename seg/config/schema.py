@@ -73,6 +73,12 @@ class DatasetRow(Description):
         """Description of the layout with the keys of this row."""
         return complete(self)
 
+    @model_validator(mode="after")
+    def _scored_fold(self) -> "DatasetRow":
+        if self.folds and self.eval_split != "test":
+            raise ValueError(f"eval_split: got {self.eval_split}, but folds are scored as test split; write test")
+        return self
+
 
 class Pretext(Frozen):
     """Pretraining of a backbone on the classification of synthetic shapes: the arguments of `seg.training.pretrain`."""

@@ -15,7 +15,7 @@ class SplitSource(NamedTuple):
     """A split of a dataset.
 
     Attributes:
-        manifest: content of the dataset's manifest.
+        manifest: content of the dataset's manifest; of a fold, with the files of its own images only.
         dataset: its description, with the keys of its own files.
         pairs: images and labels of the split, sorted by name.
         table: classes of the labels.
@@ -40,7 +40,16 @@ def open_split(manifest: Path, dataset: Description, split: SplitName, root: Pat
         ValueError: the manifest or the description is invalid, or the split is empty or incomplete: one line per error.
     """
     content, dataset = read_manifest(manifest), with_own_keys(dataset, root)
-    return SplitSource(content, dataset, find_pairs(dataset, root, split), class_table(dataset, root))
+    if dataset.folds and dataset.fold is None:
+        raise ValueError(
+            f"{root}: got folds: {dataset.folds}, but no number of the fold; give folds in params.yaml, not in "
+            "dataset.yaml, and name a fold in paths (seed0/fold0)"
+        )
+    pairs = find_pairs(dataset, root, split)
+    if dataset.folds:  # a change of another image must not make the split another one
+        own = {pair.image.relative_to(root).as_posix() for pair in pairs}
+        content["files"] = {name: entry for name, entry in content["files"].items() if name in own}
+    return SplitSource(content, dataset, pairs, class_table(dataset, root))
 
 
 def add_split_options(parser: StageParser) -> None:

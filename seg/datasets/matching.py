@@ -11,7 +11,16 @@ from seg.datasets.faults import group_faults
 from seg.datasets.listing import list_files
 from seg.datasets.patterns import Match, directories, find_matches, has_parent
 from seg.datasets.polygons import coco_images
-from seg.datasets.splits import SPLITS, draw_split, halve, names_by_split, read_list, refuse_repeated, unit_hash
+from seg.datasets.splits import (
+    SPLITS,
+    draw_fold,
+    draw_split,
+    halve,
+    names_by_split,
+    read_list,
+    refuse_repeated,
+    unit_hash,
+)
 
 _LISTS = ("{split}.txt", "{split}.csv")  # of a dataset whose description has none
 _OWN_KEYS = ("dataset.yaml", "classes.yaml")
@@ -245,10 +254,18 @@ def _read_lists(description: Description, root: Path, paths: list[str], images: 
         if splits.lists and description.layout == "folder":
             raise ValueError(f"{root}: no lists {splits.lists}; add them, or correct `splits.lists`")
         return {split: [] for split in SPLITS} if splits.lists else None
+    _refuse_folds(description, root, found[0].file)
     known = images.of(images.files)
     lists = {match.file: read_list(root / match.file, known) for match in found}
     refuse_repeated(root, lists)
     return {split: [name for m in found if m.split == split for name in lists[m.file]] for split in SPLITS}
+
+
+def _refuse_folds(description: Description, root: Path, divided_by: str) -> None:
+    """Raise ValueError if the description has folds, but the dataset has splits."""
+    if description.folds:
+        fix = "remove folds, or give `splits: {draw: [train, val, test]}` to pool them"
+        raise ValueError(f"{root}: got folds: {description.folds}, but {divided_by} divides the images; {fix}")
 
 
 def _list_matches(description: Description, paths: list[str]) -> list[Match]:
@@ -273,6 +290,8 @@ def _without_lists(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Images and labels of a split by name, where directories or the hash of names divide the dataset."""
     pooled = description.splits.draw
+    if divided := [kind.pattern for kind in (images, labels) if "{split}" in kind.pattern and not pooled]:
+        _refuse_folds(description, root, divided[0])
     if "{split}" in images.pattern and not pooled:
         own = images.of([split])
         if "{split}" in labels.pattern:
@@ -292,8 +311,16 @@ def _without_lists(
         }, own_labels
     all_images, all_labels = (kind.of(pooled if "{split}" in kind.pattern else [""]) for kind in (images, labels))
 
+    groups = {name: group_of(description.group, name) or name for name in all_images | all_labels}
+    if description.folds and groups:
+        try:
+            where = draw_fold(groups, description.folds, description.fold or 0)
+        except ValueError as error:
+            raise ValueError(f"{root}: {error}") from None
+    else:
+        where = {name: draw_split(group) for name, group in groups.items()}
+
     def drawn(files: dict[str, str]) -> dict[str, str]:
-        where = {name: draw_split(group_of(description.group, name) or name) for name in files}
         return {name: file for name, file in files.items() if where[name] == split}
 
     if all_images and not drawn(all_images) and not pooled:

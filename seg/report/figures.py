@@ -50,7 +50,7 @@ _STYLE: list[Any] = [
 
 
 def draw_curves(variants: Mapping[str, Sequence[Run]], path: Path) -> None:
-    """Training and validation loss over epochs: one panel per variant, one line per seed, a ring at the scored epoch.
+    """Training and validation loss over epochs: a panel per variant, a line per training, a ring at the scored epoch.
 
     Panels of the same loss function share the range of their axis: different losses are not comparable. The axis is
     logarithmic if the highest loss is more than ten times the median.

@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seg.report.rows import FEW_UNITS, NEAR_BEST, Row, classes_differ, difference, number, split_notes, unequal_budgets
+from seg.report.rows import (
+    FEW_UNITS,
+    NEAR_BEST,
+    Row,
+    classes_differ,
+    difference,
+    fold_count,
+    number,
+    split_notes,
+    unequal_budgets,
+)
 
 NONE = "–"
 NEAR = "≈"
@@ -130,8 +140,11 @@ def footnotes(rows: Sequence[Row]) -> Footnotes:
 def introduction(rows: Sequence[Row]) -> str:
     """Images and seeds of the scores, and the split of the published figures."""
     first = rows[0]
-    seeds = first["seeds"].split()
-    if len(seeds) > 1:
+    seeds, folds = first["seeds"].split(), fold_count(rows)
+    if folds:
+        each = f", each the mean over seeds {', '.join(seeds)}," if seeds[1:] else f" of seed {seeds[0]}"
+        measured = f"Measured scores are means over {folds} folds{each} with their standard deviation and 95% intervals"
+    elif len(seeds) > 1:
         measured = (
             f"Measured scores are means over seeds {', '.join(seeds)} with their standard deviation and 95% intervals "
             "over images and seeds"
@@ -147,7 +160,8 @@ def introduction(rows: Sequence[Row]) -> str:
     )
     if obstacles := sorted({row["published_obstacle"] for row in rows if row["published_obstacle"]}):
         published += f" and for reference only, without a difference ({'; '.join(obstacles)})"
-    images = f"{count(first['images'])} images of the {first['split']} split"
+    where = f"in the {folds} folds of a cross-validation" if folds else f"of the {first['split']} split"
+    images = f"{count(first['images'])} images {where}"
     return f"Scored on {images} at {_SCORED_AT[first['scoring']]}. {measured}; {published}."
 
 
@@ -174,9 +188,16 @@ def units_caption(rows: Sequence[Row]) -> str:
         "image": ("single images", "images, for example frames of a video,"),
     }[first["unit"]]
     text = (
-        f"Intervals are delete-one jackknife intervals over {number_of} {units}. Dependence between {between} remains "
-        "and makes them too narrow."
+        f"delete-one jackknife intervals over {number_of} {units}. Dependence between {between} remains and makes them "
+        "too narrow."
     )
+    if folds := fold_count(rows):
+        text = (
+            "Intervals of scores are Student's over the folds, widened approximately because the folds share training "
+            f"images (docs/results.md). Differences are of the matrices of all {folds} folds together, with {text}"
+        )
+    else:
+        text = f"Intervals are {text}"
     if int(first["units"]) < FEW_UNITS:
         return f"{text} With so few, all intervals are too narrow."
     if not (scarce := split_notes(first["scarce_classes"])):

@@ -5,19 +5,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seg.evaluation.folds import fold_interval
 from seg.evaluation.jackknife import Estimate, estimate_classes, estimate_metric, interval
 from seg.evaluation.units import Units, choose_units
 from seg.metrics.scores import PARTS, class_counts, iou_parts
 from seg.report.rows import FEW_UNITS, Row, join_notes
-from seg.report.runs import EVALUATE_AGAIN, Run, read_all
-from seg.results import SCORINGS, Bounds, Metrics
+from seg.report.runs import EVALUATE_AGAIN, Run, by_seed, read_all, sampled_scores
+from seg.results import SCORINGS, Bounds
 
 
 class VariantIntervals(NamedTuple):
-    """Intervals of a variant's scores, means over its seeds."""
+    """Intervals of a variant's scores, means over its seeds, or over the folds of a cross-validation."""
 
     ends: dict[str, Bounds | None]  # 95%, by column of the table; `None` for an absent class
-    miou: Estimate
+    miou: Estimate  # of the sum of the confusion matrices of all folds
     scarce: tuple[str, ...]  # classes in the truth of some, but fewer than `FEW_UNITS` units
 
     def basis(self, units: Units) -> Row:
@@ -26,31 +27,38 @@ class VariantIntervals(NamedTuple):
         return {"units": str(units.count), "unit": units.kind, "block": str(units.length), "scarce_classes": scarce}
 
 
-def split_units(metrics: Metrics, block: int) -> Units:
-    """Units of a split's images, in the order of their names."""
-    by_name = sorted(zip(metrics.names, metrics.groups, strict=True))
-    return choose_units([group for _, group in by_name], metrics.ordered, block)
+def split_units(runs: Sequence[Run], block: int) -> Units:
+    """Units of the images of a split, or of all folds, in the order of their names."""
+    folds = [run.metrics for run in by_seed(runs)[0]]
+    by_name = sorted(pair for fold in folds for pair in zip(fold.names, fold.groups, strict=True))
+    return choose_units([group for _, group in by_name], folds[0].ordered, block)
 
 
 def variant_intervals(runs: Sequence[Run], units: Units) -> VariantIntervals:
-    """Intervals over the units and over a variant's seeds.
+    """Intervals over the units and over a variant's seeds; with a cross-validation, over its folds.
 
     Raises:
         ValueError: a `confusion.npy` is missing or damaged; one line per seed.
     """
-    counts = np.stack(
-        [
-            units.sum(class_counts(matrices[np.argsort(run.metrics.names)]))
-            for run, matrices in zip(runs, read_all(_read_confusion, runs), strict=True)
-        ]
-    )
+    images = iter(read_all(lambda run: class_counts(_read_confusion(run)), runs))
+    seeds = []
+    for each in by_seed(runs):
+        order = np.argsort([name for run in each for name in run.metrics.names])
+        seeds.append(units.sum(np.concatenate([next(images) for _ in each])[order]))
+    counts = np.stack(seeds)
     estimates = {name: estimate_metric(counts, parts) for name, parts in PARTS.items()}
     classes = runs[0].metrics.classes
-    ends = {name: interval(estimate) for name, estimate in estimates.items()}
-    ends |= zip((f"iou[{name}]" for name in classes), interval(estimate_classes(counts, iou_parts)).T, strict=True)
+    ends: dict[str, Bounds | None]
+    if runs[0].fold is None:
+        found = {name: interval(estimate) for name, estimate in estimates.items()}
+        found |= zip(map("iou[{}]".format, classes), interval(estimate_classes(counts, iou_parts)).T, strict=True)
+        ends = {name: None if np.isnan(low) else (float(low), float(high)) for name, (low, high) in found.items()}
+    else:
+        scores = {column: sampled_scores(runs, column) for column in [*estimates, *map("iou[{}]".format, classes)]}
+        ends = {column: fold_interval([each for each in of if each is not None]) for column, of in scores.items()}
     occurrences = (counts[0, :, 1] > 0).sum(0)
     return VariantIntervals(
-        {name: None if np.isnan(each).any() else (float(each[0]), float(each[1])) for name, each in ends.items()},
+        ends,
         estimates["miou"],
         tuple(name for name, found in zip(classes, occurrences, strict=True) if 0 < found < FEW_UNITS),
     )

@@ -6,9 +6,9 @@
 
 `--study`, `--statistics`, `--validation` and `--evaluation` may be repeated; the last two give the `.json` of the packs
 that the models of a dataset are validated and evaluated on. A study's directory contains `table.csv`, `pairs.csv`,
-`curves.png` and `<variant>/seed<k>/` for the variants and seeds in the table. `metrics.json` and `history.csv` are for
-`dvc metrics` and `dvc plots`. The page has no script. Its images are inlined; predictions are those of the first seed
-of each variant.
+`curves.png` and `<variant>/seed<k>/` for the variants and seeds in the table, or `<variant>/seed<k>/fold<i>/` with a
+cross-validation. `metrics.json` and `history.csv` are for `dvc metrics` and `dvc plots`. The page has no script. Its
+images are inlined; predictions are those of the first training of each variant.
 """
 
 import json
@@ -52,9 +52,9 @@ def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequ
 
 
 def all_histories(studies: Sequence[View]) -> pd.DataFrame:
-    """Histories of all runs, one row per epoch, with their study, variant and seed."""
+    """Histories of all runs, one row per epoch, with their study, variant and seed (and fold, as in `0/fold3`)."""
     rows = [
-        (study["name"], variant, run.seed, *epoch)
+        (study["name"], variant, run.name, *epoch)
         for study in studies
         for variant, runs in study["runs"].items()
         for run in runs

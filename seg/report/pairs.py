@@ -11,8 +11,9 @@ at once, and so are `equivalence_low` and `equivalence_high`, the ends of a 90% 
 All verdicts of a study hold at once. They are empty if the variants were trained with different shares of their
 budgets. Variants are paired by image and by seed; with the same seed they see the training images in the same order. If
 this does not correlate their scores, pairing is still valid but gains no precision. Variants with different input sizes
-are also paired by image, each scored at its own size. `classes` and `other_classes` are the numbers of classes in the
-two means; if they are not the same ones (`same_classes`), the difference depends on that too.
+are also paired by image, each scored at its own size. With a cross-validation, the mIoU is that of the confusion
+matrices of all folds together, in which every image is once. `classes` and `other_classes` are the numbers of classes
+in the two means; if they are not the same ones (`same_classes`), the difference depends on that too.
 """
 
 from collections import Counter
@@ -27,7 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seg.evaluation.comparison import differences
 from seg.evaluation.jackknife import Estimate
-from seg.report.rows import BEST, NEAR_BEST, REMAKE_TABLE, Row, number, read_table, table_text
+from seg.report.rows import BEST, NEAR_BEST, REMAKE_TABLE, Row, read_table, table_text
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", ""]
 _MIRRORED: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
@@ -123,7 +124,8 @@ def pairs_view(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> dict[str
     """One line per variant from the best to the last but one, one cell per worse variant; `None` without pairs."""
     if not pairs:
         return None
-    ranked = [row["variant"] for row in sorted(rows, key=lambda row: -(number(row["miou"]) or 0))]
+    below = {pair.other: pair.difference for pair in pairs if pair.variant == rows[0]["variant"]}
+    ranked = sorted((row["variant"] for row in rows), key=lambda name: below.get(name, 0.0))
     cells = {frozenset((pair.variant, pair.other)): pair for pair in pairs}
     lines = [
         {"variant": better, "cells": [cells[frozenset((better, worse))] for worse in ranked[i:]]}

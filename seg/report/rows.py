@@ -7,7 +7,8 @@ variant with the highest mIoU, and the verdict against it for the others: `worse
 `undecided`; empty if the variants were trained with different shares of their budgets. Intervals are over `units`
 images, groups, or blocks of `block` images, as `unit` says; `scarce_classes` occur in the truth of fewer than six of
 them. `published_obstacle` says why published figures are for reference only; it is empty if they can be compared.
-`budget_epochs` of the `full_epochs` are the preset's budget, of which early stopping may leave some.
+`budget_epochs` of the `full_epochs` are the preset's budget, of which early stopping may leave some. `folds`, a column
+only with a cross-validation, is the number of folds.
 
 All cells are text, so that a table that is read and written again has the same bytes; `number` converts a cell.
 """
@@ -105,6 +106,11 @@ def shares_differ(budgets: Iterable[tuple[int, int]]) -> bool:
 def unequal_budgets(rows: Sequence[Row]) -> bool:
     """Whether the variants were trained with different shares of their full budgets."""
     return shares_differ((int(row["budget_epochs"]), int(row["full_epochs"])) for row in rows)
+
+
+def fold_count(rows: Sequence[Row]) -> int:
+    """Number of folds of a cross-validation; 0 without one."""
+    return int(rows[0].get("folds", 0))
 
 
 def class_columns(row: Row) -> dict[str, str]:

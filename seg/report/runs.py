@@ -3,8 +3,10 @@
 A missing or damaged file gives one line with its path and how to make it again.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from seg.results import (
@@ -24,10 +26,14 @@ Content = TypeVar("Content")
 
 
 class Run(NamedTuple):
-    """One seed of a variant, trained and evaluated; the report uses the scores that `scoring` names."""
+    """One seed of a variant, trained and evaluated; the report uses the scores that `scoring` names.
+
+    With a cross-validation, one fold of it.
+    """
 
     directory: Path
     seed: int
+    fold: int | None
     scoring: str
     metrics: Metrics
     training: TrainingRun
@@ -35,10 +41,22 @@ class Run(NamedTuple):
     history: tuple[HistoryRow, ...]
 
     @property
+    def name(self) -> str:
+        """Seed and fold, such as `0` or `0/fold3`."""
+        return str(self.seed) if self.fold is None else f"{self.seed}/fold{self.fold}"
+
+    @property
     def scores(self) -> Scores:
         """Scores at the size that `scoring` names."""
         found: Scores = getattr(self.metrics, self.scoring)
         return found
+
+    def score(self, column: str) -> float | None:
+        """Value of a column of the table: a score, `iou[<class>]` or the loss; `None` for an absent class."""
+        if column.startswith("iou["):
+            return self.scores.iou[column[4:-1]]
+        value: float = self.metrics.loss if column == "loss" else getattr(self.scores, column)
+        return value
 
 
 def read_all(read: Callable[[Item], Content], items: Iterable[Item]) -> list[Content]:
@@ -67,9 +85,13 @@ def named_paths(arguments: Sequence[str], option: str) -> dict[str, Path]:
 
 
 def read_run(directory: Path, scoring: str) -> Run:
-    """Files of one seed in `<variant>/seed<k>`. Raises ValueError if any is missing or damaged, one line per file."""
-    seed = directory.name.removeprefix("seed")
-    if not seed.isdecimal():
+    """Files of one seed in `<variant>/seed<k>`, or of a fold in `seed<k>/fold<i>`.
+
+    Raises:
+        ValueError: a file is missing or damaged; one line per file.
+    """
+    place = re.fullmatch(r"(?:.*/)?seed(\d+)(?:/fold(\d+))?", directory.as_posix())
+    if not place:
         raise ValueError(f"{directory}: expected a directory named seed<k>, for example seed0")
     readers: tuple[Callable[[], Any], ...] = (
         lambda: read_result(Metrics, directory / "metrics.json", EVALUATE_AGAIN),
@@ -77,14 +99,36 @@ def read_run(directory: Path, scoring: str) -> Run:
         lambda: read_result(EvaluationRun, directory / "evaluation.json", EVALUATE_AGAIN),
         lambda: read_history(directory / "history.csv"),
     )
-    return Run(directory, int(seed), scoring, *read_all(lambda read: read(), readers))
+    fold = None if place[2] is None else int(place[2])
+    return Run(directory, int(place[1]), fold, scoring, *read_all(lambda read: read(), readers))
 
 
-def read_runs(variants: Mapping[str, Path], seeds: Sequence[int | str], scoring: str) -> dict[str, list[Run]]:
-    """Runs of each variant, in the order of the seeds, from the directories of the variants."""
-    directories = [path / f"seed{seed}" for path in variants.values() for seed in seeds]
+def read_runs(
+    variants: Mapping[str, Path], seeds: Sequence[int | str], scoring: str, folds: int = 0
+) -> dict[str, list[Run]]:
+    """Runs of each variant, in the order of the seeds and then the folds, from the directories of the variants."""
+    parts = [f"fold{fold}" for fold in range(folds)] or [""]
+    inner = [Path(f"seed{seed}", part) for seed in seeds for part in parts]
+    directories = [path / each for path in variants.values() for each in inner]
     found = iter(read_all(lambda directory: read_run(directory, scoring), directories))
-    return {variant: [next(found) for _ in seeds] for variant in variants}
+    return {variant: [next(found) for _ in inner] for variant in variants}
+
+
+def by_seed(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs of each seed: one, or all folds of a cross-validation."""
+    found: dict[int, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.seed, []).append(run)
+    return list(found.values())
+
+
+def sampled_scores(runs: Iterable[Run], column: str) -> list[float | None]:
+    """A score of each seed; with a cross-validation, of each fold: the mean over the seeds in which it is present."""
+    found: dict[int, list[float | None]] = {}
+    for run in runs:
+        found.setdefault(run.seed if run.fold is None else run.fold, []).append(run.score(column))
+    present = [[each for each in values if each is not None] for values in found.values()]
+    return [fmean(values) if len(values) > 1 else values[0] if values else None for values in present]
 
 
 def read_statistics(path: Path) -> Statistics:

@@ -1,17 +1,19 @@
 """Table of a study: the mean scores of every variant over its seeds, beside the published figures.
 
     python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes JSON --scoring native
-        --published FILE --variants NAME=DIRECTORY ... --seeds K ... --notes JSON --source JSON
+        --published FILE --variants NAME=DIRECTORY ... --seeds K ... [--folds N] --notes JSON --source JSON
         --block N --equivalence X --csv F --markdown F --pairs F --curves F
 
 `table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
 the 95% interval, see `seg.evaluation.jackknife`, over images and seeds, or over images for a single seed. A class in
 neither the truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such
-class or the source no such figure. `loss` is the loss of the evaluation split. `pairs.csv` has one row per pair of
-variants, see `seg.report.pairs`.
+class or the source no such figure. `loss` is the loss of the evaluation split. With a cross-validation, scores, `_std`
+and intervals are over the folds, see `seg.evaluation.folds`, and the score of a fold is the mean over the seeds.
+`pairs.csv` has one row per pair of variants, see `seg.report.pairs`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -21,12 +23,12 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from seg.report.figures import draw_curves
-from seg.report.intervals import split_units, variant_intervals
+from seg.report.intervals import VariantIntervals, split_units, variant_intervals
 from seg.report.markdown import markdown_text
 from seg.report.pairs import PairMember, against_best, class_range, compare_variants, pairs_text
 from seg.report.published import Published, PublishedData, obstacle, read_published, read_source
 from seg.report.rows import ABSENT, DETAILS, METRIC_TITLES, Row, join_notes, mean_score, shares_differ, table_text
-from seg.report.runs import Run, named_paths, read_all, read_runs
+from seg.report.runs import Run, by_seed, named_paths, read_all, read_runs, sampled_scores
 from seg.results import SCORINGS, Bounds
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
@@ -34,29 +36,35 @@ from seg.system.files import written_whole
 
 
 def read_variants(
-    directories: Mapping[str, Path], seeds: Sequence[int], split: str, scoring: str
+    directories: Mapping[str, Path], seeds: Sequence[int], split: str, scoring: str, folds: int = 0
 ) -> dict[str, list[Run]]:
-    """Runs of all variants, evaluated on one split, the same images and the same classes.
+    """Runs of all variants, evaluated on one split, or on all folds, the same images and the same classes.
 
     Raises:
         ValueError: files are missing or damaged, or variants were evaluated on different images or classes.
     """
-    variants = read_runs(directories, seeds, scoring)
+    variants = read_runs(directories, seeds, scoring, folds)
     runs = [run for each in variants.values() for run in each]
-    first = runs[0].metrics
-    expected = (split, first.images, first.classes)
+    firsts = {run.fold: run for run in reversed(runs)}
+    classes = runs[0].metrics.classes
     errors = [
         f"{run.directory / 'metrics.json'}: scored on {run.metrics.images} images of '{run.metrics.split}' with "
-        f"{len(run.metrics.classes)} classes, expected {first.images} of '{split}' with {len(first.classes)} classes "
+        f"{len(run.metrics.classes)} classes, expected {images} of '{split}' with {len(classes)} classes "
         "like the other variants; evaluate it again"
         for run in runs
-        if (run.metrics.split, run.metrics.images, run.metrics.classes) != expected
+        for images in [firsts[run.fold].metrics.images]
+        if (run.metrics.split, run.metrics.images, run.metrics.classes) != (split, images, classes)
     ]
     errors = errors or [
-        f"{run.directory / 'metrics.json'}: not the images of {runs[0].directory / 'metrics.json'}: {odd[0]}"
+        f"{run.directory / 'metrics.json'}: not the images of {first.directory / 'metrics.json'}: {odd[0]}"
         f"{f' and {len(odd) - 1} more' if odd[1:] else ''} in only one; evaluate it again"
         for run in runs
-        if (odd := sorted(set(run.metrics.names) ^ set(first.names)))
+        for first in [firsts[run.fold]]
+        if (odd := sorted(set(run.metrics.names) ^ set(first.metrics.names)))
+    ]
+    names = Counter(name for run in firsts.values() for name in run.metrics.names)
+    errors = errors or [
+        f"{runs[0].directory.parent}: '{name}' is in several folds; evaluate again" for name in names if names[name] > 1
     ]
     if errors:
         raise ValueError("\n".join(errors))
@@ -73,14 +81,14 @@ def build_row(
     notes: Sequence[str],
 ) -> Row:
     """Row of a variant, without the columns of the study: times are means over the seeds, memory is the maximum."""
-    metrics = [run.scores for run in runs]
     first = runs[0].metrics
+    folds = by_seed(runs)[0]
     scores: dict[str, Any] = {}
     for name in METRIC_TITLES:
-        scores |= _scores(name, [getattr(each, name) for each in metrics], intervals[name])
-    scores |= _scores("loss", [run.metrics.loss for run in runs], None)
+        scores |= _scores(name, sampled_scores(runs, name), intervals[name])
+    scores |= _scores("loss", sampled_scores(runs, "loss"), None)
     for name in classes:  # no values if the dataset has no such class
-        values = [each.iou[name] for each in metrics if name in each.iou]
+        values = sampled_scores(runs, f"iou[{name}]") if name in first.classes else []
         scores |= _scores(f"iou[{name}]", values, intervals.get(f"iou[{name}]"))
     figures = {column: figure for (owner, column), figure in published.items() if owner == variant and column in scores}
     for column, figure in figures.items():
@@ -91,19 +99,20 @@ def build_row(
     splits = sorted({figure.split for figure in figures.values()})
     row = {
         "variant": variant,
-        "seeds": " ".join(str(run.seed) for run in runs),
+        "seeds": " ".join(str(each[0].seed) for each in by_seed(runs)),
+        **({"folds": len(folds)} if runs[0].fold is not None else {}),
         "split": first.split,
         "scoring": runs[0].scoring,
-        "images": first.images,
+        "images": sum(run.metrics.images for run in folds),
         "published_split": ", ".join(splits),
         "published_obstacle": obstacle(source, splits, len(first.classes)) if splits else "",
         **scores,
         "miou_classes": class_range(_classes_in_mean(runs)),
-        **{name: fmean(getattr(each, name) for each in metrics) for name in DETAILS},
+        **{name: fmean(getattr(run.scores, name) for run in runs) for name in DETAILS},
         **{f"miou_{name}": fmean(getattr(run.metrics, name).miou for run in runs) for name in SCORINGS},
-        "commonest_class": metrics[0].commonest.name,
-        "commonest_pixel_accuracy": metrics[0].commonest.pixel_accuracy,
-        "commonest_miou": metrics[0].commonest.miou,
+        "commonest_class": " or ".join(dict.fromkeys(run.scores.commonest.name for run in folds)),
+        "commonest_pixel_accuracy": fmean(run.scores.commonest.pixel_accuracy for run in folds),
+        "commonest_miou": fmean(run.scores.commonest.miou for run in folds),
         "epochs": fmean(each.epochs for each in training),
         "budget_epochs": training[0].recipe["epochs"],
         "full_epochs": source.epochs[variant],
@@ -127,12 +136,15 @@ def build_row(
 
 
 def _classes_in_mean(runs: Sequence[Run]) -> tuple[frozenset[str], ...]:
-    """Classes in the mIoU of each seed."""
-    return tuple(frozenset(name for name, iou in run.scores.iou.items() if iou is not None) for run in runs)
+    """Classes in the mIoU of each seed; with a cross-validation, those in the mIoU of any fold."""
+    return tuple(
+        frozenset(name for run in each for name, iou in run.scores.iou.items() if iou is not None)
+        for each in by_seed(runs)
+    )
 
 
 def _scores(column: str, values: Sequence[float | None], interval: Bounds | None) -> dict[str, Any]:
-    """Mean, deviation and interval of a score over the seeds in which it is not absent; the published cell is empty."""
+    """Mean, deviation and interval of a score over the seeds or folds in which it is not absent; nothing published."""
     present = [value for value in values if value is not None]
     low, high = interval or (None, None)
     return {
@@ -142,6 +154,11 @@ def _scores(column: str, values: Sequence[float | None], interval: Bounds | None
         f"{column}_high": high,
         f"{column}_published": None,
     }
+
+
+def _compared_miou(runs: Sequence[Run], intervals: VariantIntervals) -> float:
+    """The mIoU that pairs compare."""
+    return fmean(run.scores.miou for run in runs) if runs[0].fold is None else float(intervals.miou.value)
 
 
 def parse_notes(text: str, names: Sequence[str]) -> dict[str, list[str]]:
@@ -175,6 +192,7 @@ def main() -> None:
     parser.add_argument("--published", type=Path, required=True, help="CSV of published figures")
     parser.add_named_inputs("--variants", "NAME=DIRECTORY", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
+    parser.add_argument("--folds", type=int, default=0, help="number of folds of a cross-validation")
     parser.add_argument("--notes", default="{}", help="JSON: variant or study -> list of notes")
     parser.add_argument("--source", required=True, help="JSON: what the source scores, see seg.report.published")
     parser.add_argument("--block", type=int, required=True, help="images of a block, see seg.evaluation.units")
@@ -188,11 +206,11 @@ def main() -> None:
     source = read_source(given.source, directories)
     classes = parse_classes(given.classes)
     published = read_published(given.published, given.study)
-    variants = read_variants(directories, given.seeds, given.eval_split, given.scoring)
-    units = split_units(next(iter(variants.values()))[0].metrics, given.block)
+    variants = read_variants(directories, given.seeds, given.eval_split, given.scoring, given.folds)
+    units = split_units(next(iter(variants.values())), given.block)
     found = read_all(lambda runs: variant_intervals(runs, units), variants.values())
     intervals = dict(zip(variants, found, strict=True))
-    scores = {variant: fmean(run.scores.miou for run in runs) for variant, runs in variants.items()}
+    scores = {variant: _compared_miou(runs, intervals[variant]) for variant, runs in variants.items()}
     budgets = [(runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items()]
     members = {name: PairMember(intervals[name].miou, _classes_in_mean(runs)) for name, runs in variants.items()}
     pairs = compare_variants(given.study, members, given.equivalence, comparable=not shares_differ(budgets))

@@ -25,19 +25,21 @@ from seg.report.formatting import (
 )
 from seg.report.pairs import pairs_view, read_pairs
 from seg.report.rows import (
+    BEST,
     METRIC_TITLES,
     NEAR_BEST,
     REMAKE_TABLE,
     Row,
     best,
     class_columns,
+    fold_count,
     mean_score,
     number,
     read_rows,
     split_notes,
     unequal_budgets,
 )
-from seg.report.runs import Run, read_all, read_runs, read_statistics
+from seg.report.runs import Run, read_all, read_runs, read_statistics, sampled_scores
 from seg.results import Colour, read_bytes
 
 View = dict[str, Any]
@@ -48,7 +50,7 @@ def read_study(name: str, directory: Path) -> View:
     """Content of the page for a study. Raises ValueError if files are missing or damaged, one line per file."""
     rows = read_rows(directory / "table.csv")
     variants = {row["variant"]: directory / row["variant"] for row in rows}
-    runs = read_runs(variants, rows[0]["seeds"].split(), rows[0]["scoring"])
+    runs = read_runs(variants, rows[0]["seeds"].split(), rows[0]["scoring"], fold_count(rows))
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
     images = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
@@ -77,7 +79,7 @@ def read_study(name: str, directory: Path) -> View:
         "colours": _colours(first.training.classes, first.training.palette),
         "curves": curves,
         "samples": [
-            {"variant": variant, "seed": each[0].seed, "uri": uri}
+            {"variant": variant, "seed": each[0].name, "uri": uri}
             for (variant, each), uri in zip(runs.items(), samples, strict=True)
         ],
         "recipes": _recipes(runs),
@@ -131,7 +133,7 @@ def environments(studies: Sequence[View]) -> list[View]:
                     "Commit": training.commit or "none: not a git repository",
                     "Versions": ", ".join(f"{name} {version}" for name, version in sorted(training.versions.items())),
                 }
-                found[tuple(facts.items())].append(f"{study['name']}/{variant} seed {run.seed}")
+                found[tuple(facts.items())].append(f"{study['name']}/{variant} seed {run.name}")
     return [{"facts": dict(facts), "runs": runs} for facts, runs in found.items()]
 
 
@@ -150,7 +152,7 @@ def _data_uri(path: Path) -> str:
 
 def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
     """Variants with the highest mIoU, measured and published."""
-    measured = max(rows, key=lambda row: number(row["miou"]) or 0)
+    measured = max(rows, key=lambda row: (row["against_best"] == BEST, number(row["miou"]) or 0))
     published = max(rows, key=lambda row: number(row["miou_published"]) or 0)
     return {
         "variants": len(rows),
@@ -191,7 +193,7 @@ def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str], mark
     """One line per scored class of the dataset, one cell per variant: text, IoU in percent, whether it is the best."""
     lines = []
     for name in classes:
-        scores = [mean_score([run.scores.iou[name] for run in each]) for each in runs.values()]
+        scores = [mean_score(sampled_scores(each, f"iou[{name}]")) for each in runs.values()]
         highest = best(scores) if mark else math.nan
         cells = [(digits(score), round(100 * (number(score) or 0)), number(score) == highest) for score in scores]
         lines.append({"name": name, "cells": cells})

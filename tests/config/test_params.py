@@ -121,6 +121,18 @@ WRONG = [
         {f"{STUDY}/unett": 1},
         f"budgets.demo.epochs.{STUDY}/unett: '{STUDY}/unett' is unknown; did you mean {STUDY}/unet?",
     ),
+    ("datasets.streets.folds", 1, "datasets.streets.folds: got 1; input should be greater than or equal to 2"),
+    (
+        "datasets.streets.folds",
+        "5",
+        "datasets.streets.folds: got '5'; input should be a valid integer; write it without quotes",
+    ),
+    (
+        "datasets.streets.folds",
+        5,
+        "datasets.streets: eval_split: got val, but folds are scored as test split; write test",
+    ),
+    ("datasets.streets.fold", 0, "datasets.streets: fold: got 0, expected less than folds, which is not given"),
     ("budgets.demoo", {}, "budgets.demoo: 'demoo' is unknown; did you mean demo?"),
     ("weights.erfnet_imagenet", {}, "weights.erfnet_imagenet: got neither; give either source or pretext"),
     ("weights.erfnet_shapes.source", "github", "weights.erfnet_shapes: got both; give either source or pretext"),

@@ -42,10 +42,21 @@ def dataset(
     return arrange
 
 
-def pack(split: str, height: int = 6, width: int = 8) -> tuple[str, ...]:
+def pack(split: str, height: int = 6, width: int = 8, dataset: str = "folder") -> tuple[str, ...]:
     size = ("--height", str(height), "--width", str(width))
-    return ("seg.data.pack", "--manifest", "own/manifest.json", "--dataset", "folder", "--split", split, *size,
+    return ("seg.data.pack", "--manifest", "own/manifest.json", "--dataset", dataset, "--split", split, *size,
             "--out", f"packs/{split}")  # fmt: skip
+
+
+def without_lists(root: Path) -> None:
+    """Six images of three clips."""
+    dataset({f"clip{k // 2}_{k % 2}": k % 2 for k in range(6)})(root)
+    for path in (root / "own").glob("*.txt"):
+        path.unlink()
+
+
+def folded(keys: str) -> tuple[str, ...]:
+    return pack("test", dataset=f'{{"layout": "folder", {keys}}}')
 
 
 def one_pixel(row: int, column: int) -> np.ndarray:
@@ -98,6 +109,27 @@ TRIALS = [
           lambda root: (dataset({"a": 0, "b": 1, "c": 0})(root),
                         Image.new("L", (1, 1)).save(root / "own/labels/a.png")),
           r"error: own/labels/a\.png: label of 1x1, image of 8x6; resize one, .+", writes=PACKED),
+    Trial("a fold", folded('"folds": 3, "fold": 2'), without_lists, "", code=0, errors=0, writes=PACKED),
+    Trial("folds beside lists", folded('"folds": 3, "fold": 0'), dataset({"a": 0, "b": 1, "c": 0}),
+          r"error: own: got folds: 3, but train\.txt divides the images; remove folds, or give .+", writes=PACKED),
+    Trial("more folds than images", folded('"folds": 7, "fold": 0'), without_lists,
+          r"error: own: got 6 images or groups of images for 7 folds, expected one or more in each fold .+",
+          writes=PACKED),
+    Trial("more folds than groups", folded('"folds": 4, "fold": 0, "group": "(.*)_"'), without_lists,
+          r"error: own: got 3 images or groups of images for 4 folds, .+; give fewer folds .+",
+          writes=PACKED),
+    Trial("one group", folded('"folds": 2, "fold": 0, "group": "clip"'), without_lists,
+          r"error: own: got 1 images or groups of images for 2 folds, expected .+", writes=PACKED),
+    Trial("one fold", folded('"folds": 1, "fold": 0'), without_lists,
+          r"error: --dataset: folds: got 1; input should be greater than or equal to 2", writes=PACKED),
+    Trial("a fold beyond the last", folded('"folds": 3, "fold": 3'), without_lists,
+          r"error: --dataset: fold: got 3, expected less than folds, which is 3", writes=PACKED),
+    Trial("a fold without folds", folded('"fold": 0'), without_lists,
+          r"error: --dataset: fold: got 0, expected less than folds, which is not given", writes=PACKED),
+    Trial("folds in dataset.yaml", ("seg.data.pack", "--root", "own", "--manifest", "m.json", *pack("test")[3:]),
+          lambda root: (without_lists(root), (root / "own/manifest.json").rename(root / "m.json"),
+                        (root / "own/dataset.yaml").write_text("folds: 3\n")),
+          r"error: own: got folds: 3, but no number of the fold; give folds in params\.yaml, .+", writes=PACKED),
     Trial("an image of no pixel", pack("train"),
           lambda root: (dataset({"a": 0, "b": 1, "c": 0})(root), (root / "own/images/a.png").write_bytes(b"")),
           r"error: own/images/a\.png: cannot be decoded \(cannot identify .+\); replace the file", writes=PACKED),
@@ -125,8 +157,8 @@ def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
         not_met("this file system refuses names that are not UTF-8")
     (tmp_path / name).unlink()
 
-    def without_lists(root: Path) -> None:
+    def unlisted(root: Path) -> None:
         arrange(root)
         (root / "own/train.txt").unlink()
 
-    run_trial(Trial(name, pack(draw_split(name)), without_lists, line, writes=PACKED), tmp_path)
+    run_trial(Trial(name, pack(draw_split(name)), unlisted, line, writes=PACKED), tmp_path)

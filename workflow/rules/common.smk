@@ -29,6 +29,7 @@ wildcard_constraints:
     study=plan.alternatives(PLAN.studies),
     variant=plan.alternatives(variant for _, variant in PLAN.variants),
     seed=r"\d+",
+    fold=PLAN.fold_pattern(),
     split="train|val|test",
     height=r"\d+",
     width=r"\d+",
@@ -58,12 +59,12 @@ content = checks.one_line_per_error()(lambda file: sha256(Path(workflow.basedir,
 
 def pack_json(use):
     """Input function: `.json` of a variant's pack, which contains the digests of the pixels."""
-    return lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, use)}.json"
+    return lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, use, w.fold)}.json"
 
 
 def pack_pixels(use):
     """Input function: pixels of the same pack. They must exist; changes of their content are detected by the `.json`."""
-    return lambda w: [ancient(file) for file in PLAN.pack_pixels(w.preset, w.study, w.variant, use)]
+    return lambda w: [ancient(file) for file in PLAN.pack_pixels(w.preset, w.study, w.variant, use, w.fold)]
 
 
 def runs(name):

@@ -110,21 +110,21 @@ rule pack_split:
         images=f"{plan.PACK_FOLDER}{{split}}.images.npy",
         labels=f"{plan.PACK_FOLDER}{{split}}.labels.npy",
     log:
-        "logs/{preset}/{dataset}-{height}x{width}.{split}.pack.log",
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.{split}.pack.log",
     benchmark:
-        "logs/{preset}/{dataset}-{height}x{width}.{split}.pack.tsv"
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.{split}.pack.tsv"
     conda:
         "../envs/seg.yaml"
     threads: 2
     resources:
         **cluster_resources(data_job),
     params:
-        dataset=lambda w: PLAN.description(w.dataset),
+        dataset=lambda w: PLAN.description(w.dataset, w.fold),
         root=lambda w: PLAN.raw_folder(w.dataset),
         out=f"{plan.PACK_FOLDER}{{split}}",
         code=code_digest("seg.data.pack"),
     message:
-        "Pack the {wildcards.split} split of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
+        "Pack the {wildcards.split} split of {wildcards.dataset}{wildcards.fold} at {wildcards.height}x{wildcards.width}"
     shell:
         "python -m seg.data.pack --manifest {input.manifest:q} --root {params.root:q} --dataset {params.dataset:q}"
         " --split {wildcards.split:q} --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} --workers {threads:q}"
@@ -138,21 +138,21 @@ rule keep_native_labels:
         metadata=f"{plan.PACK_FOLDER}{{split}}.native.json",
         labels=f"{plan.PACK_FOLDER}{{split}}.native.npy",
     log:
-        "logs/{preset}/{dataset}-{height}x{width}.{split}.native.log",
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.{split}.native.log",
     benchmark:
-        "logs/{preset}/{dataset}-{height}x{width}.{split}.native.tsv"
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.{split}.native.tsv"
     conda:
         "../envs/seg.yaml"
     threads: 1
     resources:
         **cluster_resources(data_job),
     params:
-        dataset=lambda w: PLAN.description(w.dataset),
+        dataset=lambda w: PLAN.description(w.dataset, w.fold),
         root=lambda w: PLAN.raw_folder(w.dataset),
         out=f"{plan.PACK_FOLDER}{{split}}",
         code=code_digest("seg.data.native_labels"),
     message:
-        "Keep the labels of the {wildcards.split} split of {wildcards.dataset} beside {wildcards.height}x{wildcards.width}"
+        "Keep the labels of the {wildcards.split} split of {wildcards.dataset}{wildcards.fold} beside {wildcards.height}x{wildcards.width}"
     shell:
         "python -m seg.data.native_labels --manifest {input.manifest:q} --root {params.root:q} --dataset {params.dataset:q}"
         " --split {wildcards.split:q} --height {wildcards.height:q} --width {wildcards.width:q} --out {params.out:q} 2>&1 | tee {log:q}"
@@ -165,9 +165,9 @@ rule count_classes:
     output:
         statistics=f"{plan.PACK_FOLDER}statistics.json",
     log:
-        "logs/{preset}/{dataset}-{height}x{width}.statistics.log",
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.statistics.log",
     benchmark:
-        "logs/{preset}/{dataset}-{height}x{width}.statistics.tsv"
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.statistics.tsv"
     conda:
         "../envs/seg.yaml"
     threads: 1
@@ -176,6 +176,6 @@ rule count_classes:
     params:
         code=code_digest("seg.data.statistics"),
     message:
-        "Count the classes of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
+        "Count the classes of {wildcards.dataset}{wildcards.fold} at {wildcards.height}x{wildcards.width}"
     shell:
         "python -m seg.data.statistics --pack {input.pack:q} --out {output.statistics:q} 2>&1 | tee {log:q}"

@@ -9,12 +9,12 @@ rule plot_classes:
             f"{plan.PACK_FOLDER}classes.png",
             caption="../report/classes.rst",
             category="Data",
-            labels={"dataset": "{dataset}", "figure": "classes"},
+            labels={"dataset": "{dataset}{fold}", "figure": "classes"},
         ),
     log:
-        "logs/{preset}/{dataset}-{height}x{width}.classes.log",
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.classes.log",
     benchmark:
-        "logs/{preset}/{dataset}-{height}x{width}.classes.tsv"
+        "logs/{preset}/{dataset}-{height}x{width}{fold}.classes.tsv"
     conda:
         "../envs/seg.yaml"
     threads: 1
@@ -23,7 +23,7 @@ rule plot_classes:
     params:
         code=code_digest("seg.report.figures"),
     message:
-        "Plot the classes of {wildcards.dataset} at {wildcards.height}x{wildcards.width}"
+        "Plot the classes of {wildcards.dataset}{wildcards.fold} at {wildcards.height}x{wildcards.width}"
     shell:
         "python -m seg.report.figures --statistics {input.statistics:q} --out {output.figure:q} 2>&1 | tee {log:q}"
 
@@ -67,6 +67,7 @@ rule tabulate_study:
         classes=lambda w: PLAN.own_classes(w.study),
         variants=lambda w: PLAN.variant_folders(w.preset, w.study),
         seeds=lambda w: PARAMS.run_seeds(w.preset),
+        folds=lambda w: PLAN.fold_options(w.preset, w.study),
         notes=lambda w: PLAN.notes(w.preset, w.study),
         source=lambda w: PLAN.source(w.preset, w.study),
         block=PARAMS.block,
@@ -78,7 +79,7 @@ rule tabulate_study:
     shell:
         "python -m seg.report.table --study {wildcards.study:q} --title={params.title:q} --eval-split {params.eval_split:q}"
         " --scoring {params.scoring:q} --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
-        " --seeds {params.seeds:q} --notes {params.notes:q} --source {params.source:q}"
+        " --seeds {params.seeds:q} {params.folds:q} --notes {params.notes:q} --source {params.source:q}"
         " --block {params.block:q} --equivalence {params.equivalence:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --pairs {output.pairs:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
 

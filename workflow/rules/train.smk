@@ -63,9 +63,9 @@ rule train_variant:
         history=f"{plan.RUN_FOLDER}history.csv",
         run=f"{plan.RUN_FOLDER}run.json",
     log:
-        "logs/{preset}/{study}/{variant}.seed{seed}.train.log",
+        "logs/{preset}/{study}/{variant}.seed{seed}{fold}.train.log",
     benchmark:
-        "logs/{preset}/{study}/{variant}.seed{seed}.train.tsv"
+        "logs/{preset}/{study}/{variant}.seed{seed}{fold}.train.tsv"
     conda:
         "../envs/seg.yaml"
     threads: lambda w: recipe(w).threads * recipe(w).gpus
@@ -81,7 +81,7 @@ rule train_variant:
         events=f"{plan.RUN_FOLDER}tensorboard",
         code=model_digest("seg.training.train"),
     message:
-        "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
+        "Train {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}{wildcards.fold}"
     shell:
         "{params.launch:q} -m seg.training.train --recipe {params.recipe:q} --train-pack {input.train:q} --val-pack {input.val:q}"
         " {params.weights:q} --model {output.model:q} --history {output.history:q} --run-info {output.run:q} --events {params.events:q}"
@@ -95,8 +95,8 @@ rule evaluate_variant:
         ),
         pack=pack_json("eval"),
         pixels=pack_pixels("eval"),
-        native=lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, 'eval')}.native.json",
-        native_labels=lambda w: ancient(f"{PLAN.pack_stem(w.preset, w.study, w.variant, 'eval')}.native.npy"),
+        native=lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, 'eval', w.fold)}.native.json",
+        native_labels=lambda w: ancient(f"{PLAN.pack_stem(w.preset, w.study, w.variant, 'eval', w.fold)}.native.npy"),
     output:
         metrics=f"{plan.RUN_FOLDER}metrics.json",
         confusion=f"{plan.RUN_FOLDER}confusion.npy",
@@ -104,13 +104,13 @@ rule evaluate_variant:
             f"{plan.RUN_FOLDER}samples.png",
             caption="../report/samples.rst",
             category="{study}",
-            labels={"variant": "{variant}", "seed": "{seed}", "figure": "samples"},
+            labels={"variant": "{variant}", "seed": "{seed}{fold}", "figure": "samples"},
         ),
         run=f"{plan.RUN_FOLDER}evaluation.json",
     log:
-        "logs/{preset}/{study}/{variant}.seed{seed}.evaluate.log",
+        "logs/{preset}/{study}/{variant}.seed{seed}{fold}.evaluate.log",
     benchmark:
-        "logs/{preset}/{study}/{variant}.seed{seed}.evaluate.tsv"
+        "logs/{preset}/{study}/{variant}.seed{seed}{fold}.evaluate.tsv"
     conda:
         "../envs/seg.yaml"
     threads: lambda w: recipe(w).threads
@@ -122,7 +122,7 @@ rule evaluate_variant:
         inference=lambda w: PARAMS.inference(w.study, w.variant).json_line(),
         code=model_digest("seg.evaluation.evaluate"),
     message:
-        "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}"
+        "Evaluate {wildcards.study}/{wildcards.variant} with seed {wildcards.seed}{wildcards.fold}"
     # The saved states of the training are not needed any more: Snakemake has recorded the model.
     shell:
         'rm -f "$(dirname {input.model:q})"/resume-*; '
