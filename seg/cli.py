@@ -58,7 +58,7 @@ def show(
     described = with_own_keys(content.datasets[pack.dataset].description(), folder)
     classes = len(class_table(described, folder).names)
     typer.echo(f"\n{recipe.model.name} for {classes} classes")
-    for line in layer_table(recipe, classes, pack.height, pack.width):
+    for line in layer_table(recipe, classes, described.form().channel_count(), pack.height, pack.width):
         typer.echo(line)
 
 

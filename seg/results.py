@@ -187,8 +187,8 @@ class Statistics(ResultFile):
     id_images: tuple[NonNegative, ...]
     pixels: tuple[NonNegative, ...]
     class_images: tuple[NonNegative, ...]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     weights: tuple[float, ...]
 
     @model_validator(mode="after")

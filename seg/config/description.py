@@ -13,11 +13,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
-from seg.config.base import Frozen, Number, Part
+from seg.config.base import Count, Frozen, Number, Part
 from seg.config.messages import error_lines, parse_option
 from seg.system.console import nearest_of_all
 
 CATALOGUE = Path(__file__).parents[1] / "datasets/catalogue"
+MOST_CHANNELS = 64
 PLACEHOLDER = re.compile(r"(\{\w+(?::[^{}]+)?\}|\*\*/|\*|\?)")
 SplitName = Literal["train", "val", "test"]
 _SPLITS: dict[SplitName, list[str]] = {
@@ -220,7 +221,40 @@ LABELS = [
 ]
 
 
-class Description(Frozen):
+class ImageForm(Frozen):
+    """How image files become the channels that a network sees.
+
+    Attributes:
+        bands: bands of the file in the order of the channels, from 1; `None`: all.
+        channels: number of the channels; `None`: that of `bands`, else red, green and blue, or grey in their place.
+        range: values that become 0 and 255, of files with more than 8 bits per channel; values outside are clipped.
+        resize: how an image gets the size of a pack: `stretch` changes its aspect, `pad` adds pixels that are not
+            scored, `crop` removes what is outside of the largest central part of that aspect.
+    """
+
+    bands: Annotated[list[Count], Field(min_length=1, max_length=MOST_CHANNELS)] | None = None
+    channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] | None = None
+    range: Annotated[tuple[Number, Number], Field(strict=False)] | None = None
+    resize: Literal["stretch", "pad", "crop"] = "stretch"
+
+    def form(self) -> "ImageForm":
+        """These values alone."""
+        return ImageForm(**{key: getattr(self, key) for key in ImageForm.model_fields})
+
+    def channel_count(self) -> int:
+        """Number of channels."""
+        return len(self.bands) if self.bands else self.channels or 3
+
+    @model_validator(mode="after")
+    def _consistent_form(self) -> "ImageForm":
+        if self.range and self.range[0] >= self.range[1]:
+            raise ValueError(f"range: got {list(self.range)}, expected the lower value first, such as [0, 4095]")
+        if self.bands and self.channels not in (None, len(self.bands)):
+            raise ValueError(f"channels: got {self.channels}, but {len(self.bands)} bands; give one of the two")
+        return self
+
+
+class Description(ImageForm):
     """A dataset on disk. The default patterns of files are those of a user's own directory.
 
     Attributes:

@@ -161,7 +161,7 @@ def warp(images: np.ndarray, labels: np.ndarray, matrices: np.ndarray) -> tuple[
     """Apply one matrix per sample on the CPU; the identity and flips are exact.
 
     Args:
-        images: (B, H, W, 3) uint8.
+        images: (B, H, W, C) uint8.
         labels: (B, H, W) uint8.
         matrices: (B, 2, 3) float64, from output to input coordinates.
 
@@ -171,8 +171,9 @@ def warp(images: np.ndarray, labels: np.ndarray, matrices: np.ndarray) -> tuple[
     warped_images, warped_labels = np.empty_like(images), np.empty_like(labels)
     height, width = labels.shape[1:]
     identity, codes = _mirrors(height, width)
-    # OpenCV warps four channels twice as fast as three, with equal results; the conversion is cheap in comparison.
-    padded, sampled = np.empty((2, height, width, 4), np.uint8)
+    # OpenCV warps at most four channels, and four twice as fast as three, with equal results.
+    parts = [slice(k, k + 4) for k in range(0, images.shape[3], 4)]
+    padded, sampled = np.zeros((2, height, width, 4), np.uint8)
     samples = zip(images, labels, matrices, warped_images, warped_labels, strict=True)
     for image, label, matrix, warped_image, warped_label in samples:
         values = tuple(matrix.ravel().tolist())
@@ -182,11 +183,21 @@ def warp(images: np.ndarray, labels: np.ndarray, matrices: np.ndarray) -> tuple[
             cv2.flip(image, codes[values], warped_image)
             cv2.flip(label, codes[values], warped_label)
         else:
-            cv2.cvtColor(image, cv2.COLOR_RGB2RGBA, padded)
-            _sample(padded, matrix, sampled, cv2.INTER_LINEAR, 0)
-            cv2.cvtColor(sampled, cv2.COLOR_RGBA2RGB, warped_image)
+            for part in parts:
+                _copy(image[..., part], padded)
+                _sample(padded, matrix, sampled, cv2.INTER_LINEAR, 0)
+                _copy(sampled, warped_image[..., part])
             _sample(label, matrix, warped_label, cv2.INTER_NEAREST, IGNORE)
     return warped_images, warped_labels
+
+
+def _copy(source: np.ndarray, target: np.ndarray) -> None:
+    """Copy the channels that both arrays have."""
+    kept = min(source.shape[2], target.shape[2])
+    if source.flags.c_contiguous and target.flags.c_contiguous and kept == 3:  # OpenCV is several times faster
+        cv2.cvtColor(source, cv2.COLOR_RGB2RGBA if target.shape[2] == 4 else cv2.COLOR_RGBA2RGB, target)
+    else:
+        target[..., :kept] = source[..., :kept]
 
 
 @cache
@@ -210,7 +221,7 @@ def warp_tensors(images: torch.Tensor, labels: torch.Tensor, matrices: np.ndarra
     The geometry is that of `warp`. Values differ by rounding, labels where a sampling point is between two pixels.
 
     Args:
-        images: (B, 3, H, W) float32, or uint8, which the result is rounded to; any memory format.
+        images: (B, C, H, W) float32, or uint8, which the result is rounded to; any memory format.
         labels: (B, H, W) uint8.
         matrices: (B, 2, 3) float64, from output to input coordinates.
 

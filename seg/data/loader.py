@@ -44,7 +44,7 @@ _THREADS = 4  # that read ahead for a GPU
 
 
 class Batch(NamedTuple):
-    """Images (B, 3, H, W) uint8 channels-last, labels (B, H, W) uint8, and positions of the samples (B,)."""
+    """Images (B, C, H, W) uint8 channels-last, labels (B, H, W) uint8, and positions of the samples (B,)."""
 
     images: Tensor
     labels: Tensor
@@ -57,29 +57,42 @@ def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def scaled(images: Tensor, scaling: str) -> Tensor:
-    """Images (B, 3, H, W) uint8 as float32 channels-last, `(image / 255 - mean) / std` with a row of `SCALING`."""
+    """Images (B, C, H, W) uint8 as float32 channels-last, `(image / 255 - mean) / std` with `channel_scaling`."""
     if images.device.type == "cpu":  # a look-up table is several times faster than arithmetic
-        table = _table(scaling)
+        table = _table(scaling, images.shape[1])
         pixels = images.permute(0, 2, 3, 1).contiguous()
         values = torch.empty(pixels.shape)
         for source, target in zip(pixels.numpy(), values.numpy(), strict=True):
             cv2.LUT(source, table, target)
         return values.permute(0, 3, 1, 2)
-    offset, factor = _line(scaling, images.device)
+    offset, factor = _line(scaling, images.shape[1], images.device)
     return torch.addcmul(offset, images.float(), factor)
 
 
+def channel_scaling(scaling: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel: a row of `SCALING`, repeated in turn; for one channel, their means.
+
+    Channels are then scaled as those whose pretrained weights they get, see `seg.models.channels`.
+    """
+    mean, std = SCALING[scaling]
+    if channels == 1:
+        return (sum(mean) / len(mean),), (sum(std) / len(std),)
+    turns = [i % len(mean) for i in range(channels)]
+    return tuple(mean[i] for i in turns), tuple(std[i] for i in turns)
+
+
 @cache
-def _line(scaling: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Offset and factor (3, 1, 1) of the scaling, kept on the device: a copy in every step would wait for the GPU."""
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in SCALING[scaling])
+def _line(scaling: str, channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Offset and factor (C, 1, 1) of the scaling, kept on the device: a copy in every step would wait for the GPU."""
+    rows = channel_scaling(scaling, channels)
+    mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in rows)
     return -mean / std, 1 / (255 * std)
 
 
 @cache
-def _table(scaling: str) -> np.ndarray:
-    """Scaled values (1, 256, 3) float32 by pixel value and channel."""
-    mean, std = (torch.tensor(values) for values in SCALING[scaling])
+def _table(scaling: str, channels: int) -> np.ndarray:
+    """Scaled values (1, 256, C) float32 by pixel value and channel."""
+    mean, std = (torch.tensor(values) for values in channel_scaling(scaling, channels))
     return ((torch.arange(256)[:, None] / 255 - mean) / std)[None].numpy()
 
 
@@ -178,7 +191,7 @@ class Loader:
     def _upload(self) -> tuple[Tensor, Tensor]:
         """Copy the pack to device memory, a few samples at a time."""
         size = (len(self.pack), self.pack.height, self.pack.width)
-        images = torch.empty((*size, 3), dtype=torch.uint8, device=self.device)
+        images = torch.empty((*size, self.pack.channels), dtype=torch.uint8, device=self.device)
         labels = torch.empty(size, dtype=torch.uint8, device=self.device)
         for start in range(0, len(self.pack), 32):
             samples = np.arange(start, min(start + 32, len(self.pack)))

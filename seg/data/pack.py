@@ -1,7 +1,4 @@
-"""Stage `pack`: a split of a dataset, decoded and resized once, see `seg.data.pack_format`.
-
-Images are resized bilinearly with antialiasing, labels by the nearest pixel.
-"""
+"""Stage `pack`: a split of a dataset, decoded and resized once, see `seg.data.pack_format`."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -12,14 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from seg.config.description import Description, SplitName
-from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
+from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS, pixel_shape
+from seg.data.resizing import place, resize_image, resize_label
 from seg.data.split_source import add_split_options, open_split, parse_split_stage
 from seg.datasets.classes import ClassTable
 from seg.datasets.faults import group_faults
-from seg.datasets.images import id_counts, read_pair, unlabelled
+from seg.datasets.images import read_pair, unlabelled
 from seg.datasets.manifest import fingerprint
 from seg.datasets.matching import ImagePair
 from seg.system.arguments import StageParser
@@ -69,8 +66,10 @@ def pack_split(
     with written_whole(*paths) as parts:
         files = dict(zip(PIXEL_PARTS, parts, strict=True))
         offset = 0
-        for part, channels in PIXEL_PARTS.items():
-            offset = _allocate(files[part], (len(pairs), height, width, *channels))
+        form = dataset.form().model_dump(mode="json")
+        about = {"form": form, "height": height, "width": width}
+        for part in PIXEL_PARTS:
+            offset = _allocate(files[part], (len(pairs), *pixel_shape(about, part)))
         ids = _pack_all(_Target(table, height, width, files, offset), pairs, workers)
         if problems := unlabelled(split, table, len(pairs), ids[0]):
             raise ValueError("\n".join(f"{root}: {problem}" for problem in problems))
@@ -79,6 +78,7 @@ def pack_split(
         "schema_version": PACK_VERSION,
         "dataset": content.get("name"),
         "layout": dataset.layout,
+        "form": form,
         "split": split,
         "height": height,
         "width": width,
@@ -131,19 +131,18 @@ def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarr
     """Write a pair. Returns the number of pixels (256,) of each id, or the errors of the pair, one per line."""
     index, pair = numbered_pair
     try:
-        image, label = read_pair(pair, target.table)
+        image, drawn = read_pair(pair, target.table)
     except ValueError as error:
         return str(error)
-    size = (target.width, target.height)
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
-        label = label.resize(size, Image.Resampling.NEAREST)
-    pixels = {"images": np.asarray(image), "labels": target.table.train_ids()[np.asarray(label)]}
+    size = (target.height, target.width)
+    placement = place(pair.form.resize, (drawn.height, drawn.width), size)
+    label = resize_label(np.asarray(drawn), placement, size)
+    pixels = {"images": resize_image(image, placement, size), "labels": target.table.train_ids()[label]}
     for part, values in pixels.items():
         with target.files[part].open("rb+") as file:
             file.seek(target.offset + index * values.nbytes)
             file.write(np.ascontiguousarray(values).data)
-    return id_counts(label)
+    return np.bincount(label.reshape(-1), minlength=256)
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
 """File format of packs, and their reader.
 
-A pack is three files: `<split>.images.npy` (N, H, W, 3) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
+A pack is three files: `<split>.images.npy` (N, H, W, C) uint8, `<split>.labels.npy` (N, H, W) uint8 with train ids and
 255 for pixels that are not scored, and `<split>.json`: schema version, class table, label value of each scored class,
 size, digests, numbers of pixels and images of each id in the class table, names of the images, the group of each (a
-video, a city; empty if unknown), and whether the images of a group are in the order of recording.
+video, a city; empty if unknown), whether the images of a group are in the order of recording, and how image files
+became channels (`form`).
 
 Beside the pack of a split that models are evaluated on are the labels at their own size: `<split>.native.npy`, the
 train ids of all labels one after the other (flat, uint8), and `<split>.native.json`: schema version, names and sizes.
@@ -11,17 +12,20 @@ A label of the pack's own size is not repeated there.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seg.config.description import ImageForm
 from seg.system.files import read_json
 
 PACK_VERSION = 2  # of the `.json`; increases when older packs would be misread
 NATIVE_VERSION = 1  # of the `.native.json`
-PIXEL_PARTS = {"images": (3,), "labels": ()}  # channels of each pixel file
-_PACK_KEYS = {"split", "images", "height", "width", "classes", "scored", "ids", "id_pixels", "names", "label_values"}
+PIXEL_PARTS = ("images", "labels")
+_PACK_KEYS = {"split", "images", "height", "width", "classes", "scored", "ids", "id_pixels", "names"}
+_PACK_KEYS |= {"label_values", "form"}
 _NATIVE_KEYS = {"names", "classes", "sizes"}
 
 
@@ -81,7 +85,7 @@ class Pack:
         self._positions = np.arange(self.about["images"]) if subset is None else subset
         self.names = [str(self.about["names"][i]) for i in self._positions]
         self.height, self.width = self.about["height"], self.about["width"]
-        self._shapes = {part: (self.height, self.width, *channels) for part, channels in PIXEL_PARTS.items()}
+        self._shapes = {part: pixel_shape(self.about, part) for part in PIXEL_PARTS}
         found = {part: memory_map(path, part) for part in PIXEL_PARTS}
         self._offsets = {part: pixels.offset for part, pixels in found.items()}
         self._files = {part: os.open(str(pixels.filename), os.O_RDONLY) for part, pixels in found.items()}
@@ -94,12 +98,17 @@ class Pack:
             os.close(file)
 
     @property
+    def channels(self) -> int:
+        """Number of channels of the images."""
+        return channel_count(self.about)
+
+    @property
     def classes(self) -> list[str]:
         """Names of the scored classes, by train id."""
         return list(self.about["classes"])
 
     def read(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images (B, H, W, 3) and labels (B, H, W), uint8, of the samples at positions (B,)."""
+        """Images (B, H, W, channels) and labels (B, H, W), uint8, of the samples at positions (B,)."""
         return self._read("images", samples), self.read_labels(samples)
 
     def read_labels(self, samples: np.ndarray) -> np.ndarray:
@@ -125,6 +134,17 @@ class Pack:
         return len(self) * sum(int(np.prod(shape)) for shape in self._shapes.values())
 
 
+def pixel_shape(info: Mapping[str, Any], part: str) -> tuple[int, ...]:
+    """Shape of a sample in a pixel file (`images` or `labels`) of a pack with this content of its `.json`."""
+    channels = (channel_count(info),) if part == "images" else ()
+    return (info["height"], info["width"], *channels)
+
+
+def channel_count(info: Mapping[str, Any]) -> int:
+    """Number of channels of the images in a pack with this content of its `.json`."""
+    return ImageForm.model_validate(info["form"]).channel_count()
+
+
 def memory_map(path: Path, part: str) -> np.memmap:
     """Read-only array of a pixel file (`images` or `labels`) of the pack with this `.json` file.
 
@@ -132,7 +152,7 @@ def memory_map(path: Path, part: str) -> np.memmap:
         ValueError: the file is missing or damaged, or does not have the shape in the `.json` file.
     """
     info = read_pack_info(path)
-    shape = (info["images"], info["height"], info["width"], *PIXEL_PARTS[part])
+    shape = (info["images"], *pixel_shape(info, part))
     file = path.with_name(f"{path.stem}.{part}.npy")
     found = _load_pixels(file, mapped=True, fix="delete the pack and run again")
     if not isinstance(found, np.memmap) or found.shape != shape or found.dtype != np.uint8:

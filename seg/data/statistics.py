@@ -15,14 +15,14 @@ _CHUNK = 16  # images read at a time
 
 
 def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (3,) of each channel of images (N, H, W, 3) uint8, scaled to [0, 1].
+    """Mean and standard deviation (C,) of each channel of images (N, H, W, C) uint8, scaled to [0, 1].
 
     Computed from exact integer histograms, a few images at a time.
     """
-    counts = np.zeros((3, 256), np.int64)
+    counts = np.zeros((images.shape[-1], 256), np.int64)
     for start in range(0, len(images), _CHUNK):
         chunk = np.asarray(images[start : start + _CHUNK])
-        for channel in range(3):
+        for channel in range(len(counts)):
             counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
     levels = np.arange(256) / 255
     share = counts / counts.sum(1, keepdims=True)

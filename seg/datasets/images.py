@@ -1,29 +1,23 @@
-"""Decoding of images and labels, and their validation against each other and the class table."""
+"""Labels by the class table, and the validation of images and labels against each other."""
 
-import struct
-import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
+from seg.datasets.decoding import decode_label, image_header, read_image
 from seg.datasets.matching import ImagePair
 from seg.datasets.matlab import is_matlab, read_matlab
 from seg.datasets.polygons import POLYGONS, draw_shapes, polygon_size
-from seg.system.console import describe_os_error
 
-Value = TypeVar("Value")
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
 _IDS = frozenset({"1", "L", "P", "I;16", "I;16B", "I"})
 _RGB = frozenset({"RGB", "RGBA"})
 _LISTED = 5  # classes or values in a message
 _MOST_SHADES = 100_000  # colours that count as the nearest one
-_BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 
 
 class UnknownValuesError(ValueError):
@@ -39,48 +33,6 @@ class UnknownValuesError(ValueError):
         self.codes, self.unknown = codes, unknown
 
 
-def _open(path: Path, read: Callable[[Image.Image], Value]) -> Value:
-    """Value that `read` takes from an image file, which is not yet decoded.
-
-    Raises:
-        ValueError: the file is damaged or not readable.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Pillow refuses what may be a decompression bomb, and warns from half the size, which is an aerial image.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                return read(file)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # SyntaxError: a damaged PNG
-        if isinstance(error, OSError) and error.errno is not None:  # errors of decoders have no number
-            raise ValueError(describe_os_error(error)) from None
-        raise ValueError(f"{path}: cannot be decoded ({error}); replace the file") from None
-
-
-def _decode(path: Path) -> Image.Image:
-    """Decode a whole image file without conversion. Raises ValueError if it is damaged."""
-    return _open(path, Image.Image.copy)  # a copy is decoded
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Height and width of an image, from the header of its file. Raises ValueError if it is damaged."""
-    return _open(path, lambda file: (file.height, file.width))
-
-
-def read_image(path: Path) -> Image.Image:
-    """Read an image as RGB, with its EXIF orientation applied if that can be read.
-
-    Raises:
-        ValueError: the file is damaged or has more than 8 bits per channel.
-    """
-    image = _decode(path)
-    if image.mode not in _COLOURS:
-        raise ValueError(f"{path}: got mode {image.mode}, expected at most 8 bits per channel; convert the image")
-    with suppress(*_BAD_EXIF):  # Pillow may also fail after the rotation, when it writes the tags
-        ImageOps.exif_transpose(image, in_place=True)
-    return image.convert("RGB")
-
-
 def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Image.Image:
     """Read the classes of a label as an image of mode L: positions in `table.ids`, `IGNORE` where there is none.
 
@@ -92,7 +44,7 @@ def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Im
     Raises:
         ValueError: the file is damaged or contains values or colours that are not in the table.
     """
-    label = Image.fromarray(read_matlab(path)) if is_matlab(path) else _decode(path)
+    label = Image.fromarray(read_matlab(path)) if is_matlab(path) else decode_label(path)
     if label.mode == "RGBA" and np.asarray(label.getchannel("A")).min() < 255:
         raise ValueError(f"{path}: has transparent pixels; store the mask without an alpha channel")
     label = label.convert("RGB") if encoding == "colours" else label
@@ -179,11 +131,8 @@ def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> 
 def label_size(pair: ImagePair) -> tuple[int, int]:
     """Height and width of a label, without decoding it if its file gives them."""
     if pair.encoding not in POLYGONS:
-        return read_matlab(pair.label).shape if is_matlab(pair.label) else image_size(pair.label)
-    if size := polygon_size(pair.label, pair.encoding, pair.stem):
-        return size
-    image = read_image(pair.image)
-    return image.height, image.width
+        return read_matlab(pair.label).shape if is_matlab(pair.label) else image_header(pair.label)[:2]
+    return polygon_size(pair.label, pair.encoding, pair.stem) or image_header(pair.image)[:2]
 
 
 def read_pair_label(pair: ImagePair, table: ClassTable) -> Image.Image:
@@ -193,28 +142,43 @@ def read_pair_label(pair: ImagePair, table: ClassTable) -> Image.Image:
     return Image.fromarray(draw_shapes(pair.label, pair.encoding, pair.stem, label_size(pair), table))
 
 
-def read_pair(pair: ImagePair, table: ClassTable) -> tuple[Image.Image, Image.Image]:
-    """Read an image as RGB and its label, of the same size, as `read_label` does.
+def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, Image.Image]:
+    """Read an image (H, W, C) uint8 and its label, of the same size, as `read_image` and `read_label` do.
 
     Raises:
         ValueError: one line per error in the two files.
     """
     problems = []
     try:
-        image = read_image(pair.image)
+        image = read_image(pair.image, pair.form)
     except ValueError as error:
         problems.append(str(error))
     try:
         label = read_pair_label(pair, table)
     except ValueError as error:
         problems.append(str(error))
-    if not problems and label.size != image.size:
-        problems.append(
-            f"{pair.label}: label of {_size(label)}, image of {_size(image)}; resize one, their sizes must be equal"
-        )
+    problems = problems or _misfits(pair, image.shape[1::-1], label.size)
     if problems:
         raise ValueError("\n".join(problems))
     return image, label
+
+
+def _misfits(pair: ImagePair, image: tuple[int, ...], label: tuple[int, int]) -> list[str]:
+    """Errors of an image and a label of these sizes (width, height), which their EXIF orientations may contradict."""
+    drawn = pair.encoding in POLYGONS or is_matlab(pair.label)
+    turned, other = image_header(pair.image).orientation, 1 if drawn else image_header(pair.label).orientation
+    proven = turned >= 5 and image[0] != image[1]  # the sizes tell that the label is upright, too
+    if image != label:
+        exif = f" after EXIF orientation {turned}" if turned != 1 else ""
+        fix = "store both upright, without EXIF orientation" if turned != other else "resize one"
+        sizes = f"label of {label[0]}x{label[1]}, image of {image[0]}x{image[1]}{exif}"
+        return [f"{pair.label}: {sizes}; {fix}, their sizes must be equal"]
+    if turned == other or drawn or (proven and other == 1):
+        return []
+    return [
+        f"{pair.label}: has EXIF orientation {other}, its image {turned}, so it may be turned against the image; store "
+        "both upright, without EXIF orientation (mogrify -auto-orient)"
+    ]
 
 
 def id_counts(label: Image.Image) -> np.ndarray:
@@ -240,7 +204,3 @@ def unlabelled(split: str, table: ClassTable, images: int, counts: np.ndarray) -
         f"split '{split}': no pixel of its {images} label{'s' if images > 1 else ''} is scored; found only "
         f"{', '.join(found)}; expected ids such as {scored}; correct the labels or the classes"
     ]
-
-
-def _size(image: Image.Image) -> str:
-    return f"{image.width}x{image.height}"

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from seg.config.description import Description, LabelFiles, SplitName, Splits
+from seg.config.description import Description, ImageForm, LabelFiles, SplitName, Splits
 from seg.datasets.faults import group_faults
 from seg.datasets.listing import list_files
 from seg.datasets.patterns import Match, directories, find_matches, has_parent
@@ -29,7 +29,8 @@ _OWN_KEYS = ("dataset.yaml", "classes.yaml")
 class ImagePair(NamedTuple):
     """An image file and its label file, with their common name and the group of images that were recorded together.
 
-    The group is empty if the names do not tell it. `encoding` is that of `seg.config.description.LabelFiles`.
+    The group is empty if the names do not tell it. `encoding` is that of `seg.config.description.LabelFiles`, `form`
+    says how the image is read.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ImagePair(NamedTuple):
     label: Path
     group: str
     encoding: str | None = None
+    form: ImageForm = ImageForm()
 
     @property
     def stem(self) -> str:
@@ -119,7 +121,10 @@ def match_pairs(description: Description, root: Path, split: SplitName) -> tuple
         f"{root / own_images[name]}: its name is not UTF-8, which results are written in; rename it" for name in foreign
     ]
     both = sorted(own_images.keys() & own_labels.keys())
-    pairs = [ImagePair(name, root / own_images[name], root / own_labels[name], group(name), encoding) for name in both]
+    form = description.form()
+    pairs = [
+        ImagePair(name, root / own_images[name], root / own_labels[name], group(name), encoding, form) for name in both
+    ]
     absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
     problems += [
         f"{path}: missing from split '{split}'; add the file or remove its name from the split's list"

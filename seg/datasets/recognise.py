@@ -13,6 +13,7 @@ from PIL import Image
 
 from seg.config.description import Description, complete, describe, layouts
 from seg.config.yaml_file import read_yaml
+from seg.datasets.decoding import image_header, suggest_form
 from seg.datasets.listing import list_files
 from seg.datasets.matching import match_pairs
 from seg.datasets.patterns import ENDINGS, find_matches
@@ -23,6 +24,7 @@ from seg.system.files import read_json
 _SAMPLES = 50  # files that are opened, spread over all
 _LABEL_WORDS = re.compile(r"mask|label|annot|gt|truth|seg|target|mat", re.IGNORECASE)
 _SPLIT_NAMES = Description().splits.names
+_DECODED = 8  # images whose values are read
 _LARGEST = 512  # pixels of the suggested size's longer side
 
 
@@ -61,6 +63,10 @@ def _recognise(root: Path) -> Recognised:
     found = [match.file for match in find_matches(images, files, _SPLIT_NAMES)]
     assumed = [f"{len(found)} images {images}", *labels.assumed]
     keys |= _grouped(found, assumed) if "{split}" not in images else {}
+    with suppress(ValueError):
+        form = suggest_form(root / file for file in found[:_DECODED])
+        assumed += [f"{key} {value} of the images" for key, value in form.items()]
+        keys |= form
     assumed.append(_division(files, images))
     used = {*found, *(match.file for match in find_matches(labels.pattern, files, _SPLIT_NAMES))}
     others = [file for file in files if PurePosixPath(file).suffix[1:].lower() in ENDINGS and file not in used]
@@ -295,8 +301,8 @@ def _suggested_size(root: Path, found: list[str]) -> tuple[int, int]:
     """Height and width in multiples of 32, with the commonest aspect and at most 512 pixels."""
     sizes: Counter[tuple[int, int]] = Counter()
     for file in _spread(found):
-        with suppress(OSError), Image.open(root / file) as image:
-            sizes[image.height, image.width] += 1
+        with suppress(ValueError):
+            sizes[image_header(root / file)[:2]] += 1
     height, width = sizes.most_common(1)[0][0] if sizes else (256, 256)
     scale = min(1.0, _LARGEST / max(height, width))
     return max(32, round(height * scale / 32) * 32), max(32, round(width * scale / 32) * 32)

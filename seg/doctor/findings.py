@@ -21,7 +21,10 @@ _MESSAGES = (
     ("colours_without_classes", "labels that are RGB images, while no class has a colour", r"got colours .* 8-bit ids"),
     ("listed_twice", "names that are listed twice", r"is listed in"),
     ("same_name", "files of the same name", r"has the same name as"),
-    ("bit_depth", "images of more than 8 bits per channel", r"expected at most 8 bits per channel"),
+    ("bit_depth", "images of more than 8 bits per channel without a range", r"bits per channel with values from"),
+    ("bands", "images with other bands than expected", r"has \d+ bands, expected|has \d+ of \d+ bands"),
+    ("several_pages", "files of several pages or frames", r"has \d+ (pages|frames), expected one"),
+    ("exif_orientation", "labels that may be turned against their image", r"has EXIF orientation"),
     ("transparent_label", "labels with transparent pixels", r"transparent pixels"),
 )
 _BETTER_FIXES = {

@@ -16,6 +16,7 @@ from PIL import Image
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
+from seg.datasets.decoding import image_header, viewable
 from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
 from seg.datasets.matlab import is_matlab
@@ -24,7 +25,6 @@ from seg.doctor.alignment import Agreement, measure_agreement
 from seg.system.signals import ignore_ending_signals
 
 THUMB = 32  # pixels of a thumbnail's side
-_ORIENTATION = 0x0112  # EXIF
 _POOL_PAYS = 64  # pairs; fewer take less time than starting a process
 _MOST_VALUES = 64  # unknown values that are counted, per label
 _FEWEST_SHADES = 3  # unknown values; fewer are taken for classes
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
         agreement: of image and label; `None` if it cannot be told.
         lossy: whether the label is a JPEG.
         between: share of its border pixels whose value is between those of their neighbours.
-        orientation: EXIF orientation of the image, 1 if it is upright.
+        orientation: EXIF orientation of the image, 1 if it is upright, or if its label is an image, too.
         drawn_as: label values in the palette's colour of another class, with that class.
     """
 
@@ -115,7 +115,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         return _rejected(pair, table, str(error))
     painted = pair.encoding not in POLYGONS
     pixels, positions = np.asarray(image), np.asarray(label)
-    colour = np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, 2))
+    colour = viewable(pixels)
     grey = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
     return Sample(
         pair,
@@ -169,11 +169,7 @@ def _contradictions(pair: ImagePair, table: ClassTable, positions: np.ndarray) -
 
 
 def _orientation(pair: ImagePair) -> int:
-    try:
-        with Image.open(pair.image) as file:
-            return int(file.getexif().get(_ORIENTATION, 1))
-    except Exception:  # Pillow raises errors of many kinds for damaged tags; the image itself is read
-        return 1
+    return image_header(pair.image).orientation if pair.encoding in POLYGONS else 1
 
 
 def _rejected(pair: ImagePair, table: ClassTable, message: str) -> Rejected:

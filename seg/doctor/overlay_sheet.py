@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
-from seg.datasets.images import UnknownValuesError, read_image, read_pair_label
+from seg.datasets.decoding import read_image, viewable
+from seg.datasets.images import UnknownValuesError, read_pair_label
 from seg.datasets.matching import ImagePair
 from seg.doctor.examine import Diagnosis
 from seg.results import Colour
@@ -96,13 +97,12 @@ def _alternating(lists: list[list[tuple[int, str]]]) -> Iterator[tuple[int, str]
 def _overlay(pair: ImagePair, table: ClassTable) -> Image.Image:
     """The image with classes in their colours, and black where a class borders on another."""
     try:
-        pixels = np.asarray(read_image(pair.image))
+        image = viewable(read_image(pair.image, pair.form))
     except ValueError:
         return Image.new("RGB", (_WIDTH, _HEIGHT), _ABSENT)
-    image = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, 2)
     scale = min(_WIDTH / image.shape[1], _HEIGHT / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    base = np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR), np.float32)
+    base = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR), np.float32)
     classes = np.asarray(Image.fromarray(_shown_classes(pair, table)).resize(size, Image.Resampling.NEAREST))
     palette = np.zeros((256, 3), np.float32)
     palette[: len(table.palette)] = np.array(table.palette, np.float32).reshape(-1, 3)

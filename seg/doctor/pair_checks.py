@@ -105,7 +105,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
         *found(
             "exif_orientation",
             "warning",
-            "images that are turned when they are read (EXIF orientation), while their labels are not",
+            "images that are turned when they are read (EXIF orientation), while their polygons are not",
             (f"{sample.pair.image}: orientation {sample.orientation}" for sample in every if sample.orientation > 1),
             "look at them with --picture; if they do not fit, store the images upright",
         ),

@@ -1,7 +1,8 @@
 """Evaluate a checkpoint on the evaluation split: confusion matrices, scores, loss, samples.
 
 The network gets the images of the pack. Its logits are scored twice: at the size of the pack, and resized to each
-label's own size (native).
+label's own size (native). Of an image that was padded to the aspect of the pack, the logits of the padding are dropped
+before; of one that was cropped, only the pixels that the network saw are scored.
 """
 
 import time
@@ -15,6 +16,7 @@ import torch
 from seg.config.inference import Inference, inference_from_json
 from seg.data.loader import Loader, scaled
 from seg.data.pack_format import NativeLabels, Pack
+from seg.data.resizing import place
 from seg.datasets import IGNORE
 from seg.evaluation.passes import average_logits, enough_memory, forward_pass, live_bytes
 from seg.evaluation.samples import draw_samples
@@ -65,7 +67,7 @@ def evaluate_images(
         device: to run on.
         workers: threads that prepare batches ahead.
     """
-    recipe, classes = checkpoint.recipe, len(checkpoint.about["classes"])
+    recipe, classes, resize = checkpoint.recipe, len(checkpoint.about["classes"]), pack.about["form"]["resize"]
     to_draw = {int(i) for i in np.linspace(0, len(pack) - 1, min(SAMPLES, len(pack)))}
     forward = forward_pass(checkpoint, device)
     compute_loss = make_loss(recipe.loss, torch.tensor(checkpoint.about["class_weights"], device=device))
@@ -86,7 +88,9 @@ def evaluate_images(
             counts, prediction = count_image(each, labels)
             tallies["pack"].add(sample, counts)
             if (own := native.read(sample)) is not None:
-                counts, _ = count_image(each, own)
+                placement = place(resize, (own.shape[0], own.shape[1]), (pack.height, pack.width))
+                content = each[:, *placement.target.slices]
+                counts, _ = count_image(content, np.ascontiguousarray(own[placement.source.slices]))
             tallies["native"].add(sample, counts)
             if sample in to_draw:
                 drawn[sample] = prediction
@@ -120,11 +124,13 @@ def evaluate(
     checkpoint, data, inference = load_checkpoint(model), Pack(pack), inference or Inference()
     if checkpoint.about["classes"] != data.classes:
         raise ValueError(f"{model} and {pack} have different classes; evaluate a model on the dataset of its training")
+    if checkpoint.about.get("form", data.about["form"]) != data.about["form"]:
+        raise ValueError(f"{model} and {pack} read images differently; evaluate a model on the dataset of its training")
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], device)
     start = time.monotonic()
     shape = (min(checkpoint.recipe.eval_batch, len(data)), data.height, data.width)
     fix = "set {} in evaluation of params.yaml"
-    live = partial(live_bytes, forward_pass(checkpoint, device))
+    live = partial(live_bytes, forward_pass(checkpoint, device), data.channels)
     with enough_memory(live, shape, inference, device, f"{pack}: {shape[0]} images at a time", fix):
         found = evaluate_images(checkpoint, data, NativeLabels(pack), inference, device, workers)
         seconds = time.monotonic() - start

@@ -74,7 +74,7 @@ def enough_memory(
 
 
 @torch.inference_mode()
-def live_bytes(forward: Forward) -> float:
+def live_bytes(forward: Forward, channels: int = 3) -> float:
     """Bytes per pixel that a network's layers keep at the same time on the CPU, at least.
 
     Counts the inputs and outputs of all layers while the network is applied to a small image.
@@ -91,7 +91,7 @@ def live_bytes(forward: Forward) -> float:
 
     hook = register_module_forward_hook(count)
     try:
-        forward(torch.zeros(1, 3, _PROBE, _PROBE))
+        forward(torch.zeros(1, channels, _PROBE, _PROBE))
     finally:
         hook.remove()
     return max(totals) / _PROBE**2

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from seg.config.description import ImageForm
 from seg.config.inference import Inference
 from seg.datasets.faults import group_faults
 from seg.evaluation.passes import forward_pass, live_bytes
@@ -69,10 +70,12 @@ def segment(
     classes = PredictedClasses(checkpoint.about, outputs.encoding)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
     forward = forward_pass(checkpoint, where)
-    network = Network(forward, cache(partial(live_bytes, forward)), passes, checkpoint.recipe.scaling, where)
+    form = ImageForm.model_validate(checkpoint.about.get("form", {}))
+    live = cache(partial(live_bytes, forward, form.channel_count()))  # the same for all images
+    network = Network(forward, live, passes, checkpoint.recipe.scaling, where)
     counts: dict[tuple[str, str], np.ndarray] = {}
     faults: list[str] = []
-    loaded = load_pictures(tracked(pictures, "image"), size, sizes.max_pixels, faults)
+    loaded = load_pictures(tracked(pictures, "image"), form, size, sizes.max_pixels, faults)
     for group in equal_batches(loaded, sizes.batch or 1):
         for image, regions in segmented(network, group, sizes, outputs.probabilities, faults):
             files = outputs.files(out, image.picture.name)

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from seg.datasets.images import image_size, read_image
+from seg.config.description import ImageForm
+from seg.data.resizing import Box, place_whole, resize_image
+from seg.datasets.decoding import image_header, read_image
 from seg.evaluation.predict_inputs import Picture
 from seg.system.console import printable
 from seg.system.memory import bounded_memory
@@ -18,11 +20,12 @@ _DECODED = 8  # bytes per pixel that decoding takes at least
 
 
 class LoadedPicture(NamedTuple):
-    """An image (H, W, C) uint8, and the one that the network sees, which may have another size."""
+    """An image (H, W, C) uint8, the one that the network sees, and which part of that is not padding."""
 
     picture: Picture
     pixels: np.ndarray
     seen: np.ndarray
+    content: Box
 
     @property
     def size(self) -> tuple[int, int]:
@@ -31,26 +34,26 @@ class LoadedPicture(NamedTuple):
 
 
 def load_pictures(
-    pictures: Iterable[Picture], size: tuple[int, int] | None, most: int | None, faults: list[str]
+    pictures: Iterable[Picture], form: ImageForm, size: tuple[int, int] | None, most: int | None, faults: list[str]
 ) -> Iterator[LoadedPicture]:
     """Read images and resize them as packs do.
 
     Args:
         pictures: images.
+        form: how the images of the training were read.
         size: height and width that the network sees; `None`: those of the image.
         most: pixels of the largest image that is read; `None`: Pillow's limit.
         faults: gets one line per image that cannot be read.
     """
     for picture in pictures:
         try:
-            pixels = _read(picture.path, most)
+            pixels = _read(picture.path, form, most)
         except ValueError as error:
             faults.append(image_fault(picture.path, error))
             continue
-        seen = pixels
-        if size and pixels.shape[:2] != size:
-            seen = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.BILINEAR))
-        yield LoadedPicture(picture, pixels, seen)
+        own = (pixels.shape[0], pixels.shape[1])
+        placement, seen_size = place_whole(form.resize, own, size or own)
+        yield LoadedPicture(picture, pixels, resize_image(pixels, placement, seen_size), placement.target)
 
 
 def equal_batches(images: Iterable[LoadedPicture], most: int) -> Iterator[list[LoadedPicture]]:
@@ -70,15 +73,15 @@ def image_fault(path: Path, error: ValueError) -> str:
     return str(error).replace(str(path), printable(str(path)))
 
 
-def _read(path: Path, most: int | None) -> np.ndarray:
+def _read(path: Path, form: ImageForm, most: int | None) -> np.ndarray:
     """Image (H, W, C) uint8 of at most so many pixels; default: Pillow's limit."""
     with _limit(most):
         try:
-            height, width = image_size(path)
+            height, width, _ = image_header(path)
             if height * width <= _LARGE:
-                return np.asarray(read_image(path))
+                return read_image(path, form)
             with bounded_memory(str(path), "scale the image down", _DECODED * height * width):
-                return np.asarray(read_image(path))
+                return read_image(path, form)
         except ValueError as error:
             if isinstance(error.__context__, Image.DecompressionBombError):
                 fix = "use --tile, or raise the limit with --max-pixels"

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from seg.datasets.decoding import viewable
 from seg.evaluation.png import PngWriter
 from seg.system.console import nearest_of_all
 from seg.system.files import written_whole
@@ -147,8 +148,7 @@ class PictureWriter:
         self.counts += np.bincount(labels.reshape(-1), minlength=len(self.counts))
         self._png.write(self._classes.encoded(labels))
         if self._overlay is not None and self._pixels is not None:
-            channels = slice(3 if self._pixels.shape[2] >= 3 else 1)  # bands beyond RGB are not shown
-            image = self._pixels[top : top + len(labels), :, channels]
+            image = viewable(self._pixels[top : top + len(labels)])
             mixed = (image.astype(np.uint16) + self._classes.colours[labels]) // 2
             self._overlay.write(mixed.astype(np.uint8))
 

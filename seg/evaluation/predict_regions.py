@@ -79,7 +79,8 @@ def segmented(
         with torch.inference_mode(), enough_memory(network.live, shape, network.passes, network.device, task, fix):
             logits = network.logits([image.seen for image in group])
             found = [
-                (image, _whole(each, image.size, probabilities)) for image, each in zip(group, logits, strict=True)
+                (image, _whole(each[:, *image.content.slices], image.size, probabilities))
+                for image, each in zip(group, logits, strict=True)
             ]
     except ValueError as error:
         if len(group) > 1:

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from seg.datasets import IGNORE
+from seg.datasets.decoding import viewable
 
 _WIDTH = 320  # of one panel, pixels
 _GAP = 4  # between panels, pixels
@@ -14,7 +15,8 @@ def draw_samples(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], palet
     """One row of four panels per sample: image, truth, prediction, error (red where the prediction is wrong).
 
     Args:
-        samples: image (H, W, 3), labels (H, W) and prediction (H, W), uint8, all of one size.
+        samples: image (H, W, C), labels (H, W) and prediction (H, W), uint8, all of one size. Of images that are not
+            RGB, `viewable` channels are drawn.
         palette: colour of each train id (256, 3) uint8; ignored pixels are black in truth and error.
     """
     rows = []
@@ -24,7 +26,7 @@ def draw_samples(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], palet
         truth = np.where(ignored, np.uint8(0), palette[labels])
         panels = [truth, palette[prediction], np.where(ignored, np.uint8(0), error)]
         size = (_WIDTH, round(_WIDTH * image.shape[0] / image.shape[1]))
-        row = [Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)]
+        row = [Image.fromarray(viewable(image)).resize(size, Image.Resampling.BILINEAR)]
         row += [Image.fromarray(panel).resize(size, Image.Resampling.NEAREST) for panel in panels]
         gap = (0, _GAP)
         rows.append(np.hstack([np.pad(np.asarray(panel), (gap, gap, (0, 0)), constant_values=255) for panel in row]))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from seg.config.description import ImageForm
 from seg.config.recipe import Recipe
 from seg.models import build_model
 from seg.system.tensors import read_tensors, write_tensors
@@ -51,7 +52,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"{path}: schema version {version}, expected {CHECKPOINT_VERSION}; train again")
     try:
         recipe = Recipe.model_validate(about["recipe"])
-        model = build_model(recipe.model.name, len(about["classes"]), recipe.model.options)
+        channels = ImageForm.model_validate(about.get("form", {})).channel_count()
+        model = build_model(recipe.model.name, len(about["classes"]), recipe.model.options, channels)
         model.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError) as error:
         reason = shorten(str(error), 200)  # torch lists every tensor, pydantic every key

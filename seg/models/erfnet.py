@@ -9,6 +9,7 @@ Epsilon of batch norm (1e-3), biases before it and dropout in the encoder only a
 Deviations:
 - Downsampling rounds up, each transposed 3x3 convolution restores the size before its counterpart, and the last one is
   cropped to the image. The authors' code does not handle sides that are not multiples of 8.
+- For images of other channels than three, the first max pooling keeps three of them, repeated if there are fewer.
 - Weights are Xavier-uniform; the authors' code uses torch's default.
 """
 
@@ -84,10 +85,17 @@ class _Downsampler(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         convolved = self.conv(x)
-        pooled = F.max_pool2d(x, 2, ceil_mode=True)
+        pooled = F.max_pool2d(_fitted(x, self.bn.num_features - self.conv.out_channels), 2, ceil_mode=True)
         # Under autocast the images are float32, which would promote the whole block.
         both = torch.cat([convolved, pooled.to(convolved.dtype)], dim=1)
         return F.relu(self.bn(both), inplace=True)
+
+
+def _fitted(x: Tensor, channels: int) -> Tensor:
+    """The first channels, repeated in turn if `x` has fewer: unchanged for images in RGB."""
+    if x.shape[1] == channels:
+        return x
+    return x.repeat(1, -(-channels // x.shape[1]), 1, 1)[:, :channels]
 
 
 class _Upsampler(nn.Module):

@@ -10,15 +10,15 @@ from seg.config.recipe import Recipe
 from seg.models import build_model
 
 
-def layer_table(recipe: Recipe, classes: int, height: int, width: int) -> Iterator[str]:
+def layer_table(recipe: Recipe, classes: int, channels: int, height: int, width: int) -> Iterator[str]:
     """One line per layer of a recipe's network for one image, in the order of the forward pass, then the totals.
 
     Only convolutions and matrix products are counted as multiply-adds, as in the papers. torch.utils.flop_counter
     counts each as two operations.
     """
     with torch.device("meta"):
-        model = build_model(recipe.model.name, classes, recipe.model.options).to("meta").eval()
-        image = torch.empty(1, 3, height, width)
+        model = build_model(recipe.model.name, classes, recipe.model.options, channels).to("meta").eval()
+        image = torch.empty(1, channels, height, width)
     names = {module: name for name, module in model.named_modules() if next(module.children(), None) is None}
     shapes: dict[nn.Module, torch.Size] = {}
 

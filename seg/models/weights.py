@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from seg.models.channels import RGB_CHANNELS, repeat_channels
 from seg.system.files import sha256, written_whole
 from seg.system.tensors import read_tensors, write_tensors
 
@@ -42,6 +43,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:
     """Load a weights file into `model.backbone`. Further tensors of the file, such as removed layers, are ignored.
 
+    Weights for red, green and blue are repeated for images of other channels, see `seg.models.channels`.
+
     Returns:
         The file's metadata, to be recorded with the training.
 
@@ -54,6 +57,9 @@ def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: {type(model).__name__} has no backbone for the weights; set `weights: null`")
     given, about = read_weights(path)
     state = backbone.state_dict()
+    first = next(name for name, tensor in state.items() if tensor.ndim == 4)  # sees the channels of the images
+    if first in given and given[first].ndim == 4 and given[first].shape[1] == RGB_CHANNELS != state[first].shape[1]:
+        given[first] = repeat_channels(given[first], state[first].shape[1])
     expected = {name: tensor for name, tensor in state.items() if name in given or not name.endswith(_COUNTER)}
     faults = [f"{name} is missing" for name in expected if name not in given]
     faults += [

@@ -13,6 +13,7 @@ from seg.data.loader import Loader
 from seg.data.pack_format import Pack, read_pack_info
 from seg.data.subset import choose_subset, class_pixels
 from seg.models import build_model
+from seg.models.channels import RGB_CHANNELS
 from seg.models.weights import load_backbone, load_fitting
 from seg.system.console import say
 from seg.training.distributed import is_main, world_size
@@ -35,10 +36,14 @@ def open_inputs(
     packs = _training_pack(train_pack, recipe.train_images), Pack(val_pack)
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have different classes; use packs of the same dataset")
+    if packs[0].about["form"] != packs[1].about["form"]:
+        raise ValueError(f"{train_pack} and {val_pack} have other channels; use packs of the same dataset")
+    if recipe.augmentation.snow and packs[0].channels != RGB_CHANNELS:
+        raise ValueError(f"{train_pack}: has {packs[0].channels} channels, but snow requires RGB; set snow: null")
     class_weights = torch.from_numpy(inverse_weights(class_pixels(packs[0]))).float().to(device)
     train, val = (Loader(pack, device, workers) for pack in packs)
     torch.manual_seed(recipe.seed)
-    build = partial(build_model, recipe.model.name, options=recipe.model.options)
+    build = partial(build_model, recipe.model.name, options=recipe.model.options, channels=packs[0].channels)
     weights_info = None
     if weights and isinstance(recipe.weights, WeightsFile):
         model, weights_info, message = load_fitting(build, weights, packs[0].classes, recipe.frozen)

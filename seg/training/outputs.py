@@ -77,6 +77,7 @@ def write_outputs(
     about = run.model_dump(mode="json", include={"classes", "palette", "precision", "weights", "versions", "code"})
     about["label_values"] = pack.about["label_values"]
     about["eval_size"] = (loaders[1].pack.height, loaders[1].pack.width)
+    about["form"] = pack.about["form"]
     about["class_weights"] = class_weights.tolist()  # of the weighted loss, which evaluation reports too
     with written_whole(outputs.model, outputs.history, outputs.run) as (model_file, history_file, run_file):
         save_checkpoint(model_file, step.model, step.recipe, about)

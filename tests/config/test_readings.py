@@ -195,7 +195,7 @@ def test_a_reading_of_a_published_figure_is_not_inherited() -> None:
     [
         ("studies.voc2012_fcn", "'lrr' is not a value; did you mean lr?"),
         ("studies.voc2012_fcn.variants.unet", "'lrr' is not a value; did you mean lr?"),
-        ("datasets.voc2012", "'lrr' is not a value; known are background, classes, colours, eval_split,"),
+        ("datasets.voc2012", "'lrr' is not a value; known are background, bands, channels, classes, colours,"),
     ],
 )
 def test_a_reading_of_no_value_is_refused(place: str, line: str) -> None:

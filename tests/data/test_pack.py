@@ -116,6 +116,8 @@ def test_images_are_filtered_and_labels_sampled(
 ) -> None:
     folder = tmp_path_factory.mktemp("resized")
     image, label = noise(*old), np.random.default_rng(0).integers(0, 12, old, np.uint8)
+    centre = tuple((2 * i + 1) * a // (2 * b) for a, b, i in zip(old, new, (0, 0), strict=True))
+    label[centre] = 0  # a split without a scored pixel is refused
     pack_split(write_pairs(folder / "raw", [image], [label]), describe("camvid"), "train", *new, folder / "train")
     packed = memory_map(folder / "train.json", "images")[0]
     rows, columns = triangle(old[0], new[0]), triangle(old[1], new[1])

@@ -1,14 +1,16 @@
-"""The EXIF orientation is applied to images and not to labels."""
+"""The EXIF orientation is applied to images and labels, and no label may be turned against its image."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
-from seg.config.description import describe
+from seg.config.description import ImageForm, describe
 from seg.datasets.classes import class_table
-from seg.datasets.images import read_image, read_label
+from seg.datasets.decoding import image_header, read_image
+from seg.datasets.images import label_size, read_label, read_pair
+from seg.datasets.matching import ImagePair
 
 QUARTERS = {1: 0, 3: 2, 6: 3, 8: 1}  # anticlockwise turns of 90 degrees that set an orientation upright
 
@@ -27,7 +29,7 @@ def test_a_photograph_is_read_upright(tmp_path: Path, orientation: int) -> None:
     Image.fromarray(stored).save(path, exif=tags(orientation))
     with Image.open(path) as file:
         stored = np.asarray(file)
-    assert np.array_equal(read_image(path), np.rot90(stored, QUARTERS[orientation]))
+    assert np.array_equal(read_image(path, ImageForm()), np.rot90(stored, QUARTERS[orientation]))
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
@@ -35,16 +37,58 @@ def test_the_corner_of_a_rotated_photograph_by_hand(tmp_path: Path, ending: str)
     stored = Image.new("RGB", (32, 16))
     stored.paste((255, 255, 255), (0, 0, 8, 8))
     stored.save(tmp_path / f"a.{ending}", exif=tags(6))  # the first row is the right side, the first column the top
-    image = read_image(tmp_path / f"a.{ending}")
-    assert image.size == (16, 32)
-    assert min(image.getpixel((12, 4))) > 250  # type: ignore[arg-type,type-var]
-    assert max(image.getpixel((4, 4))) < 5  # type: ignore[arg-type,type-var]
+    image = read_image(tmp_path / f"a.{ending}", ImageForm())
+    assert image.shape == (32, 16, 3)
+    assert image[4, 12].min() > 250
+    assert image[4, 4].max() < 5
 
 
-def test_a_label_is_read_unchanged(tmp_path: Path) -> None:
-    ids = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    Image.fromarray(ids).save(tmp_path / "a.png", exif=tags(6))
-    assert np.array_equal(read_label(tmp_path / "a.png", class_table(describe("camvid"))), ids)
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("mode", ["L", "P"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_label_turns_by_its_own_orientation(tmp_path: Path, ending: str, mode: str, orientation: int) -> None:
+    label = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3), mode)
+    if mode == "P":
+        label.putpalette(list(range(18)))
+    label.save(tmp_path / f"a.{ending}", exif=tags(orientation))
+    upright = ImageOps.exif_transpose(Image.open(tmp_path / "a.png")) if ending == "png" else None
+    found = read_label(tmp_path / f"a.{ending}", class_table(describe("camvid")))
+    assert found.size[::-1] == image_header(tmp_path / f"a.{ending}")[:2]
+    photograph = read_image(tmp_path / f"a.{ending}", ImageForm())[..., 0]
+    assert np.array_equal(found, photograph // (3 if mode == "P" else 1))  # what viewers show
+    if upright:
+        assert np.array_equal(found, upright)
+
+
+def pair_of(root: Path, size: tuple[int, int], image: int, label: int) -> ImagePair:
+    pair = ImagePair("a", root / "a.jpg", root / "a.png", "")
+    Image.new("RGB", size).save(pair.image, exif=tags(image))
+    Image.new("L", size if label == image else size[::-1]).save(pair.label, exif=tags(label))
+    return pair
+
+
+@pytest.mark.parametrize(
+    ("size", "image", "label", "expected"),
+    [
+        ((24, 16), 6, 6, ""),  # both turn
+        ((24, 16), 6, 1, ""),  # the label is upright, as its size tells
+        ((16, 16), 6, 1, "has EXIF orientation 1, its image 6, so it may be turned against the image"),
+        ((16, 16), 3, 1, "has EXIF orientation 1, its image 3, so it may be turned against the image"),
+        ((16, 16), 1, 8, "has EXIF orientation 8, its image 1, so it may be turned against the image"),
+        ((24, 16), 3, 1, "label of 16x24, image of 24x16 after EXIF orientation 3; store both upright"),
+        ((24, 16), 1, 1, ""),
+    ],
+)
+def test_a_label_that_may_not_turn_with_its_image_is_refused(
+    tmp_path: Path, size: tuple[int, int], image: int, label: int, expected: str
+) -> None:
+    pair, table = pair_of(tmp_path, size, image, label), class_table(describe("camvid"))
+    if not expected:
+        pixels, ids = read_pair(pair, table)
+        assert pixels.shape[:2] == ids.size[::-1] == label_size(pair)
+        return
+    with pytest.raises(ValueError, match=expected):
+        read_pair(pair, table)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +104,4 @@ def test_an_image_with_damaged_tags_is_read(tmp_path: Path, old: bytes, new: byt
     content = path.read_bytes()
     assert content.count(old) == 1
     path.write_bytes(content.replace(old, new))
-    assert read_image(path).size == size
+    assert read_image(path, ImageForm()).shape[1::-1] == size

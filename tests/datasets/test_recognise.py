@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import yaml
 from own_data import CLASSES, COUNT, KINDS, save, truth, write_images
+from PIL import Image
 
 from seg.config.description import Description
 from seg.datasets.classes import class_table
@@ -108,3 +110,15 @@ def test_the_scored_split_exists(
     assert (found.eval_split, found.keys.get("splits")) == (eval_split, splits)
     description = Description().merged(**found.keys)
     assert all(match_pairs(description, tmp_path, split)[0] for split in ("train", "val", eval_split))
+
+
+def test_the_range_and_bands_of_images_are_suggested(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for k in range(3):
+        bands = np.full((40, 60, 4), 3000 + k, np.uint16)
+        tifffile.imwrite(tmp_path / f"images/{k}.tif", bands, photometric="minisblack", planarconfig="contig")
+        Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(tmp_path / f"masks/{k}.png")
+    found = recognise(tmp_path)
+    assert (found.keys["range"], found.keys["channels"]) == ([0, 4095], 4)
+    assert found.size == (32, 64)

@@ -136,7 +136,9 @@ def test_orientation_of_exif_is_reported(root: Path) -> None:
     exif = image.getexif()
     exif[0x0112] = 3
     image.save(root / "images/01.png", exif=exif)
-    assert findings(root)["exif_orientation"].lines == [f"{root}/images/01.png: orientation 3"]
+    assert findings(root)["exif_orientation"].lines == [
+        f"{root}/labels/01.png: has EXIF orientation 1, its image 3, so it may be turned against the image"
+    ]
 
 
 def test_groups_in_two_splits_are_reported(root: Path) -> None:

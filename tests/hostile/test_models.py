@@ -162,7 +162,7 @@ IMAGES = [
           lambda root: image_file((root / "image.png").read_bytes()[:200])(root),
           r"error: image\.png: cannot be decoded \(image file is truncated.*\); replace the file", code=1),
     Trial("16 bits per channel", PREDICT, image(4, 4, "I;16"),
-          r"error: image\.png: got mode I;16, expected at most 8 bits per channel; convert the image", code=1),
+          r"error: image\.png: has 16 bits per channel with values from 0 to 0; give the range .*", code=1),
     Trial("an unknown device", (*PREDICT[:-1], "gpu"), unchanged, r"error: --device gpu: not available; available .+"),
 ]  # fmt: skip
 

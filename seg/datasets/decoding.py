@@ -1,0 +1,254 @@
+"""Decoding of image files: every band at its own depth, upright, then the channels that a network sees, as uint8.
+
+Pillow decodes images of at most 8 bits per channel, OpenCV deeper ones and tifffile TIFF of any number of bands: Pillow
+truncates 16-bit colours to 8 bits, and reads some of several bands as the first of them.
+"""
+
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from seg.config.description import ImageForm
+from seg.datasets.tiff import (
+    ORIENTATION,
+    Decoded,
+    decode_bands,
+    has_plain_bands,
+    is_tiff,
+    refuse_several,
+    tiff_orientation,
+    tiff_page,
+    upright,
+    valid_orientation,
+)
+from seg.system.console import describe_os_error
+
+Value = TypeVar("Value")
+_DEEP = frozenset({"JPEG2000", "PNG", "PPM"})  # formats, as Pillow names them, that Pillow may truncate to 8 bits
+_CONVERTED = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"} | dict.fromkeys(("P", "CMYK", "YCbCr", "RGBX"), "RGB")
+_BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
+_BAD_FILE = (LookupError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error, cv2.error)
+
+
+class Header(NamedTuple):
+    """Height and width of the upright image in pixels, and the EXIF orientation of the stored one: 1 is upright."""
+
+    height: int
+    width: int
+    orientation: int
+
+
+def _read(path: Path, read: Callable[[Path], Value]) -> Value:
+    """Result of `read`. Raises ValueError if the file is damaged or not readable."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow refuses what may be a decompression bomb, and warns from half the size, which is an aerial image.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return read(path)
+    except (OSError, Image.DecompressionBombError, *_BAD_FILE) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # errors of decoders have no number
+            raise ValueError(describe_os_error(error)) from None
+        if str(error).startswith(f"{path}: "):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path}: cannot be decoded ({reason}); replace the file") from None
+
+
+def image_header(path: Path) -> Header:
+    """Size and orientation of an image, without decoding it.
+
+    Raises:
+        ValueError: the file is damaged, or has several pages or frames.
+    """
+    return _read(path, _header)
+
+
+def _header(path: Path) -> Header:
+    if is_tiff(path):
+        with tiff_page(path) as page:
+            height, width, orientation = page.imagelength, page.imagewidth, tiff_orientation(page)
+    else:
+        with Image.open(path) as image:
+            _refuse_frames(path, image)
+            height, width, orientation = image.height, image.width, _orientation(image)
+    return Header(width, height, orientation) if orientation >= 5 else Header(height, width, orientation)
+
+
+def decode_label(path: Path) -> Image.Image:
+    """Decode a label without conversion, upright.
+
+    Raises:
+        ValueError: the file is damaged, or has several pages, frames or bands, or colours of 16 bits.
+    """
+    return _read(path, _decode_label)
+
+
+def _decode_label(path: Path) -> Image.Image:
+    orientation = _header(path).orientation
+    if is_tiff(path):
+        with tiff_page(path) as page:
+            bands = page.samplesperpixel
+        if bands not in (1, 3, 4):
+            raise ValueError(f"{path}: has {bands} bands, expected one of ids, or colours; store the id of each pixel")
+    label = _decode_by_pillow(path)
+    if len(label.getbands()) >= 3 and _bits(path) > 8:
+        raise ValueError(f"{path}: has colours of 16 bits, expected 8; store the mask with 8 bits per channel")
+    if orientation == 1 or is_tiff(path):  # of TIFF, Pillow applies it
+        return label
+    turned = Image.fromarray(upright(np.asarray(label), orientation))
+    if palette := label.getpalette():
+        turned.putpalette(palette)
+    return turned
+
+
+def read_image(path: Path, form: ImageForm) -> np.ndarray:
+    """Channels (H, W, C) uint8 of an image, upright.
+
+    Args:
+        path: file of any format that Pillow, OpenCV or tifffile decodes.
+        form: bands, and range of values that are not 8 bits per channel.
+
+    Raises:
+        ValueError: the file is damaged, has several pages or frames, other bands than the form names, or more than 8
+            bits per channel without a range.
+    """
+    pixels, alpha = _read(path, _decode)
+    return _scaled(path, _channels(path, pixels, alpha, form), form)
+
+
+def suggest_form(paths: Iterable[Path]) -> dict[str, Any]:
+    """Keys of a description with which images can be read. Raises ValueError if one is damaged."""
+    stored = [_read(path, _decode) for path in paths]
+    keys: dict[str, Any] = {}
+    if deep := [each.pixels for each in stored if each.pixels.dtype != np.uint8]:
+        keys["range"] = [0, max(map(_full_scale, deep))]
+    bands = {each.pixels.shape[2] - each.alpha for each in stored}
+    if len(bands) == 1 and bands.isdisjoint({1, 3}):
+        keys["channels"] = bands.pop()
+    return keys
+
+
+def viewable(image: np.ndarray) -> np.ndarray:
+    """The first three channels (H, W, 3) of an image (H, W, C) uint8, or the first one in grey if it has fewer."""
+    return np.ascontiguousarray(image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, 2))
+
+
+def _decode(path: Path) -> Decoded:
+    if is_tiff(path):
+        with tiff_page(path) as page:
+            if has_plain_bands(page):
+                return decode_bands(path, page)
+    with Image.open(path) as file:
+        _refuse_frames(path, file)
+        if file.format in _DEEP and _bits(path) > 8:
+            return _decode_deep(path, _orientation(file))
+    image = _decode_by_pillow(path)
+    orientation = _orientation(image)  # of TIFF, Pillow has applied it
+    image = image.convert(_CONVERTED.get(image.mode, image.mode))
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        raise ValueError(f"{path}: got mode {image.mode}, expected grey or RGB; convert the image")
+    pixels = np.asarray(image)
+    return Decoded(upright(np.atleast_3d(pixels), orientation), image.mode in ("LA", "RGBA"))
+
+
+def _decode_by_pillow(path: Path) -> Image.Image:
+    # Pillow maps files that it opens by name into memory, in TIFF with the height and width of the upright image.
+    with path.open("rb") as stream, Image.open(stream if is_tiff(path) else path) as file:
+        return file.copy()  # a copy is decoded
+
+
+def _decode_deep(path: Path, orientation: int) -> Decoded:
+    """Decode more than 8 bits per channel by OpenCV, in the order red, green, blue."""
+    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None:
+        raise ValueError("damaged")
+    pixels = np.atleast_3d(stored)
+    alpha = pixels.shape[2] == 4
+    pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] >= 3 else pixels
+    if alpha and _start(path)[25:] == b"\x04":  # PNG of grey and transparency, which OpenCV repeats
+        pixels = pixels[..., [0, 3]]
+    return Decoded(upright(pixels, orientation), alpha)
+
+
+def _bits(path: Path) -> int:
+    """Bits per channel of a PNG; of another format, of the decoded samples."""
+    if start := _start(path):
+        return start[24]
+    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    return 8 if stored is None else 8 * stored.itemsize
+
+
+def _start(path: Path) -> bytes:
+    """Header of a PNG up to its depth and colour type; empty for another format."""
+    with path.open("rb") as file:
+        start = file.read(26)
+    return start if start.startswith(b"\x89PNG") else b""
+
+
+def _refuse_frames(path: Path, image: Image.Image) -> None:
+    if image.format != "MPO":  # a photograph with previews
+        refuse_several(path, getattr(image, "n_frames", 1), "frames")
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(*_BAD_EXIF):
+        return valid_orientation(image.getexif().get(ORIENTATION, 1))
+    return 1
+
+
+def _channels(path: Path, pixels: np.ndarray, alpha: bool, form: ImageForm) -> np.ndarray:
+    """The samples that the form names: given bands, else all but transparency; grey is repeated for RGB."""
+    stored, expected = pixels.shape[2], form.channel_count()
+    colours = stored - alpha
+    if form.bands:
+        if max(form.bands) > stored:
+            raise ValueError(f"{path}: has {stored} bands, expected {max(form.bands)}; correct `bands`")
+        return pixels[..., [band - 1 for band in form.bands]]
+    if expected in (stored, colours):
+        return pixels[..., :expected]
+    if expected == 3 and colours == 1:
+        return np.repeat(pixels[..., :1], 3, 2)
+    if stored < expected and form.channels:
+        raise ValueError(f"{path}: has {stored} of {expected} bands; correct `channels`, or replace the file")
+    wanted = expected if form.channels else "grey or RGB"
+    raise ValueError(
+        f"{path}: has {stored} bands, expected {wanted}; choose some in the description of the dataset, such as "
+        f"bands: {list(range(1, min(expected, stored) + 1))}, or take all with channels: {stored}"
+    )
+
+
+def _full_scale(pixels: np.ndarray) -> int:
+    """Largest value of a usual range (1 of floats, else of 8 to 16 bits) that contains the values."""
+    high = float(pixels.max())
+    if pixels.dtype.kind == "f" and high <= 1:
+        return 1
+    return next((2**bits - 1 for bits in (8, 10, 12, 14, 16) if high < 2**bits), math.ceil(high))
+
+
+def _scaled(path: Path, pixels: np.ndarray, form: ImageForm) -> np.ndarray:
+    """Samples as uint8: those of 8 bits unchanged, others from the range of the form, clipped to it."""
+    if pixels.dtype == np.uint8:
+        return np.ascontiguousarray(pixels)
+    if pixels.dtype.kind not in "uif":
+        raise ValueError(f"{path}: has values of type {pixels.dtype}, expected numbers; convert the image")
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise ValueError(f"{path}: has values that are not finite; replace them by numbers")
+    if form.range is None:
+        low, high = pixels.min(), pixels.max()
+        raise ValueError(
+            f"{path}: has {8 * pixels.itemsize} bits per channel with values from {low} to {high}; give the range to "
+            f"scale in the description of the dataset, such as range: [0, {_full_scale(pixels)}]"
+        )
+    low, high = form.range
+    share = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
+    scaled: np.ndarray = np.clip(np.rint(share), 0, 255).astype(np.uint8)
+    return scaled
