@@ -208,9 +208,11 @@ def _shapes(samples: list[Sample]) -> Iterator[Finding]:
     def named(test: Callable[[int, int], bool]) -> Iterable[str]:
         return (f"{each.pair.image}: {each.size[0]}x{each.size[1]}" for each in samples if test(*each.size))
 
-    title = f"images of another aspect than most ({usual:.2f}), which a pack distorts"
+    title = f"images of another aspect than most ({usual:.2f}), which packs stretch"
     odd = named(lambda width, height: not 1 / _ASPECT <= width / height / usual <= _ASPECT)
-    yield from found("unusual_aspect", "warning", title, odd, "crop them, or keep them if objects may be distorted")
+    yield from found(
+        "unusual_aspect", "warning", title, odd, "set resize: pad or crop, or keep them if objects may be distorted"
+    )
     small = named(lambda width, height: min(width, height) < _FEW_PIXELS)
     title = f"images of fewer than {_FEW_PIXELS} pixels in height or width"
     yield from found("small_image", "warning", title, small, "replace them by larger ones or remove them")
