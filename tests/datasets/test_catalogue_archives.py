@@ -305,7 +305,7 @@ def _is(file: Path, pattern: str) -> bool:
     return len(file.parts) == len(Path(pattern).parts) and file.match(pattern)
 
 
-def found(description: Description, root: Path) -> dict[SplitName, dict[str, tuple[Image.Image, np.ndarray]]]:
+def found(description: Description, root: Path) -> dict[SplitName, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Image and train ids (H, W) of every pair by split and name."""
     table = class_table(description, root)
     result = {}
@@ -341,7 +341,7 @@ def test_a_dataset_is_read_from_its_archives(name: str, tmp_path: Path) -> None:
         assert sorted(key for part in parts for key in part) == sorted(names)
         for part in parts:
             for key, (image, ids) in part.items():
-                assert image.size == SHAPE[::-1]
+                assert image.shape == (*SHAPE, 3)
                 np.testing.assert_array_equal(ids, expected(release, numbers[key], description))
     assert set(" ".join(release.splits).split()) == splits.keys()
 
