@@ -111,7 +111,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
         ),
         *_groups(description, samples),
         *_absent_classes(table, samples),
-        *_shapes(every),
+        *_shapes(every, description.resize == "stretch"),
     ]
 
 
@@ -200,7 +200,7 @@ def _absent_classes(table: ClassTable, samples: Samples) -> Iterator[Finding]:
     yield from found("class_not_scored", "warning", title, sorted(lines), "divide the images anew, or add some")
 
 
-def _shapes(samples: list[Sample]) -> Iterator[Finding]:
+def _shapes(samples: list[Sample], stretched: bool) -> Iterator[Finding]:
     if not samples:
         return
     usual = median(width / height for width, height in (sample.size for sample in samples))
@@ -210,9 +210,9 @@ def _shapes(samples: list[Sample]) -> Iterator[Finding]:
 
     title = f"images of another aspect than most ({usual:.2f}), which packs stretch"
     odd = named(lambda width, height: not 1 / _ASPECT <= width / height / usual <= _ASPECT)
-    yield from found(
-        "unusual_aspect", "warning", title, odd, "set resize: pad or crop, or keep them if objects may be distorted"
-    )
+    fix = "set resize: pad or crop, or keep them if objects may be distorted"
+    if stretched:
+        yield from found("unusual_aspect", "warning", title, odd, fix)
     small = named(lambda width, height: min(width, height) < _FEW_PIXELS)
     title = f"images of fewer than {_FEW_PIXELS} pixels in height or width"
     yield from found("small_image", "warning", title, small, "replace them by larger ones or remove them")
