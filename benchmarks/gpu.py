@@ -249,6 +249,7 @@ def main() -> None:
         "| network | size, batch | mode | images/s | reference loop | ratio | of the matrix rate | waiting for data |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    say("\n".join(lines))
     for case in CASES:
         if case.name not in arguments.only:
             continue
