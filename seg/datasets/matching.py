@@ -164,7 +164,7 @@ def _has_directory(root: Path, place: str) -> bool:
     first, _, rest = place.partition("/")
     if (root / place).is_dir():
         return True
-    below = [path for path in root.iterdir() if path.name.casefold() == first.casefold() and path.is_dir()]
+    below = [path for path in root.glob("*") if path.name.casefold() == first.casefold() and path.is_dir()]
     return any(not rest or _has_directory(path, rest) for path in below)
 
 

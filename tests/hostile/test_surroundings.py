@@ -87,7 +87,7 @@ ERRORS = [
     Trial("a pack of another version", STATISTICS, file("pack.json", '{"schema_version": 1}'),
           r"error: pack\.json: schema version 1, expected 2; delete the pack and run again"),
     Trial("a pack without its keys", STATISTICS, file("pack.json", '{"schema_version": 2, "images": 1}'),
-          r"error: pack\.json: lacks classes, height, .+; delete the pack and run again"),
+          r"error: pack\.json: lacks classes, form, height, .+; delete the pack and run again"),
     Trial("a page without a study", ("seg.report.page", "--preset", "demo", "--title", "t", "--study", "a=b",
                                      "--comparison=c.csv", "--history=h.csv", "--metrics=m.json", "--page=p.html"),
           nothing, r"error: b/table\.csv: missing; .+"),
