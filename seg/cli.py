@@ -74,10 +74,15 @@ def _description(params: "Params", name: str) -> str:
     """Description of a dataset of `params.yaml` as YAML, with the keys of its layout and of its own files."""
     import yaml
 
+    from seg.config.description import describe, layouts
     from seg.datasets.own_files import with_own_classes, with_own_keys
 
-    folder = Path("data/raw", params.files(name))
-    described = with_own_classes(with_own_keys(_row(params, name).description(), folder), folder)
+    if name not in params.datasets and name in layouts():
+        described = describe(name)
+    else:
+        row = _row(params, name)
+        folder = Path("data/raw", params.files(name))
+        described = with_own_classes(with_own_keys(row.description(), folder), folder)
     content = described.model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120).rstrip()
 

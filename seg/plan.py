@@ -259,7 +259,8 @@ class Plan:
 
     def _source(self, dataset: str) -> DatasetSource:
         row = self.params.datasets[dataset]
-        return "rendered" if row.scenes else "downloaded" if dataset in downloadable() else "folder"
+        own = {"images", "labels"} & row.model_fields_set  # a user's files may have the name of a published dataset
+        return "rendered" if row.scenes else "downloaded" if dataset in downloadable() and not own else "folder"
 
 
 def _pack_file(preset: str, pack: PackSpec, name: str, fold: str) -> str:

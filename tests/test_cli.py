@@ -156,3 +156,10 @@ def test_predict_over_images_that_are_links_is_refused(model: Path, tmp_path: Pa
     assert done.returncode == 2
     assert "contains street.png, which could be overwritten; use another directory" in done.stderr
     assert street.is_symlink()
+
+
+def test_show_describes_datasets_of_the_catalogue_and_names_the_nearest() -> None:
+    assert "classes:" in seg("show", "--dataset", "ade20k").stdout
+    done = seg("show", "--dataset", "camvit")
+    assert done.returncode == 2
+    assert done.stderr == "error: --dataset camvit: unknown; did you mean camvid?\n"

@@ -129,6 +129,8 @@ def test_datasets_by_source(plan: Plan) -> None:
     assert plan.datasets("rendered") == ["streets", "crossings", "objects", "dashcam"]
     assert plan.datasets("downloaded") == ["camvid", "cityscapes", "voc2012", "voc2007", "bdd100k"]
     assert plan.datasets("folder") == []
+    named = PARAMS.datasets["camvid"].model_copy(update={"images": ("images/{stem}.png",), "labels": ("a/{stem}.png",)})
+    assert Plan(changed(datasets=PARAMS.datasets | {"camvid": named})).datasets("folder") == ["camvid"]
     own = PARAMS.datasets["camvid"].model_copy(update={"layout": "folder"})
     assert Plan(changed(datasets=PARAMS.datasets | {"cracks": own})).datasets("folder") == ["cracks"]
 

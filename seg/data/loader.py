@@ -4,7 +4,7 @@ Samples are read from the pack's files into the memory of the batch (`preadv`): 
 mapped pages, so resident memory does not grow with the dataset.
 
 On a GPU, a pack that fits is kept in device memory. If it does not, threads read batches ahead into pinned memory, from
-where they are copied while the GPU computes. Both are augmented on the GPU, so the batches have the same bits.
+where they are copied without waiting for the GPU. Both are augmented on the GPU, so the batches have the same bits.
 """
 
 from collections import deque

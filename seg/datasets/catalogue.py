@@ -108,7 +108,7 @@ class Dataset:
         """
         parts, prefix = PurePosixPath(member).parts, PurePosixPath(source.prefix).parts
         inner = PurePosixPath(into, *(parts[-1:] if into else parts[len(prefix) :]))
-        pattern = next((pattern for pattern in self.counts if _matches(inner, pattern)), None)
+        pattern = next((pattern for pattern in self.counts if path_matches(inner, pattern)), None)
         if pattern is None or not all(map(fnmatchcase, parts, prefix)):
             return None
         label = self.labels.get(pattern)
@@ -131,7 +131,8 @@ class Dataset:
         return faults
 
 
-def _matches(name: PurePosixPath, pattern: str) -> bool:
+def path_matches(name: PurePosixPath, pattern: str) -> bool:
+    """Whether a path has the parts of a pattern."""
     parts = PurePosixPath(pattern).parts
     return len(name.parts) == len(parts) and all(map(fnmatchcase, name.parts, parts))
 

@@ -6,18 +6,19 @@ Archives that exist already are used instead of the network. Downloads are kept;
 import argparse
 from contextlib import nullcontext
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from urllib3 import Retry
 
 from seg.datasets.archives import unpack
-from seg.datasets.catalogue import Dataset, Source, find_dataset, missing
+from seg.datasets.catalogue import Dataset, Source, find_dataset, missing, path_matches
 from seg.datasets.manifest import write_manifest
 from seg.system.console import run_stage, say
 from seg.system.fetch import DEFAULT_RETRY, Archive, DownloadError, fetch_archive
 from seg.system.files import full_disk_named, remove_leftovers, replaced
+
+_MOVE = "move these files elsewhere, or give a dataset of your own another name"
 
 
 def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry = DEFAULT_RETRY) -> None:
@@ -83,14 +84,24 @@ def _fill(dataset: Dataset, source: Source, archives: Path, folder: Path, manife
 
 def _refuse_foreign(dataset: Dataset, target: Path, manifest: str) -> None:
     """Raise ValueError if the directory to replace contains files that are not part of the dataset."""
-    known = {PurePosixPath(folder).parts[0] for folder in dataset.counts} | {manifest}
-    names = {path.name for path in target.iterdir()} if target.exists() else set()
-    foreign = sorted(names - known - {name for name in names if fnmatchcase(name, f".{manifest}.*.part")})
+    if not target.exists():
+        return
+    own = (manifest, f".{manifest}.*.part")
+    files = (path.relative_to(target) for path in target.rglob("*") if path.is_symlink() or not path.is_dir())
+    foreign = [
+        file.as_posix()
+        for file in files
+        if not any(file.match(pattern) for pattern in own)
+        and not any(path_matches(PurePosixPath(file), pattern) for pattern in dataset.counts)
+    ]
     if foreign:
+        more = f" and {len(foreign) - 3} more" if foreign[3:] else ""
         raise ValueError(
-            f"{target}: would be replaced, but contains {', '.join(foreign)}, not part of {dataset.name}; "
-            "move these files elsewhere or choose another --out"
+            f"{target}: would be replaced, but contains {', '.join(sorted(foreign)[:3])}{more}, not part of "
+            f"{dataset.name}; {_MOVE}"
         )
+    if not (target / manifest).exists() and any(target.iterdir()) and (faults := dataset.faults(target)):
+        raise ValueError(f"{target}: would be replaced, but is not {dataset.name}: {faults[0]}; {_MOVE}")
 
 
 def main() -> None:

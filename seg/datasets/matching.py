@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from seg.config.description import Description, ImageForm, LabelFiles, SplitName, Splits
+from seg.config.description import Description, ImageForm, LabelFiles, SplitName, Splits, describe
 from seg.datasets.faults import group_faults
 from seg.datasets.listing import list_files
 from seg.datasets.patterns import Match, directories, find_matches, has_parent
@@ -125,6 +125,9 @@ def match_pairs(description: Description, root: Path, split: SplitName) -> tuple
     pairs = [
         ImagePair(name, root / own_images[name], root / own_labels[name], group(name), encoding, form) for name in both
     ]
+    own = description.group is not None and description.group != describe(description.layout).group
+    if own and pairs and not any(pair.group for pair in pairs):  # a group of the catalogue fits the owners' names only
+        problems.append(f"{root}: group '{description.group}' matches no name, such as {pairs[0].name}; correct it")
     absent = {path for pair in pairs for path in (pair.image, pair.label) if not path.is_file()}
     problems += [
         f"{path}: missing from split '{split}'; add the file or remove its name from the split's list"

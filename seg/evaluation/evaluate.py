@@ -102,7 +102,8 @@ def evaluate_images(
 def network_speed(checkpoint: Checkpoint, pack: Pack, device: torch.device) -> Speed:
     """Multiply-adds and latency of the network for an image of the pack."""
     (batch,) = Loader(pack, device).batches(np.arange(1), 1)
-    return measure_speed(forward_pass(checkpoint, device), scaled(batch.images, checkpoint.recipe.scaling))
+    forward = forward_pass(checkpoint, device)
+    return measure_speed(forward, checkpoint.model, scaled(batch.images, checkpoint.recipe.scaling))
 
 
 def evaluate(

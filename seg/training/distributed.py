@@ -63,8 +63,15 @@ def is_main() -> bool:
 
 
 def own_device(name: str) -> torch.device:
-    """Device of this process, as `seg.system.machine.choose_device`; the main process takes the GPUs of all."""
-    if world_size() == 1 or kind_of(name) != "cuda":
+    """Device of this process, as `seg.system.machine.choose_device`; the main process takes the GPUs of all.
+
+    Raises:
+        ValueError: an index is given for several processes.
+    """
+    kind = kind_of(name)
+    if world_size() > 1 and kind.startswith("cuda:"):
+        raise ValueError(f"--device {name}: several GPUs train; give cuda, and choose them with CUDA_VISIBLE_DEVICES")
+    if world_size() == 1 or kind != "cuda":
         return choose_device(name)
     return gpu(broadcast(take(world_size()) if is_main() else [0] * world_size())[rank()])
 

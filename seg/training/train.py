@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from seg.system.files import lock_directory, sha256
 from seg.system.machine import machine_info
 from seg.system.memory import bounded_memory
 from seg.system.progress import Progress
-from seg.training.distributed import is_main, own_device, process_group, rank, world_size
+from seg.training.distributed import all_gather, is_main, own_device, process_group, rank, world_size
 from seg.training.inputs import open_inputs
 from seg.training.numerics import set_up
 from seg.training.optimisation import learning_rate
@@ -156,11 +157,20 @@ def _identity(train_pack: Path, val_pack: Path, weights: Path | None, step: Trai
         "the validation pack": sha256(val_pack),
         "the file with the initial weights": sha256(weights) if weights else None,
         "the resolved precision": step.precision,
-        "the device": machine_info(step.device)["gpu"] or step.device.type,
+        "the device": _device_names(step.device),
         "the version of torch": torch.__version__,
         "the code": code,
         "the format of saved states": STATE_VERSION,
     }
+
+
+def _device_names(device: torch.device) -> str:
+    """The kind of the device, or the models of the GPUs of all processes, the same text in each of them."""
+    name = machine_info(device)["gpu"]
+    if name is None or world_size() == 1:
+        return name or device.type
+    checksums = all_gather(torch.tensor(crc32(name.encode())))
+    return " ".join(f"GPU model {int(each):08x}" for each in checksums)
 
 
 def _batches(loader: Loader, order: np.ndarray, recipe: Recipe, state: TrainState) -> Iterator[list[Batch]]:
@@ -217,7 +227,10 @@ def main() -> None:
     parser.add_argument("--code", help="digest of the code to record; computed by default")
     arguments = parser.parse_stage()
     recipe = recipe_from_json(arguments.recipe)
-    smaller = f"lower batch ({recipe.batch}) and raise accumulate ({recipe.accumulate}), or lower train_size"
+    smaller = (
+        f"lower batch ({recipe.batch}) and raise accumulate ({recipe.accumulate}), or lower train_size; "
+        f"in a validation, lower eval_batch ({recipe.eval_batch})"
+    )
     with process_group(), bounded_memory("training", smaller, None):
         train(
             recipe,

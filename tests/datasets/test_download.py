@@ -213,6 +213,20 @@ def test_other_files_are_not_deleted(place: tuple[Path, Path]) -> None:
     assert listing(out.parent) == ["thesis.tex"]
 
 
+def test_a_users_files_under_the_names_of_the_dataset_are_not_deleted(place: tuple[Path, Path]) -> None:
+    """Without a manifest, only exactly the owner's files are replaced."""
+    archives, out = place
+    dataset = toy()
+    pattern = next(iter(dataset.counts))
+    own = out.parent / pattern.replace("*", "mine")
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    (archives / "toy.tar").write_bytes(tar(FILES, "toy"))
+    with pytest.raises(ValueError, match=r"would be replaced, but is not toy: got \d files .*; move these files"):
+        download_dataset(dataset, archives, out)
+    assert own.read_bytes() == b"mine"
+
+
 def test_a_directory_that_is_a_link_stays_a_link(place: tuple[Path, Path], tmp_path: Path) -> None:
     archives, out = place
     (archives / "Toy.tar").write_bytes(TAR)

@@ -1,5 +1,6 @@
 """Patterns of files: which files match, how images and labels pair up, and which split they are in."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,13 @@ def test_a_group_is_never_divided(tmp_path: Path) -> None:
     assert sum(map(len, splits.values())) == len(names)
     groups = [{pair.group for pair in pairs} for pairs in splits.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 60
+
+
+def test_a_group_that_matches_no_name_is_refused(tmp_path: Path) -> None:
+    """Else the images of a patient would be divided without a word."""
+    write_files(tmp_path, *(f"{kind}/p{k:02}.png" for kind in ("images", "labels") for k in range(30)))
+    _, (problem,) = match_pairs(Description(group="(patient[0-9]+)-"), tmp_path, "train")
+    assert re.search(r"group '\(patient\[0-9\]\+\)-' matches no name, such as p\d\d; correct it$", problem)
 
 
 @pytest.mark.parametrize(
