@@ -94,7 +94,7 @@ def _unknown_values(path: Path, values: np.ndarray, known: Mapping[int, int]) ->
     ignored = sorted(known.keys() - set(ids))
     expected = (
         f"{ids[0]} to {ids[-1]}"
-        if ids == list(range(ids[0], ids[-1] + 1))
+        if len(ids) == ids[-1] - ids[0] + 1
         else ", ".join(map(str, ids[:20])) + ", ..." * (len(ids) > 20)
     )
     also = f" and {', '.join(map(str, ignored))}" if ignored else ""

@@ -77,6 +77,12 @@ def test_values_that_no_key_names_are_counted(tmp_path: Path) -> None:
         read_label(write_label(tmp_path / "a.png", [[0, 7, 7, 9]]), table)
 
 
+def test_a_message_about_large_ids_takes_no_memory(tmp_path: Path) -> None:
+    table = table_of(ids={0: "wall", 4_000_000_000: "crack"})
+    with pytest.raises(ValueError, match="got id 7 .*, expected 0, 4000000000; fix the label"):
+        read_label(write_label(tmp_path / "a.png", [[0, 7]]), table)
+
+
 def test_a_negative_value_of_32_bits(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"got id -1 \(1 pixel\), expected 0 to 1"):
         read_label(write_label(tmp_path / "a.tif", [[-1, 0]], np.int32), table_of(classes=["wall", "crack"]))
