@@ -2,18 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
-from PIL import Image
 
 from seg.config.description import Description, complete, describe, layouts
 from seg.config.yaml_file import read_yaml
-from seg.datasets.decoding import image_header, suggest_form
+from seg.datasets.classes import ClassTable
+from seg.datasets.decoding import decode_label, image_header, suggest_form
+from seg.datasets.images import UnknownValuesError, read_label
 from seg.datasets.listing import list_files
 from seg.datasets.matching import match_pairs
 from seg.datasets.patterns import ENDINGS, find_matches
@@ -26,6 +28,10 @@ _LABEL_WORDS = re.compile(r"mask|label|annot|gt|truth|seg|target|mat", re.IGNORE
 _SPLIT_NAMES = Description().splits.names
 _DECODED = 8  # images whose values are read
 _LARGEST = 512  # pixels of the suggested size's longer side
+_NEARLY_ALL = 0.9  # of the pixels of black and white masks are one or the other
+_FEWEST_SHADES = 3  # between the two, of which fewer may be classes
+_SMALL = 32  # ids below are those of classes, where others may be brightnesses
+_NO_CLASSES = ClassTable((), (), (), {1 << 40: 0})  # a value that no label has
 
 
 class Recognised(NamedTuple):
@@ -165,24 +171,19 @@ def _coco_labels(root: Path, files: list[str], stems: set[str]) -> _Labels | Non
 
 
 def _labelme_labels(root: Path, pattern: str, found: list[str], _: list[str]) -> _Labels:
-    names: dict[str, None] = {}
-    for file in _spread(found):
-        names |= {str(shape["label"]): None for shape in read_json(root / file).get("shapes", [])}
+    read, unknown = _readable(root, found, read_json)
+    names = {str(shape["label"]) for content in read.values() for shape in content.get("shapes", [])}
     keys = {
         "labels": {"files": pattern, "encoding": "labelme"},
         "classes": ["background", *sorted(names)],
         "background": "background",
     }
-    return _Labels(pattern, keys, ["polygons of LabelMe; pixels without one are background"], [])
+    return _Labels(pattern, keys, ["polygons of LabelMe; pixels without one are background"], unknown)
 
 
 def _yolo_labels(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labels:
-    rows = [
-        line.split()
-        for file in _spread(found)
-        for line in (root / file).read_text(encoding="utf-8").splitlines()
-        if line.strip()
-    ]
+    read, unreadable = _readable(root, found, partial(Path.read_text, encoding="utf-8"))
+    rows = [line.split() for text in read.values() for line in text.splitlines() if line.strip()]
     if rows and all(len(row) == 5 for row in rows):
         raise ValueError(f"{root}: labels {pattern} are boxes, expected polygons; export segmentation")
     most = max((int(row[0]) for row in rows if row and row[0].isdigit()), default=0)
@@ -193,41 +194,95 @@ def _yolo_labels(root: Path, pattern: str, found: list[str], files: list[str]) -
         "background": "background",
     }
     unknown = [] if _names(root, files) else ["names of the classes"]
-    return _Labels(pattern, keys, ["polygons of YOLO; pixels without one are background"], unknown)
+    return _Labels(pattern, keys, ["polygons of YOLO; pixels without one are background"], [*unknown, *unreadable])
 
 
 def _masks(root: Path, pattern: str, found: list[str], files: list[str]) -> _Labels:
     """Classes of label images, by the values or colours of some of them."""
-    values: Counter[Any] = Counter()
-    for file in _spread(found):
-        with Image.open(root / file) as image:
-            pixels = np.asarray(image if image.mode in ("1", "L", "P", "I;16", "I") else image.convert("RGB"))
-        flat = pixels.astype(np.int64) if pixels.ndim == 2 else pixels.astype(np.int64) @ [65536, 256, 1]
-        kind = "ids" if pixels.ndim == 2 else "colours"
-        values.update((kind, int(value)) for value in np.unique(flat))
-    kinds = {kind for kind, _ in values}
-    numbers = sorted(value for _, value in values)
-    if len(numbers) > 255 or len(kinds) > 1:
+    read, unknown = _readable(root, found, _read_values)
+    if tones := _two_tones(pattern, read):
+        return tones._replace(unknown=[*tones.unknown, *unknown])
+    examples = {each.kind: file for file, each in read.items()}
+    if len(examples) > 1:
+        ids, colours = root / examples["ids"], root / examples["colours"]
+        raise ValueError(f"{ids}: has ids, but {colours} has colours; store all labels {pattern} in the same way")
+    counts: Counter[int] = sum((each.counts for each in read.values()), Counter())
+    numbers = sorted(counts)
+    if len(numbers) > 255:
         raise ValueError(
             f"{root}: {len(numbers)} values in labels {pattern}; expected one of each class, without shades"
         )
-    if kinds == {"colours"}:
-        texts = [f"{value >> 16} {value >> 8 & 255} {value & 255}" for value in numbers]
-        keys = {"colours": {text: f"class {i}" for i, text in enumerate(texts)}}
-        keys["classes"] = list(keys["colours"].values())  # type: ignore[assignment]
-        return _Labels(
-            pattern, {"labels": pattern, **keys}, [f"{len(texts)} colours in the labels"], ["names of the classes"]
+    if "ids" in examples:
+        labels = _ids(root, pattern, counts, files)
+        return labels._replace(unknown=[*labels.unknown, *unknown])
+    texts = [f"{value >> 16} {value >> 8 & 255} {value & 255}" for value in numbers]
+    keys = {"labels": pattern, "colours": {text: f"class {i}" for i, text in enumerate(texts)}}
+    keys["classes"] = list(keys["colours"].values())  # type: ignore[attr-defined]
+    return _Labels(pattern, keys, [f"{len(texts)} colours in the labels"], ["names of the classes", *unknown])
+
+
+class _Values(NamedTuple):
+    """Pixels of a label by id or by colour (0xRRGGBB), which `kind` tells, and by brightness if it is grey."""
+
+    kind: str
+    counts: Counter[int]
+    greys: Counter[int] | None
+
+
+def _read_values(path: Path) -> _Values:
+    """Values of a label. Raises ValueError as `read_label` does."""
+    label = decode_label(path)
+    if label.mode == "RGB" or (label.mode == "RGBA" and label.getchannel("A").getextrema() == (255, 255)):
+        kind, codes = "colours", np.asarray(label.convert("RGB")).astype(np.int64) @ [65536, 256, 1]
+    else:
+        try:
+            read_label(path, _NO_CLASSES)
+        except UnknownValuesError as error:
+            kind, codes = "ids", error.codes
+    numbers, pixels = np.unique(codes, return_counts=True)
+    counts = Counter(dict(zip(numbers.tolist(), pixels.tolist(), strict=True)))
+    if kind == "colours":
+        grey = all(number == number % 256 * 0x010101 for number in counts)
+        return _Values(
+            kind, counts, Counter({number % 256: count for number, count in counts.items()}) if grey else None
         )
-    return _ids(root, pattern, numbers, files)
+    return _Values(kind, counts, counts if label.mode == "L" else None)
 
 
-def _ids(root: Path, pattern: str, numbers: list[int], files: list[str]) -> _Labels:
+def _two_tones(pattern: str, read: dict[str, _Values]) -> _Labels | None:
+    """Black and white masks with shades between, of antialiasing or JPEG."""
+    if len({each.kind for each in read.values()}) > 1 or any(each.greys is None for each in read.values()):
+        return None
+    greys = sum((each.greys or Counter() for each in read.values()), Counter())
+    lossy = all(PurePosixPath(file).suffix.lower() in (".jpg", ".jpeg") for file in read)
+    margin = 64 if lossy else 1
+    extreme = sum(count for grey, count in greys.items() if not margin <= grey <= 255 - margin)
+    shades = greys.keys() - {0, 255}
+    if max(greys) <= 255 - margin or extreme < _NEARLY_ALL * greys.total() or (shades and max(shades) < 128):
+        return None
+    if not lossy and len(shades) < _FEWEST_SHADES:
+        return None
+    keys = {
+        "labels": {"files": pattern, "encoding": "colours"},
+        "classes": ["background", "foreground"],
+        "colours": {"0 0 0": "background", "255 255 255": "foreground"},
+        "nearest": True,
+    }
+    assumed = f"black is background, white foreground, and each of {len(shades)} shades between the nearer of the two"
+    return _Labels(pattern, keys, [assumed], ["names of the classes"])
+
+
+def _ids(root: Path, pattern: str, counts: Counter[int], files: list[str]) -> _Labels:
     if "classes.yaml" in files:
         return _Labels(pattern, {"labels": pattern}, ["the classes are those of classes.yaml"], [])
     given = _names(root, files)
+    numbers = sorted(counts)
     binary = numbers in ([0, 255], [255])
-    border = 255 in numbers and not binary
-    ids = [number for number in numbers if not (border and number == 255)]
+    ids = [number for number in numbers if number != 255]
+    # Small or nearly contiguous: some classes may be in none of the labels that were read.
+    upwards = bool(ids) and max(ids) < max(_SMALL, 2 * len(ids), len(given))
+    border = upwards and not binary and 0 < counts[255] < counts.total() / 2
+    ids = ids if border else numbers
     keys: dict[str, Any] = {"labels": pattern}
     assumed = [f"label values {', '.join(map(str, numbers))}"]
     if given and len(given) > max(ids):
@@ -242,6 +297,21 @@ def _ids(root: Path, pattern: str, numbers: list[int], files: list[str]) -> _Lab
         keys["ignore"] = 255
         assumed.append("255 is not scored")
     return _Labels(pattern, keys, assumed, [] if given else ["names of the classes"])
+
+
+def _readable(root: Path, found: list[str], read: Callable[[Path], Any]) -> tuple[dict[str, Any], list[str]]:
+    """What `read` returns for some of the files, and what is not known of those where it raises ValueError."""
+    values: dict[str, Any] = {}
+    errors: dict[str, ValueError] = {}
+    for file in _spread(found):
+        try:
+            values[file] = read(root / file)
+        except ValueError as error:
+            errors[file] = error
+    if not values:
+        raise next(iter(errors.values()))
+    count = f"{len(errors)} labels, such as {next(iter(errors))}" if len(errors) > 1 else "".join(errors)
+    return values, [f"what is in {count}, which cannot be read: `seg doctor` tells why"] if errors else []
 
 
 def _names(root: Path, files: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import yaml
 from own_data import CLASSES, COUNT, KINDS, save, truth, write_images
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from seg.config.description import Description
 from seg.datasets.classes import class_table
@@ -122,3 +122,74 @@ def test_the_range_and_bands_of_images_are_suggested(tmp_path: Path) -> None:
     found = recognise(tmp_path)
     assert (found.keys["range"], found.keys["channels"]) == ([0, 4095], 4)
     assert found.size == (32, 64)
+
+
+def _labelled(root: Path, *labels: Image.Image, ending: str = "png") -> None:
+    """Images with labels in `labels`, which are repeated."""
+    write_images(root, "images/{k:03}.png")
+    (root / "labels").mkdir()
+    for k in range(COUNT):
+        labels[k % len(labels)].save(root / f"labels/{k:03}.{ending}")
+
+
+def _disc(radius: int) -> Image.Image:
+    """A disc without shades, four times as large as a label."""
+    image = Image.new("L", (384, 256))
+    ImageDraw.Draw(image).circle((192, 128), radius, fill=255)
+    return image
+
+
+@pytest.mark.parametrize(("ending", "mode"), [("png", "L"), ("png", "RGB"), ("jpg", "L"), ("jpg", "RGB")])
+def test_shades_of_black_and_white_masks_are_no_classes(tmp_path: Path, ending: str, mode: str) -> None:
+    smooth = [_disc(radius).resize((96, 64), Image.Resampling.BILINEAR).convert(mode) for radius in (60, 100)]
+    _labelled(tmp_path, *smooth, ending=ending)
+    found = recognise(tmp_path)
+    assert found.keys["classes"] == ["background", "foreground"]
+    assert any("shades between the nearer of the two" in line for line in found.assumed)
+    description = Description().merged(**found.keys)
+    pair = match_pairs(description, tmp_path, "train")[0][0]
+    values = np.asarray(read_pair_label(pair, class_table(description)))
+    assert values[32, 48] == 1
+    assert values[0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "ignored", "classes"),
+    [
+        ([0, 1, 2, 255], 255, ["class 0", "class 1", "class 2"]),
+        ([0, 5, 15, 255], 255, ["class 0", "class 5", "class 15"]),
+        ([0, 128, 255], None, ["class 0", "class 128", "class 255"]),
+    ],
+)
+def test_only_255_above_small_ids_is_a_border(
+    tmp_path: Path, values: list[int], ignored: int | None, classes: list[str]
+) -> None:
+    pixels = np.zeros((64, 96), np.uint8)
+    pixels.flat[: len(values)] = values
+    _labelled(tmp_path, Image.fromarray(pixels))
+    found = recognise(tmp_path)
+    assert found.keys.get("ignore") == ignored
+    assert list(found.keys.get("classes", found.keys.get("ids", {}).values())) == classes
+
+
+def test_a_label_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    _labelled(tmp_path, Image.fromarray(np.eye(64, 96, dtype=np.uint8)))
+    (tmp_path / "labels/000.png").write_bytes(b"no image")
+    found = recognise(tmp_path)
+    assert found.keys["classes"] == ["class 0", "class 1"]
+    assert "what is in labels/000.png, which cannot be read: `seg doctor` tells why" in found.unknown
+
+
+@pytest.mark.parametrize(
+    ("modes", "message"),
+    [
+        (["LA"], "000.png: got mode LA, expected 8-bit ids"),
+        (["F"], "000.tif: got mode F, expected 8-bit ids"),
+        (["L", "RGB"], "has ids, but .* has colours; store all labels"),
+    ],
+)
+def test_labels_that_the_reader_refuses_are_refused(tmp_path: Path, modes: list[str], message: str) -> None:
+    label = Image.fromarray(np.eye(64, 96, dtype=np.uint8))
+    _labelled(tmp_path, *[label.convert(mode) for mode in modes], ending="tif" if "F" in modes else "png")
+    with pytest.raises(ValueError, match=message):
+        recognise(tmp_path)
