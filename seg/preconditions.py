@@ -1,6 +1,7 @@
 """What must hold before a run beyond the schema of `params.yaml`: names of classes and weights, published figures."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from seg.config.code_readings import CODE_READINGS
 from seg.config.description import describe, downloadable
 from seg.config.messages import one_per_line
 from seg.config.params import Params
+from seg.config.recipe import WeightsFile
 from seg.datasets.classes import class_table
 from seg.datasets.own_files import with_own_keys
 from seg.models.weights_table import published_weights
@@ -34,7 +36,7 @@ def check_names(params: Params, published: Path, raw: Path) -> None:
         ValueError: a name is unknown, or a figure is invalid; one line per error.
     """
     classes = {name: _classes(params, study.dataset, raw) for name, study in params.studies.items()}
-    problems = [*_unknown_classes(params, classes), *_unknown_weights(params)]
+    problems = [*_unknown_classes(params, classes), *_unknown_weights(params), *_weights_of_folds(params)]
     try:
         problems += _unknown_figures(params, classes, published, read_figures(published))
     except ValueError as error:
@@ -87,6 +89,20 @@ def _unknown_weights(params: Params) -> Iterator[str]:
                 published_weights(name)
             except ValueError as error:
                 yield f"weights.{name}: {error}; give pretext, or the name of published weights"
+
+
+def _weights_of_folds(params: Params) -> Iterator[str]:
+    """A model of one fold has seen the images that the other folds are scored on."""
+    for study in params.studies:
+        row = params.datasets[params.dataset(params.preset, study)]
+        if not row.folds or row.fold is not None:
+            continue
+        for variant in params.variants(study):
+            weights = params.recipe(params.preset, study, variant, params.run_seeds(params.preset)[0]).weights
+            if isinstance(weights, WeightsFile) and re.search(r"(^|/)fold\d+/", weights.file):
+                where = f"studies.{study}.variants.{variant}.weights.file"
+                seen = "was trained on images that other folds are scored on"
+                yield f"{where}: {weights.file} {seen}; give other weights"
 
 
 def _unknown_figures(params: Params, classes: StudyClasses, path: Path, figures: list[Figure]) -> Iterator[str]:

@@ -79,7 +79,7 @@ def test_values_that_no_key_names_are_counted(tmp_path: Path) -> None:
 
 def test_a_message_about_large_ids_takes_no_memory(tmp_path: Path) -> None:
     table = table_of(ids={0: "wall", 4_000_000_000: "crack"})
-    with pytest.raises(ValueError, match="got id 7 .*, expected 0, 4000000000; fix the label"):
+    with pytest.raises(ValueError, match=r"got id 7 .*, expected 0, 4000000000; fix the label"):
         read_label(write_label(tmp_path / "a.png", [[0, 7]]), table)
 
 
@@ -168,7 +168,7 @@ def test_a_positive_offset_wraps_no_value(tmp_path: Path) -> None:
 def test_a_negative_offset_ignores_zero_only(tmp_path: Path) -> None:
     table = table_of(ids={1000: "a", 2000: "b"}, offset=-1)
     assert train_ids(write_label(tmp_path / "a.png", [[0, 1001]], np.uint16), table) == [[IGNORE, 0]]
-    with pytest.raises(ValueError, match="got id 77"):
+    with pytest.raises(ValueError, match=r"got id 77"):
         read_label(write_label(tmp_path / "b.png", [[77]], np.uint16), table)
 
 
