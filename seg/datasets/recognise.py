@@ -18,7 +18,7 @@ from seg.datasets.decoding import decode_label, image_header, suggest_form
 from seg.datasets.images import UnknownValuesError, read_label
 from seg.datasets.listing import list_files
 from seg.datasets.matching import match_pairs
-from seg.datasets.patterns import ENDINGS, find_matches
+from seg.datasets.patterns import ENDINGS, Match, find_matches
 from seg.datasets.polygons import coco_images
 from seg.datasets.splits import SPLITS
 from seg.system.files import read_json
@@ -30,6 +30,7 @@ _DECODED = 8  # images whose values are read
 _LARGEST = 512  # pixels of the suggested size's longer side
 _NEARLY_ALL = 0.9  # of the pixels of black and white masks are one or the other
 _FEWEST_SHADES = 3  # between the two, of which fewer may be classes
+_TRIED = 8  # patterns of images, those of most files first
 _SMALL = 32  # ids below are those of classes, where others may be brightnesses
 _NO_CLASSES = ClassTable((), (), (), {1 << 40: 0})  # a value that no label has
 
@@ -109,8 +110,9 @@ def _patterns(files: Iterable[str]) -> Counter[str]:
     patterns: Counter[str] = Counter()
     for place, endings in places.items():
         folder, _, kind = place.rpartition("/")
-        ending = ".*" if kind == "image" and len(endings) > 1 else next(iter(endings))
-        patterns[f"{folder}/{{stem}}{ending}" if folder else f"{{stem}}{ending}"] += endings.total()
+        counts = dict(endings) | ({".*": endings.total()} if kind == "image" and len(endings) > 1 else {})
+        for ending, count in counts.items():
+            patterns[f"{folder}/{{stem}}{ending}" if folder else f"{{stem}}{ending}"] += count
     return patterns
 
 
@@ -120,16 +122,16 @@ def _choose(root: Path, files: list[str], patterns: Counter[str]) -> tuple[str, 
     if not pictures:
         raise ValueError(f"{root}: no images; expected files such as .png or .jpg")
     plain = [pattern for pattern in pictures if not _LABEL_WORDS.search(pattern.replace("{stem}", ""))] or pictures
-    images = max(plain, key=lambda pattern: patterns[pattern])
-    stems = {match.stem for match in find_matches(images, files, _SPLIT_NAMES)}
+    plain.sort(key=lambda pattern: (-patterns[pattern], not pattern.lower().endswith((".jpg", ".jpeg"))))
+    others = [pattern for pattern in patterns if pattern.lower().endswith((".json", ".txt"))]
+    matches = {pattern: find_matches(pattern, files, _SPLIT_NAMES) for pattern in sorted({*pictures, *others})}
+    stems = {match.stem for match in matches[plain[0]]}
     if coco := _coco_labels(root, files, stems):
-        return images, coco
-    kinds = {*pictures, *(p for p in patterns if p.lower().endswith((".json", ".txt")))} - {images}
-    candidates = {pattern: _suffix(pattern, files, stems) for pattern in sorted(kinds)}
-    best = max(candidates, key=lambda pattern: candidates[pattern][1], default=None)
-    if best is None or not candidates[best][1]:
-        raise ValueError(f"{root}: no labels of the {len(stems)} images {images}; expected files with the same names")
-    pattern = best.replace("{stem}", f"{{stem}}{candidates[best][0]}")
+        return plain[0], coco
+    chosen = next((pair for images in plain[:_TRIED] if (pair := _labels_of(images, matches))), None)
+    if chosen is None:
+        raise ValueError(f"{root}: no labels of the {len(stems)} images {plain[0]}; expected files with the same names")
+    images, pattern = chosen
     found = [match.file for match in find_matches(pattern, files, _SPLIT_NAMES)]
     assumed = [f"{len(found)} labels {pattern}"]
     describe_labels = {".json": _labelme_labels, ".txt": _yolo_labels}.get(
@@ -139,10 +141,40 @@ def _choose(root: Path, files: list[str], patterns: Counter[str]) -> tuple[str, 
     return images, labels._replace(assumed=[*assumed, *labels.assumed])
 
 
-def _suffix(pattern: str, files: list[str], stems: set[str]) -> tuple[str, int]:
-    """What follows the stems of images in the names of a pattern, and how many names it explains."""
-    names = [match.stem for match in find_matches(pattern, files, _SPLIT_NAMES)]
-    endings = Counter(name[len(stem) :] for name in names for stem in _prefixes(name, stems))
+def _labels_of(images: str, matches: dict[str, list[Match]]) -> tuple[str, str] | None:
+    """Patterns of the images and of their labels: the other files with most stems, or some of the images."""
+    own = {match.file for match in matches[images]}
+    stems = {match.stem for match in matches[images]}
+    candidates = {
+        pattern: _suffix((match.stem for match in found), stems)
+        for pattern, found in matches.items()
+        if own.isdisjoint(match.file for match in found)
+    }
+    best = max(candidates, key=lambda pattern: candidates[pattern][1], default=None)
+    if best is not None and candidates[best][1]:
+        return images, best.replace("{stem}", f"{{stem}}{candidates[best][0]}")
+    return _labels_among(images, matches[images])
+
+
+def _labels_among(pattern: str, found: list[Match]) -> tuple[str, str] | None:
+    """Patterns of images and labels that one pattern matches, where names such as `a` and `a_mask` tell them apart."""
+    stems = {match.stem for match in found}
+    suffix, _ = _suffix((match.stem for match in found if _LABEL_WORDS.search(match.stem)), stems, shorter=1)
+    if not _LABEL_WORDS.search(suffix):
+        return None
+    image_endings, label_endings = (
+        {PurePosixPath(match.file).suffix for match in found if match.stem.endswith(suffix) == labels}
+        for labels in (False, True)
+    )
+    labels = pattern.replace("{stem}", f"{{stem}}{suffix}")
+    if len(image_endings) == len(label_endings) == 1 and image_endings != label_endings:
+        return pattern.removesuffix(".*") + image_endings.pop(), labels.removesuffix(".*") + label_endings.pop()
+    return pattern.replace("{stem}", f"{{stem:(?:(?!{re.escape(suffix)}[.])[^/])+}}"), labels
+
+
+def _suffix(names: Iterable[str], stems: set[str], shorter: int = 0) -> tuple[str, int]:
+    """What follows the stems of images in most names, of at least `shorter` characters, and in how many it does."""
+    endings = Counter(name[len(stem) :] for name in names for stem in _prefixes(name[: len(name) - shorter], stems))
     return endings.most_common(1)[0] if endings else ("", 0)
 
 

@@ -193,3 +193,29 @@ def test_labels_that_the_reader_refuses_are_refused(tmp_path: Path, modes: list[
     _labelled(tmp_path, *[label.convert(mode) for mode in modes], ending="tif" if "F" in modes else "png")
     with pytest.raises(ValueError, match=message):
         recognise(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "patterns"),
+    [
+        (["{k:03}.jpg"], "{k:03}_mask.png", ("all/{stem}.jpg", "all/{stem}_mask.png")),
+        (["{k:03}.jpg"], "{k:03}.png", ("all/{stem}.jpg", "all/{stem}.png")),
+        (["{k:03}.png"], "{k:03}_gt.png", ("all/{stem:(?:(?!_gt[.])[^/])+}.png", "all/{stem}_gt.png")),
+        (
+            ["{k:03}.png", "{k:03}.jpg"],
+            "{k:03}-label.png",
+            ("all/{stem:(?:(?!\\-label[.])[^/])+}.*", "all/{stem}-label.*"),
+        ),
+    ],
+)
+def test_images_and_labels_in_one_directory(
+    tmp_path: Path, images: list[str], labels: str, patterns: tuple[str, str]
+) -> None:
+    for k in range(COUNT):
+        save(tmp_path / "all" / images[k % len(images)].format(k=k), np.full((64, 96, 3), k, np.uint8))
+        save(tmp_path / "all" / labels.format(k=k), truth(k))
+    found = recognise(tmp_path)
+    assert (found.keys["images"], found.keys["labels"]) == patterns
+    description = Description().merged(**found.keys)
+    pairs = [pair for split in SPLITS for pair in match_pairs(description, tmp_path, split)[0]]
+    assert sorted(pair.name for pair in pairs) == [f"{k:03}" for k in range(COUNT)]
