@@ -145,15 +145,22 @@ def init(folder: Annotated[Path, typer.Argument(help="directory of images and la
     """Print rows for params.yaml that describe a directory: the dataset and a study of two variants."""
     import re
 
+    from seg.config.description import downloadable
     from seg.datasets.recognise import recognise, rows_for_params
 
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such directory; give the dataset's directory")
     name = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
     name = name if name[:1].isalpha() else f"dataset_{name}"
+    reason = ""
+    if name in downloadable():
+        reason = f"the dataset '{name}' would be downloaded in place of yours, so "
+        name = f"own_{name}"
     rows = rows_for_params(name, recognise(folder))
     if folder.resolve() != Path("data/raw", name).resolve():
-        typer.echo(f"# move the directory to data/raw/{name}, or link it: ln -s {folder.resolve()} data/raw/{name}")
+        verb = "rename" if reason else "move"
+        target = f"data/raw/{name}"
+        typer.echo(f"# {reason}{verb} the directory to {target}, or link it: ln -s {folder.resolve()} {target}")
     typer.echo(rows)
 
 
