@@ -73,7 +73,7 @@ def _triple(value: Any) -> Any:
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Channel = Annotated[int, Field(ge=0, le=255)]
 Rgb = Annotated[tuple[Channel, Channel, Channel], BeforeValidator(_triple)]
-LabelValue = Annotated[int, BeforeValidator(_whole), Field(ge=0, lt=2**32)]
+LabelValue = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**31), lt=2**32)]
 
 
 class ClassRow(Part):

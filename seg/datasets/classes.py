@@ -81,8 +81,9 @@ def class_table(description: Description, root: Path | None = None) -> ClassTabl
         if description.ids is None
         else {v: by_name[n] for v, n in description.ids.items()}
     )
-    values = {value - description.offset: position for value, position in ids.items()}
-    values = dict.fromkeys(range(-description.offset), IGNORE) | {v: k for v, k in values.items() if v >= 0}
+    offset = description.offset
+    values = {value - offset: position for value, position in ids.items() if value < 0 or value >= offset}
+    values = dict.fromkeys(range(-offset), IGNORE) | values
     colours = {row.colour: by_name[row.name] for row in rows if row.colour}
     if description.colours is not None:
         colours = {colour: by_name[name] for colour, name in description.colours.items()}

@@ -22,6 +22,8 @@ from seg.datasets.tiff import (
     ORIENTATION,
     Decoded,
     decode_bands,
+    decode_ids,
+    has_ids,
     has_plain_bands,
     is_tiff,
     refuse_several,
@@ -83,19 +85,21 @@ def _header(path: Path) -> Header:
     return Header(width, height, orientation) if orientation >= 5 else Header(height, width, orientation)
 
 
-def decode_label(path: Path) -> Image.Image:
-    """Decode a label without conversion, upright.
+def decode_label(path: Path) -> Image.Image | np.ndarray:
+    """Decode a label without conversion, upright: as values (H, W) of their type if it is a TIFF of more than 8 bits.
 
     Raises:
-        ValueError: the file is damaged, or has several pages, frames or bands, or colours of 16 bits.
+        ValueError: the file is damaged, or has several pages, frames or bands, colours of 16 bits, or fractions.
     """
     return _read(path, _decode_label)
 
 
-def _decode_label(path: Path) -> Image.Image:
+def _decode_label(path: Path) -> Image.Image | np.ndarray:
     orientation = _header(path).orientation
     if is_tiff(path):
         with tiff_page(path) as page:
+            if has_ids(page):
+                return decode_ids(path, page)
             bands = page.samplesperpixel
         if bands not in (1, 3, 4):
             raise ValueError(f"{path}: has {bands} bands, expected one of ids, or colours; store the id of each pixel")

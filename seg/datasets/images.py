@@ -37,14 +37,18 @@ def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Im
     """Read the classes of a label as an image of mode L: positions in `table.ids`, `IGNORE` where there is none.
 
     Args:
-        path: image of ids (up to 32 bits, palette indices or 1 bit) or of colours.
+        path: image of ids (up to 64 bits, palette indices or 1 bit) or of colours.
         table: classes of the values and colours.
         encoding: see `seg.config.description.LabelFiles`.
 
     Raises:
         ValueError: the file is damaged or contains values or colours that are not in the table.
     """
-    label = Image.fromarray(read_matlab(path)) if is_matlab(path) else decode_label(path)
+    label = read_matlab(path) if is_matlab(path) else decode_label(path)
+    if isinstance(label, np.ndarray):
+        if encoding == "colours":
+            raise ValueError(f"{path}: got values of type {label.dtype}, expected colours; use encoding: ids")
+        return Image.fromarray(_positions_of_ids(path, label, table, encoding))
     if label.mode == "RGBA" and np.asarray(label.getchannel("A")).min() < 255:
         raise ValueError(f"{path}: has transparent pixels; store the mask without an alpha channel")
     label = label.convert("RGB") if encoding == "colours" else label
@@ -52,7 +56,9 @@ def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Im
     if not colours and label.mode not in _IDS:
         raise ValueError(_not_ids(path, label.mode))
     positions = (
-        _positions_of_colours(path, label, table) if colours else _positions_of_ids(path, label, table, encoding)
+        _positions_of_colours(path, label, table)
+        if colours
+        else _positions_of_ids(path, np.asarray(label), table, encoding)
     )
     return Image.fromarray(positions)
 
@@ -62,13 +68,12 @@ def _not_ids(path: Path, mode: str) -> str:
     return f"{path}: got {got}, expected 8-bit ids (mode L or P); store the id of each pixel"
 
 
-def _positions_of_ids(path: Path, label: Image.Image, table: ClassTable, encoding: str | None) -> np.ndarray:
-    values = np.asarray(label)
+def _positions_of_ids(path: Path, values: np.ndarray, table: ClassTable, encoding: str | None) -> np.ndarray:
     values = values.astype(np.uint8) if values.dtype == np.bool_ else values
     known = table.scored_values() if encoding == "train_ids" else table.values
     if values.dtype == np.uint8:
         look_up = np.full(256, -1, np.int16)
-        bytes_known = [value for value in known if value < 256]
+        bytes_known = [value for value in known if 0 <= value < 256]
         look_up[bytes_known] = [known[value] for value in bytes_known]
         positions = look_up[values]
     else:

@@ -71,7 +71,7 @@ def _recognise(root: Path) -> Recognised:
     assumed = [f"{len(found)} images {images}", *labels.assumed]
     keys |= _grouped(found, assumed) if "{split}" not in images else {}
     with suppress(ValueError):
-        form = suggest_form(root / file for file in found[:_DECODED])
+        form = suggest_form(root / file for file in _spread(found, _DECODED))
         assumed += [f"{key} {value} of the images" for key, value in form.items()]
         keys |= form
     assumed.append(_division(files, images))
@@ -264,8 +264,9 @@ class _Values(NamedTuple):
 def _read_values(path: Path) -> _Values:
     """Values of a label. Raises ValueError as `read_label` does."""
     label = decode_label(path)
-    if label.mode == "RGB" or (label.mode == "RGBA" and label.getchannel("A").getextrema() == (255, 255)):
-        kind, codes = "colours", np.asarray(label.convert("RGB")).astype(np.int64) @ [65536, 256, 1]
+    image = None if isinstance(label, np.ndarray) else label
+    if image and (image.mode == "RGB" or (image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255))):
+        kind, codes = "colours", np.asarray(image.convert("RGB")).astype(np.int64) @ [65536, 256, 1]
     else:
         try:
             read_label(path, _NO_CLASSES)
@@ -278,7 +279,7 @@ def _read_values(path: Path) -> _Values:
         return _Values(
             kind, counts, Counter({number % 256: count for number, count in counts.items()}) if grey else None
         )
-    return _Values(kind, counts, counts if label.mode == "L" else None)
+    return _Values(kind, counts, counts if image and image.mode == "L" else None)
 
 
 def _two_tones(pattern: str, read: dict[str, _Values]) -> _Labels | None:
@@ -317,7 +318,7 @@ def _ids(root: Path, pattern: str, counts: Counter[int], files: list[str]) -> _L
     ids = ids if border else numbers
     keys: dict[str, Any] = {"labels": pattern}
     assumed = [f"label values {', '.join(map(str, numbers))}"]
-    if given and len(given) > max(ids):
+    if given and min(ids) >= 0 and max(ids) < len(given):
         keys["classes"] = given
     elif binary:
         keys["ids"] = {0: "background", 255: "foreground"}
@@ -410,8 +411,8 @@ def _suggested_size(root: Path, found: list[str]) -> tuple[int, int]:
     return max(32, round(height * scale / 32) * 32), max(32, round(width * scale / 32) * 32)
 
 
-def _spread(files: list[str]) -> list[str]:
-    return [files[int(i)] for i in np.linspace(0, len(files) - 1, min(_SAMPLES, len(files)))] if files else []
+def _spread(files: list[str], most: int = _SAMPLES) -> list[str]:
+    return [files[int(i)] for i in np.linspace(0, len(files) - 1, min(most, len(files)))] if files else []
 
 
 def rows_for_params(name: str, found: Recognised) -> str:

@@ -76,6 +76,11 @@ def has_plain_bands(page: tifffile.TiffPage) -> bool:
     return page.photometric in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.MINISBLACK) and page.bitspersample >= 8
 
 
+def has_ids(page: tifffile.TiffPage) -> bool:
+    """Whether the samples are numbers of one band. Those of 0 may be shown in white, which changes no value."""
+    return page.samplesperpixel == 1 and page.photometric in (_PHOTOMETRIC.MINISWHITE, _PHOTOMETRIC.MINISBLACK)
+
+
 def decode_bands(path: Path, page: tifffile.TiffPage) -> Decoded:
     """Decode all samples of a page with plain bands. Raises ValueError if there are too many pixels, or planes."""
     most = Image.MAX_IMAGE_PIXELS
@@ -91,3 +96,17 @@ def decode_bands(path: Path, page: tifffile.TiffPage) -> Decoded:
         raise ValueError(f"{path}: has the shape {pixels.shape}, expected one plane; store its bands in one page")
     alpha = any(sample in (1, 2) for sample in page.extrasamples[-1:])
     return Decoded(upright(pixels, tiff_orientation(page)), alpha)
+
+
+def decode_ids(path: Path, page: tifffile.TiffPage) -> Image.Image | np.ndarray:
+    """Decode a page with ids as values (H, W), in an image if they have at most 8 bits.
+
+    Raises:
+        ValueError: they are no whole numbers, or as `decode_bands` says.
+    """
+    values = decode_bands(path, page).pixels[..., 0]
+    if values.dtype.kind not in "bui":
+        raise ValueError(
+            f"{path}: got values of type {values.dtype}, expected whole numbers; store the id of each pixel"
+        )
+    return Image.fromarray(values) if values.dtype in (np.bool_, np.uint8) else values

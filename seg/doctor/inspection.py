@@ -5,21 +5,20 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from multiprocessing import get_context
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
 from seg.datasets.decoding import image_header, viewable
 from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
-from seg.datasets.matlab import is_matlab
 from seg.datasets.polygons import POLYGONS
 from seg.doctor.alignment import Agreement, measure_agreement
 from seg.system.signals import ignore_ending_signals
@@ -127,7 +126,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         painted and _is_lossy(pair),
         share_between(positions) if painted else 0.0,
         _orientation(pair),
-        _contradictions(pair, table, positions) if painted and not is_matlab(pair.label) else {},
+        _contradictions(pair, table, positions) if painted else {},
     )
 
 
@@ -149,21 +148,21 @@ def share_between(label: np.ndarray) -> float:
 
 
 def _is_lossy(pair: ImagePair) -> bool:
-    if is_matlab(pair.label):
-        return False
-    with Image.open(pair.label) as file:
+    with suppress(UnidentifiedImageError), Image.open(pair.label) as file:
         return file.format == "JPEG"
+    return False  # MATLAB, or a TIFF that Pillow does not read
 
 
 def _contradictions(pair: ImagePair, table: ClassTable, positions: np.ndarray) -> dict[int, str]:
     """Values of a palette image that its palette shows in the colour of another class, with the name of that class."""
-    with Image.open(pair.label) as file:
+    palette = None
+    with suppress(UnidentifiedImageError), Image.open(pair.label) as file:
         palette = file.getpalette() if file.mode == "P" and pair.encoding in (None, "ids") else None
     present = set(np.unique(positions).tolist())
     shown = {
         value: table.colours.get((palette[3 * value], palette[3 * value + 1], palette[3 * value + 2]), IGNORE)
         for value, position in table.values.items()
-        if palette and position in present - {IGNORE} and 3 * value + 2 < len(palette)
+        if palette and value >= 0 and position in present - {IGNORE} and 3 * value + 2 < len(palette)
     }
     return {value: table.ids[i] for value, i in shown.items() if i not in (IGNORE, table.values[value])}
 

@@ -70,8 +70,8 @@ class PredictedClasses:
         self.encoding = encoding
         train_ids = list(range(len(self.names)))
         values = about.get("label_values", train_ids) if encoding == "ids" else train_ids
-        if max(values) > _LARGEST_ID:
-            raise ValueError(f"id {max(values)} is above {_LARGEST_ID}, the largest in a PNG; use --encoding train_ids")
+        if wrong := [value for value in values if not 0 <= value <= _LARGEST_ID]:
+            raise ValueError(f"id {wrong[0]} is not in 0 to {_LARGEST_ID}, the ids of a PNG; use --encoding train_ids")
         self.values = np.array(values, np.uint8 if max(values) < 256 else np.uint16)
 
     def writer(self, path: Path, height: int, width: int) -> PngWriter:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from cityscapesscripts.helpers import labels as official
 from PIL import Image
 
@@ -62,6 +63,33 @@ def test_a_mask_of_one_bit(tmp_path: Path) -> None:
 def test_masks_of_more_bits(tmp_path: Path, dtype: Any, ending: str) -> None:
     table = table_of(ids={0: "wall", 1000: "crack", 40000: "rust"})
     assert train_ids(write_label(tmp_path / f"a.{ending}", [[0, 1000, 40000]], dtype), table) == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("kind", ["uint32", "int64", "uint64", "int8"])
+def test_labels_of_tiff_keep_values_of_any_integer_type(tmp_path: Path, kind: str) -> None:
+    most = min(2**32 - 1, int(np.iinfo(kind).max))
+    tifffile.imwrite(tmp_path / "a.tif", np.array([[0, 7, most]], kind))
+    assert train_ids(tmp_path / "a.tif", table_of(ids={0: "wall", most: "crack", 7: "rust"})) == [[0, 2, 1]]
+
+
+def test_labels_of_fractions_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 2), np.float32))
+    with pytest.raises(ValueError, match=r"a\.tif: got values of type float32, expected whole numbers; store the id"):
+        read_label(tmp_path / "a.tif", table_of(classes=["wall", "crack"]))
+
+
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack"])
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8])
+def test_values_of_tiff_are_those_stored_however_they_are_shown(tmp_path: Path, kind: Any, photometric: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.array([[0, 1, 1]], kind), photometric=photometric)
+    assert train_ids(tmp_path / "a.tif", table_of(classes=["wall", "crack"])) == [[0, 1, 1]]
+
+
+def test_negative_values(tmp_path: Path) -> None:
+    table = table_of(classes=["wall", "crack"], ids={-1: "wall", 1: "crack"}, ignore=-(2**31))
+    assert train_ids(write_label(tmp_path / "a.tif", [[-1, 1, -(2**31)]], np.int32), table) == [[0, 1, IGNORE]]
+    with pytest.raises(ValueError, match="got id 255"):  # no index from the end
+        read_label(write_label(tmp_path / "b.png", [[255]]), table)
 
 
 def test_an_offset_makes_zero_unscored_as_in_ade20k(tmp_path: Path) -> None:
@@ -140,7 +168,7 @@ def test_train_ids_of_a_dataset_with_other_ids(tmp_path: Path) -> None:
         ({"classes": ["a", "b"], "colours": {"red": "a"}}, "tuple"),
         ({"classes": ["a"]}, "got 1, expected 2 to 255"),
         ({"classes": ["a", "a"]}, "class 1: name 'a' is already used by class 0"),
-        ({"ids": {-1: "a", 0: "b"}}, "greater than or equal to 0"),
+        ({"ids": {-(2**31) - 1: "a", 0: "b"}}, "greater than or equal to -2147483648"),
         ({"imges": "x/*.png"}, "did you mean images?"),
         ({"group": "("}, "no regular expression"),
     ],

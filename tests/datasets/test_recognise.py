@@ -184,7 +184,7 @@ def test_a_label_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ("modes", "message"),
     [
         (["LA"], "000.png: got mode LA, expected 8-bit ids"),
-        (["F"], "000.tif: got mode F, expected 8-bit ids"),
+        (["F"], "000.tif: got values of type float32, expected whole numbers"),
         (["L", "RGB"], "has ids, but .* has colours; store all labels"),
     ],
 )

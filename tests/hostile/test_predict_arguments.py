@@ -113,7 +113,7 @@ def test_a_model_of_an_earlier_version(write_model: Callable[..., bytes], tmp_pa
 
 def test_ids_that_do_not_fit_into_a_png(write_model: Callable[..., bytes], tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(write_model(eval_size=[32, 48], label_values=[0, 70_000]))
-    line = r"error: id 70000 is above 65535, the largest in a PNG; use --encoding train_ids"
+    line = r"error: id 70000 is not in 0 to 65535, the ids of a PNG; use --encoding train_ids"
     run_trial(predict("ids", "day", tree("day/a.png"), line, 2), tmp_path)
 
 
