@@ -49,6 +49,14 @@ class Header(NamedTuple):
     orientation: int
 
 
+class Clipping(NamedTuple):
+    """Share of the samples of an image that are outside of `range`, the least and the largest sample."""
+
+    share: float
+    low: float
+    high: float
+
+
 def _read(path: Path, read: Callable[[Path], Value]) -> Value:
     """Result of `read`. Raises ValueError if the file is damaged or not readable."""
     try:
@@ -125,8 +133,20 @@ def read_image(path: Path, form: ImageForm) -> np.ndarray:
         ValueError: the file is damaged, has several pages or frames, other bands than the form names, or more than 8
             bits per channel without a range.
     """
+    return _scaled(path, _samples(path, form), form)
+
+
+def measure_clipping(path: Path, form: ImageForm) -> Clipping:
+    """Samples that `read_image` clips. Raises ValueError as it does."""
+    samples = _samples(path, form)
+    low, high = form.range or (-math.inf, math.inf)
+    outside = np.count_nonzero((samples < low) | (samples > high)) if samples.dtype != np.uint8 else 0
+    return Clipping(outside / samples.size, float(samples.min()), float(samples.max()))
+
+
+def _samples(path: Path, form: ImageForm) -> np.ndarray:
     pixels, alpha = _read(path, _decode)
-    return _scaled(path, _channels(path, pixels, alpha, form), form)
+    return _channels(path, pixels, alpha, form)
 
 
 def suggest_form(paths: Iterable[Path]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
-from seg.datasets.decoding import image_header, viewable
+from seg.datasets.decoding import Clipping, image_header, measure_clipping, viewable
 from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
 from seg.datasets.polygons import POLYGONS
@@ -43,6 +43,7 @@ class Sample(NamedTuple):
         lossy: whether the label is a JPEG.
         between: share of its border pixels whose value is between those of their neighbours.
         orientation: EXIF orientation of the image, 1 if it is upright, or if its label is an image, too.
+        clipping: samples of the image outside of `range`; `None` if none are.
         drawn_as: label values in the palette's colour of another class, with that class.
     """
 
@@ -55,6 +56,7 @@ class Sample(NamedTuple):
     lossy: bool
     between: float
     orientation: int
+    clipping: Clipping | None
     drawn_as: dict[int, str]
 
 
@@ -126,6 +128,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         painted and _is_lossy(pair),
         share_between(positions) if painted else 0.0,
         _orientation(pair),
+        _clipping(pair, pixels),
         _contradictions(pair, table, positions) if painted else {},
     )
 
@@ -165,6 +168,13 @@ def _contradictions(pair: ImagePair, table: ClassTable, positions: np.ndarray) -
         if palette and value >= 0 and position in present - {IGNORE} and 3 * value + 2 < len(palette)
     }
     return {value: table.ids[i] for value, i in shown.items() if i not in (IGNORE, table.values[value])}
+
+
+def _clipping(pair: ImagePair, pixels: np.ndarray) -> Clipping | None:
+    if pair.form.range is None or (pixels.min() > 0 and pixels.max() < 255):
+        return None  # without decoding it again
+    clipping = measure_clipping(pair.image, pair.form)
+    return clipping if clipping.share else None
 
 
 def _orientation(pair: ImagePair) -> int:

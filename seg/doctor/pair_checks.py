@@ -20,6 +20,7 @@ _FEW_PIXELS = 32  # of the shorter side
 # Share of the border pixels with a value between those of their neighbours: at most 0.03 in CamVid's labels, at least
 # 0.24 after bilinear resizing. With three classes both may be 0.1 to 0.2 in one label, but not in most labels.
 _BETWEEN, _USUALLY_BETWEEN = 0.22, 0.08
+_MOSTLY = 0.5  # share of the samples
 _ASPECT = 1.5  # factor to the median
 
 
@@ -109,6 +110,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
             (f"{sample.pair.image}: orientation {sample.orientation}" for sample in every if sample.orientation > 1),
             "look at them with --picture; if they do not fit, store the images upright",
         ),
+        *_clipped(description, every),
         *_groups(description, samples),
         *_absent_classes(table, samples),
         *_shapes(every, description.resize == "stretch"),
@@ -154,6 +156,24 @@ def _interpolated(samples: list[Sample]) -> list[Finding]:
     ]
     fix = "save masks as PNG and resize them by the nearest pixel"
     return found("interpolated_label", "warning", "labels that look interpolated or compressed", lines, fix)
+
+
+def _clipped(description: Description, samples: list[Sample]) -> Iterator[Finding]:
+    """Images whose values are not those of `range`."""
+    rows = [(sample.pair.image, each) for sample in samples if (each := sample.clipping)]
+    if not rows or not description.range:
+        return
+    low, high = description.range
+    widest = [min(low, *(each.low for _, each in rows)), max(high, *(each.high for _, each in rows))]
+    title = f"images with values outside of range: [{low:.10g}, {high:.10g}], which are clipped"
+    fix = f"set range: [{widest[0]:.10g}, {widest[1]:.10g}], or keep it if the values outside tell nothing"
+    for severity in ("error", "warning"):
+        lines = (
+            f"{image}: {each.share:.1%} of the samples, found {each.low:.10g} to {each.high:.10g}"
+            for image, each in rows
+            if (each.share > _MOSTLY) == (severity == "error")
+        )
+        yield from found("clipped", severity, title, lines, fix)
 
 
 def _palettes(table: ClassTable, samples: list[Sample]) -> list[Finding]:

@@ -124,6 +124,15 @@ def test_the_range_and_bands_of_images_are_suggested(tmp_path: Path) -> None:
     assert found.size == (32, 64)
 
 
+def test_the_range_is_that_of_images_from_the_whole_directory(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for k in range(30):
+        Image.fromarray(np.full((40, 60), 3000 if k < 15 else 60000, np.uint16)).save(tmp_path / f"images/{k:02}.png")
+        Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(tmp_path / f"masks/{k:02}.png")
+    assert recognise(tmp_path).keys["range"] == [0, 65535]
+
+
 def _labelled(root: Path, *labels: Image.Image, ending: str = "png") -> None:
     """Images with labels in `labels`, which are repeated."""
     write_images(root, "images/{k:03}.png")

@@ -36,6 +36,26 @@ def test_a_good_directory_has_no_findings(root: Path) -> None:
     assert diagnose(root).findings == []
 
 
+def test_values_outside_of_the_range_are_a_warning_and_many_are_an_error(root: Path) -> None:
+    for path in (root / "images").iterdir():
+        edit(path, lambda image: image[..., 0].astype(np.uint16) * 10)
+    assert "clipped" not in findings(root, range=[0, 2550])
+    edit(root / "images/03.png", lambda image: np.where(np.indices(image.shape)[0] < 24, 60000, image))
+    found = findings(root, range=[0, 2550])["clipped"]
+    assert (found.severity, found.title) == (
+        "warning",
+        "images with values outside of range: [0, 2550], which are clipped",
+    )
+    low = np.array(Image.open(root / "images/03.png")).min()
+    assert found.lines == [f"{root}/images/03.png: 25.0% of the samples, found {low} to 60000"]
+    assert found.fix == "set range: [0, 60000], or keep it if the values outside tell nothing"
+    edit(root / "images/04.png", lambda image: image + np.uint16(5000))
+    assert [each.severity for each in diagnose(root, range=[0, 2550]).findings if each.kind == "clipped"] == [
+        "error",
+        "warning",
+    ]
+
+
 def test_a_turned_label_is_a_warning_and_many_are_an_error(root: Path) -> None:
     edit(root / "labels/03.png", np.fliplr)
     found = findings(root)["label_mismatch"]
