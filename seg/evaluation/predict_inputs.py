@@ -84,7 +84,8 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower().lstrip(".") in ENDINGS and path.is_file()
+    # Links to nothing count: their reader names them.
+    return path.suffix.lower().lstrip(".") in ENDINGS and (path.is_file() or not path.exists())
 
 
 def check_targets(
@@ -105,7 +106,8 @@ def check_targets(
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out {out}: is a file, expected a directory; give another name")
     # An image may be a link itself, such as one into DVC's cache.
-    folders = {path.parent: path for each in pictures for path in (each.path, each.path.resolve())}
+    paths = [each.path for each in pictures]
+    folders = {path.parent: path for path in (*paths, *(path.resolve() for path in paths if path.exists()))}
     inside = [path for folder, path in folders.items() if same_file(out, folder)]
     if inside:
         raise ValueError(f"--out {out}: contains {inside[0].name}, which could be overwritten; use another directory")
@@ -113,7 +115,7 @@ def check_targets(
     for target, source in targets:
         if (other := first.setdefault(folded(target), source)) != source:
             raise ValueError(f"{source}: would be written to {target}, as {other}; segment them separately")
-    read = {(status.st_dev, status.st_ino) for path in (model, *(each.path for each in pictures))
+    read = {(status.st_dev, status.st_ino) for path in (model, *paths)
             if path.exists() and (status := path.stat())}  # fmt: skip
     existing = []
     for target, _ in targets:

@@ -176,6 +176,16 @@ def test_a_broken_file_is_named_and_the_others_are_done(model: Path, tmp_path: P
         next(done)
 
 
+@pytest.mark.parametrize(("pattern", "target"), [("", "gone.png"), ("*.png", "gone.png"), ("*.png", "b.png")])
+def test_a_broken_link_is_named_and_the_others_are_done(model: Path, tmp_path: Path, pattern: str, target: str) -> None:
+    photo(tmp_path / "photos/a.png", *SIZE)
+    (tmp_path / "photos/b.png").symlink_to(target)
+    done = segment(model, [tmp_path / "photos" / pattern], tmp_path / "out", "cpu")
+    assert next(done).name == "a.png"
+    with pytest.raises(IncompleteError, match=r"b\.png: (No such file|Too many)"):
+        next(done)
+
+
 def test_names_keep_directories_and_endings_apart(tmp_path: Path) -> None:
     files = ["day/a.jpg", "day/a.png", "day/more/b.PNG", "night/a.jpg", "night/notes.txt", "day/._a.jpg", "out/a.png"]
     for name in files:
