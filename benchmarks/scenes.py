@@ -35,6 +35,7 @@ def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int
         "ids": table.ids,
     }
     about |= {"scored": table.scored, "id_pixels": np.bincount(ids.ravel(), minlength=len(table.ids)).tolist()}
+    about |= {"form": {}, "label_values": table.label_values()}
     about |= {"palette": table.palette, "names": [f"street {i}" for i in range(samples)]}
     write_json(folder / "train.json", about)
     return folder / "train.json"

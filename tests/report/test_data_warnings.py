@@ -24,7 +24,8 @@ def statistics(tmp_path: Path) -> Statistics:
 
 def other_pack(path: Path, statistics: Statistics, **changes: Any) -> Path:
     """The `.json` of a pack with the same classes."""
-    content = {**statistics.model_dump(mode="json"), "schema_version": PACK_VERSION, "names": [], **changes}
+    own = {"schema_version": PACK_VERSION, "names": [], "label_values": [], "form": {}}
+    content = {**statistics.model_dump(mode="json"), **own, **changes}
     path.write_text(json.dumps(content))
     return path
 

@@ -56,7 +56,8 @@ def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "dem
 
 def test_warnings_on_the_data_are_escaped(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = json.loads((ready / "statistics.json").read_text())
-    content |= {"schema_version": PACK_VERSION, "names": [], "label_values": [], "id_pixels": [0] * len(content["ids"])}
+    content |= {"schema_version": PACK_VERSION, "names": [], "label_values": [], "form": {}}
+    content["id_pixels"] = [0] * len(content["ids"])
     (ready / "val.json").write_text(json.dumps(content))
     text = make_page(ready, monkeypatch, more=[f"--evaluation=streets={ready / 'val.json'}"])
     assert '<p class="notice">Classes that the training split lacks: train. They cannot be learned.</p>' in text
