@@ -27,7 +27,7 @@ def test_auto_takes_the_best_available_device(monkeypatch: pytest.MonkeyPatch) -
     seen = {"cuda": True, "mps": True}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen["cuda"])
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: seen["mps"])
-    monkeypatch.setattr(machine, "take", lambda index: [2])
+    monkeypatch.setattr(machine, "take", lambda index: [2 if index is None else index])
     chosen: list[int] = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     assert machine.choose_device() == torch.device("cuda", 2)
