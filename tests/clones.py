@@ -101,10 +101,6 @@ def write_clone(path: Path) -> Clone:
         if (ROOT / file).is_file():
             (path / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, path / file)
-    train = path / "seg" / "training" / "train.py"  # a state after every step, because tests do not last three minutes
-    source = train.read_text(encoding="utf-8")
-    assert "SAVE_EVERY = 180.0" in source
-    train.write_text(source.replace("SAVE_EVERY = 180.0", "SAVE_EVERY = 0.0"), encoding="utf-8")
     clone = Clone(path)
     clone.set("studies", {"cityscapes_fcn": clone.params()["studies"]["cityscapes_fcn"]})
     clone.set("studies.cityscapes_fcn.variants.resnet50_frozen.enabled", False)

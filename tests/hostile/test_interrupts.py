@@ -24,7 +24,7 @@ from seg.system.console import run_stage
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OUTPUTS = "--model run/model.safetensors --history run/history.csv --run-info run/run.json --events run/events"
-TRAIN = f"seg.training.train --save-every 0 --train-pack train.json --val-pack val.json --device cpu {OUTPUTS}"
+TRAIN = f"seg.training.train --train-pack train.json --val-pack val.json --device cpu {OUTPUTS}"
 SPLIT = "--manifest raw/manifest.json --dataset camvid --split val --height 48 --width 64 --out out/val"
 MANIFEST = "seg.datasets.register --name mine --root raw --out manifest.json"
 RENDER = (
@@ -91,8 +91,8 @@ MOMENTS = [
     training("first validation", "seg.training.train:validate", TERM, 1),
     training("last validation", "seg.training.train:validate", HUP, 2, calls=1),
     training("saving the first state", "seg.training.resume:write_tensors", TERM, 1),
-    training("saving the fourth state", "seg.training.resume:write_tensors", HUP, 1, calls=3),
-    training("numbering the second state", "seg.training.resume:_number", INT, 1),
+    training("saving the second state", "seg.training.resume:write_tensors", HUP, 2, calls=1),
+    training("numbering the second state", "seg.training.resume:_number", INT, 2),
     training("before the outputs are written", "seg.training.train:write_outputs", HUP, 2),
     training("writing the checkpoint", "seg.training.outputs:save_checkpoint", INT, 2),
     training("writing the history", "seg.training.outputs:history_text", TERM, 2),
