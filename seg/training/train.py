@@ -62,7 +62,7 @@ def train(
         device: device to train on.
         workers: threads that prepare batches; see `seg.data.loader.Loader`.
         code: digest of the code, recorded in the outputs.
-        save_every: seconds between saved states; one is saved at the end.
+        save_every: seconds between saved states within an epoch; one is saved after every epoch.
 
     Raises:
         ValueError: packs, weights, recipe and number of processes do not match, a loss is not finite, or another
@@ -111,9 +111,8 @@ def train(
                 row = _validated(row, state, step, val_loader, class_weights)
             state.history.append(row)
             state.epoch, state.step, state.loss = row.epoch, 0, 0.0
-            if store.due() or state.epoch == recipe.epochs or state.validations_since_best >= patience:
-                state.seconds = time.monotonic() - clock
-                store.save(state, step)
+            state.seconds = time.monotonic() - clock
+            store.save(state, step)
             progress.epoch({name: value for name, value in row._asdict().items() if value is not None})
             write_events(events, row)
         if state.epoch < recipe.epochs and is_main():

@@ -15,7 +15,6 @@ from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Rotation, Sch
 from seg.system.files import lock_directory
 from seg.training import train as training
 from seg.training.outputs import Outputs
-from seg.training.resume import ResumeStore, TrainState
 from seg.training.step import TrainStep
 from seg.training.train import train
 
@@ -179,24 +178,6 @@ def test_another_recipe_does_not_resume_from_it(
     recipe = varied(small, **other)
     assert bits(run(tmp_path / "killed", recipe, packs)) == bits(fit(tmp_path / "whole", recipe, packs))
     assert f"starts at epoch 1, not from {last}: saved in epoch 2, {why}\n" in capfd.readouterr().err
-
-
-def test_states_are_saved_when_due_and_at_the_end(
-    small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saved = []
-    original = ResumeStore.save
-
-    def counted(self: ResumeStore, state: TrainState, step: TrainStep) -> None:
-        saved.append((state.epoch, state.step))
-        original(self, state, step)
-
-    monkeypatch.setattr(ResumeStore, "save", counted)
-    fit(tmp_path / "long", varied(small, epochs=3), packs)
-    assert saved == [(3, 0)]
-    saved.clear()
-    fit(tmp_path / "stopped", varied(small, **VARIED["stopping"]), packs)
-    assert len(saved) == 1
 
 
 def test_a_state_of_another_format_is_not_read(
