@@ -80,21 +80,20 @@ def measure(case: Case, matrix_rate: float, seconds: float, workers: int, device
     with TemporaryDirectory() as folder:
         path = street_pack(Path(folder), 8 * case.batch, case.height, case.width)
         reference = reference_rate(case, Path(folder), Pack(path), seconds, workers, device)
+        share = operations(case) / matrix_rate  # of the matrix rate, by one image per second
+        common = {
+            "model": make_model(case.model["name"], **case.model.get("options", {})),
+            "batch": case.batch,
+            "augmentation": Augmentation(flip=0.5),
+            "scaling": "imagenet",
+            "precision": "bf16",
+        }
+        chosen = recipe(case.model["name"]).model_copy(update=common)
         for deterministic, compiled in MODES:
-            chosen = recipe(case.model["name"]).model_copy(
-                update={
-                    "model": make_model(case.model["name"], **case.model.get("options", {})),
-                    "batch": case.batch,
-                    "augmentation": Augmentation(flip=0.5),
-                    "scaling": "imagenet",
-                    "deterministic": deterministic,
-                    "compile": compiled,
-                    "precision": "bf16",
-                }
-            )
-            rate, waiting = training_rate(chosen, path, seconds, device)
+            mode_recipe = chosen.model_copy(update={"deterministic": deterministic, "compile": compiled})
+            rate, waiting = training_rate(mode_recipe, path, seconds, device)
             mode = f"{'compiled' if compiled else 'eager'}, {'deterministic' if deterministic else 'any kernels'}"
-            yield Measured(case, mode, rate, reference, waiting, rate * operations(case) / matrix_rate)
+            yield Measured(case, mode, rate, reference, waiting, rate * share)
             torch.compiler.reset()
             torch.cuda.empty_cache()
 

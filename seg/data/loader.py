@@ -180,7 +180,7 @@ class Loader:
         return Batch(images.permute(0, 3, 1, 2), labels, samples)
 
     def _on_device(self, samples: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Images (B, H, W, 3) and labels (B, H, W) uint8 of the samples."""
+        """Images (B, H, W, C) and labels (B, H, W) uint8 of the samples."""
         if self._resident:
             positions = on_device(samples, self.device)
             images, labels = (part.index_select(0, positions) for part in self._resident)

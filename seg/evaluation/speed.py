@@ -1,13 +1,14 @@
 """Multiply-adds and latency of a network."""
 
-import copy
 import time
 from collections.abc import Callable
+from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 _RUNS = 20
@@ -28,8 +29,9 @@ def measure_speed(forward: Callable[[Tensor], Tensor], network: nn.Module, image
     Convolutions and matrix products are counted as multiply-adds, as in the papers; `FlopCounterMode` counts each as
     two operations. They are counted on the meta device, because they do not depend on kernels.
     """
+    tensors = {name: tensor.to("meta") for name, tensor in chain(network.named_parameters(), network.named_buffers())}
     with FlopCounterMode(display=False) as counter:
-        copy.deepcopy(network).to("meta")(torch.empty_like(image, device="meta"))
+        functional_call(network, tensors, torch.empty_like(image, device="meta"))
     forward(image)
     synchronize(image.device)
     times: list[float] = []

@@ -93,7 +93,7 @@ def load_fitting(
         and a message with the same content.
 
     Raises:
-        ValueError: the file is damaged or no safetensors, no tensor fits, or one of a frozen backbone is missing.
+        ValueError: the file is damaged or in another format, no tensor fits, or one of a frozen backbone is missing.
         OSError: the file cannot be read.
     """
     try:
