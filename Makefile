@@ -46,9 +46,10 @@ lint: $(DEV) ## Check style, types, rules and params.yaml
 
 .PHONY: bench
 bench: $(DEV) ## Run the benchmarks against other libraries
+	$(VENV)/bin/pip install --quiet --constraint requirements.lock --editable '.[bench]'
 	python -m benchmarks
 
 .PHONY: lock
 lock: $(DEV) ## Update requirements.lock from pyproject.toml
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11.4 --no-header --no-annotate \
+	uv pip compile pyproject.toml --extra dev --extra bench --universal --python-version 3.11.4 --no-header --no-annotate \
 		--output-file requirements.lock
