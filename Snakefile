@@ -7,9 +7,11 @@
 # data/weights/<name>.safetensors                                download or pretrain             workflow/rules/train.smk
 # results/<preset>/<study>/<variant>/seed<seed>/*                train, evaluate
 #   of a dataset with folds: .../seed<seed>/fold<k>/*
-# data/packs/<preset>/<dataset>-<height>x<width>/classes.png     plot the class statistics        workflow/rules/report.smk
+# data/packs/<preset>/<dataset>-<height>x<width>/classes.*       plot the class statistics        workflow/rules/report.smk
 # results/<preset>/<study>/{table.csv,table.md,pairs.csv,...}    tabulate a study
+# results/<preset>/<study>/figures/*                             tabulate a study: SVG and PNG
 # results/<preset>/{comparison,history}.csv, index.html          report all studies
+# results/<preset>/figures/*                                     report all studies: SVG and PNG
 #
 # With --directory DIR, data/, results/, logs/ and .snakemake/ are in DIR; code and params.yaml are read from the repository.
 from snakemake.utils import min_version
@@ -50,7 +52,7 @@ rule data:
     input:
         PLAN.packs(),
         PLAN.statistics(PARAMS.preset).values(),
-        PLAN.statistics(PARAMS.preset, "classes.png").values(),
+        PLAN.statistics(PARAMS.preset, "classes.svg").values(),
         PLAN.kept_manifests(),
         PLAN.all_weights(),
 

@@ -62,8 +62,8 @@ class Scores(Strict):
 
     From the confusion matrix summed over the images: `pixel_accuracy` to `frequency_weighted_iou`, and `iou` by class,
     `None` for a class in neither the truth nor the prediction. `image_accuracy` and `image_miou` are means over the
-    images of the pixel accuracy and the mIoU of each. `boundary_iou` is defined in `seg.metrics.boundary`,
-    `calibration_error` in `seg.metrics.calibration`.
+    images of the pixel accuracy and the mIoU of each. `boundary_iou`, and by class `class_boundary_iou`, are defined in
+    `seg.metrics.boundary`, `calibration_error` in `seg.metrics.calibration`.
     """
 
     pixel_accuracy: Share
@@ -75,6 +75,7 @@ class Scores(Strict):
     boundary_iou: Share
     calibration_error: Share
     iou: dict[str, Share | None]
+    class_boundary_iou: dict[str, Share | None]
     commonest: Commonest
 
 
@@ -101,8 +102,9 @@ class Metrics(ResultFile):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if any(set(scores.iou) != set(self.classes) for scores in (self.native, self.pack)):
-            raise ValueError("'iou' and 'classes' name different classes")
+        for name in ("iou", "class_boundary_iou"):
+            if any(set(getattr(scores, name)) != set(self.classes) for scores in (self.native, self.pack)):
+                raise ValueError(f"'{name}' and 'classes' name different classes")
         if len(set(self.names)) != self.images:
             raise ValueError("'names' and 'images' differ in number, or a name is repeated")
         if len(self.groups) != self.images:

@@ -45,6 +45,7 @@ SCORES = Scores(
     boundary_iou=0.25,
     calibration_error=0.125,
     iou={"road": 2 / 3, "train": None},
+    class_boundary_iou={"road": 0.25, "train": None},
     commonest=Commonest(name="road", pixel_accuracy=0.5, miou=0.25),
 )
 SCORES_JSON = json.loads(SCORES.model_dump_json(by_alias=True))
@@ -177,6 +178,10 @@ def test_json_keeps_the_bits_of_floats(tmp_path_factory: pytest.TempPathFactory,
         ({"pack": {**SCORES_JSON, "miou": 1.5}}, "pack.miou: Input should be less than or equal to 1"),
         ({"images": "2"}, "images: Input should be a valid integer"),
         ({"native": {**SCORES_JSON, "iou": {"road": 0.5}}}, "Value error, 'iou' and 'classes' name different classes"),
+        (
+            {"pack": {**SCORES_JSON, "class_boundary_iou": {}}},
+            "Value error, 'class_boundary_iou' and 'classes' name different classes",
+        ),
         ({"names": ["a", "a"]}, "Value error, 'names' and 'images' differ in number, or a name is repeated"),
         ({"groups": ["drive"]}, "Value error, 'groups' and 'images' differ in number"),
         (

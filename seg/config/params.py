@@ -24,6 +24,7 @@ from seg.config.schema import (
     Budget,
     Cluster,
     DatasetRow,
+    FolderName,
     Identifier,
     Margin,
     Preset,
@@ -61,7 +62,7 @@ class Params(Frozen):
     datasets: dict[Identifier, DatasetRow]
     weights: dict[Identifier, WeightsRow] = {}
     defaults: Settings
-    studies: dict[Identifier, Study]
+    studies: dict[FolderName, Study]
     budgets: dict[Identifier, Budget] = {}
     _inherited: Inherited = PrivateAttr(default=Inherited({}, {}, []))
 

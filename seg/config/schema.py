@@ -11,12 +11,22 @@ from seg.config.inference import Inference
 from seg.config.recipe import Recipe
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+FIGURES_FOLDER = "figures"  # beside the directories of studies and of variants
 SMALLEST_SIDE = 32  # of images, in pixels: every network accepts it
 Side = Annotated[int, Field(ge=SMALLEST_SIDE)]
 Scale = Annotated[Number, Field(gt=0, le=1)]
 Margin = Annotated[Number, Field(gt=0, lt=1)]
 Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML has lists only
 Size = Scale | Sides
+
+
+def _folder_name(name: str) -> str:
+    if name == FIGURES_FOLDER:
+        raise ValueError(f"'{name}' is the directory of the figures in the results; choose another name")
+    return name
+
+
+FolderName = Annotated[Identifier, AfterValidator(_folder_name)]
 
 
 def _distinct(seeds: list[int]) -> list[int]:
@@ -213,4 +223,4 @@ class Study(Frozen):
     not_in_source: list[str] = []
     readings: Readings = {}
     defaults: Settings
-    variants: dict[Identifier, VariantRow]
+    variants: dict[FolderName, VariantRow]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from seg.metrics.boundary import boundary_counts, mean_boundary_iou
+from seg.metrics.boundary import boundary_counts, class_boundary_iou, mean_boundary_iou
 from seg.metrics.calibration import BINS, calibration_counts, calibration_error, decide
 from seg.metrics.confusion import confusion_matrix
 from seg.metrics.scores import METRICS, class_iou, mean_iou, pixel_accuracy
@@ -57,14 +57,18 @@ class Tally:
         truth = total.sum(1)
         constant = np.zeros_like(total)  # confusion matrix of predicting the most frequent class for all pixels
         constant[:, truth.argmax()] = truth
-        iou = [None if np.isnan(each) else float(each) for each in class_iou(total)]
+        iou, boundary = (
+            {name: None if np.isnan(value) else float(value) for name, value in zip(classes, values, strict=True)}
+            for values in (class_iou(total), class_boundary_iou(self._boundary))
+        )
         return Scores(
             **{name: float(metric(total)) for name, metric in METRICS.items()},
             image_accuracy=float(pixel_accuracy(labelled).mean()),
             image_miou=float(mean_iou(labelled).mean()),
             boundary_iou=mean_boundary_iou(self._boundary),
             calibration_error=calibration_error(self._calibration),
-            iou=dict(zip(classes, iou, strict=True)),
+            iou=iou,
+            class_boundary_iou=boundary,
             commonest=Commonest(
                 name=classes[int(truth.argmax())],
                 pixel_accuracy=float(pixel_accuracy(constant)),

@@ -45,7 +45,13 @@ def boundary_counts(labels: np.ndarray, prediction: np.ndarray, classes: int) ->
     return np.stack([both, true + predicted - both])
 
 
+def class_boundary_iou(counts: np.ndarray) -> np.ndarray:
+    """Intersection / union (C,) float64 from counts (2, C) summed over images; NaN for classes without a boundary."""
+    both, union = counts
+    return np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0)
+
+
 def mean_boundary_iou(counts: np.ndarray) -> float:
-    """Mean over the classes with a boundary of intersection / union, from counts (2, C) summed over images."""
-    both, union = counts[:, counts[1] > 0]
-    return float((both / union).mean())
+    """Mean of `class_boundary_iou` over the classes with a boundary."""
+    values = class_boundary_iou(counts)
+    return float(values[~np.isnan(values)].mean())

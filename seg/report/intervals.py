@@ -64,6 +64,16 @@ def variant_intervals(runs: Sequence[Run], units: Units) -> VariantIntervals:
     )
 
 
+def summed_confusion(runs: Sequence[Run]) -> np.ndarray:
+    """Confusion matrix (C, C) int64 of a variant, summed over images, seeds and folds; rows are true classes.
+
+    Raises:
+        ValueError: a `confusion.npy` is missing or damaged; one line per seed.
+    """
+    matrix: np.ndarray = np.sum(read_all(lambda run: _read_confusion(run).sum(0), runs), axis=0)
+    return matrix
+
+
 def _read_confusion(run: Run) -> np.ndarray:
     """Memory map of the matrices (N, C, C) int64, one per image, of a seed's scores."""
     path = run.directory / "confusion.npy"

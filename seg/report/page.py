@@ -6,7 +6,7 @@
 
 `--study`, `--statistics`, `--validation` and `--evaluation` may be repeated; the last two give the `.json` of the packs
 that the models of a dataset are validated and evaluated on. A study's directory contains `table.csv`, `pairs.csv`,
-`curves.png` and `<variant>/seed<k>/` for the variants and seeds in the table, or `<variant>/seed<k>/fold<i>/` with a
+`figures/` and `<variant>/seed<k>/` for the variants and seeds in the table, or `<variant>/seed<k>/fold<i>/` with a
 cross-validation. `metrics.json` and `history.csv` are for `dvc metrics` and `dvc plots`. The page has no script. Its
 images are inlined; predictions are those of the first training of each variant.
 """
@@ -18,9 +18,12 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from seg.report.figure_names import PRESET_FIGURES, suffixes
 from seg.report.formatting import count, digits, duration, size
 from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
+from seg.report.score_figures import draw_costs
+from seg.report.series import COSTS, cost_points
 from seg.report.view import View, environments, read_study, statistics_view
 from seg.results import HistoryRow
 from seg.system.arguments import StageParser
@@ -74,6 +77,7 @@ def main() -> None:
         parser.add_named_inputs(f"--{use}", "NAME=FILE", action="append", default=[])
     for output, suffix in {"comparison": ".csv", "history": ".csv", "metrics": ".json", "page": ".html"}.items():
         parser.add_output(f"--{output}", suffix, f"{suffix} to write")
+    parser.add_outputs("--figures", suffixes(PRESET_FIGURES), "directory of the figures to write")
     given = parser.parse_stage()
     studies = read_all(lambda item: read_study(*item), named_paths(given.study, "--study").items())
     packs = {use: named_paths(getattr(given, use), f"--{use}") for use in USES}
@@ -88,9 +92,11 @@ def main() -> None:
         given.metrics: json.dumps(scores, indent=1, allow_nan=False) + "\n",
         given.page: page_text(given.title, given.preset, studies, statistics),
     }
-    with written_whole(*texts) as parts:
-        for part, text in zip(parts, texts.values(), strict=True):
+    costs = {study["name"]: {cost: cost_points(study["rows"], cost) for cost in COSTS} for study in studies}
+    with written_whole(*texts, *(Path(f"{given.figures}{suffix}") for suffix in suffixes(PRESET_FIGURES))) as parts:
+        for part, text in zip(parts, texts.values(), strict=False):
             part.write_text(text, encoding="utf-8")
+        draw_costs(costs, *parts[len(texts) :])
 
 
 if __name__ == "__main__":

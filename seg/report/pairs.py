@@ -53,6 +53,14 @@ class PairDifference(NamedTuple):
     same_classes: bool
 
 
+class PairMatrix(NamedTuple):
+    """Differences in mIoU (V, V) float64 of row minus column, NaN in the diagonal; verdicts on the row's variant."""
+
+    variants: tuple[str, ...]
+    differences: np.ndarray
+    verdicts: list[list[Verdict]]
+
+
 class PairMember(NamedTuple):
     """A variant to compare: its mIoU, and the classes in the mean of each seed."""
 
@@ -120,12 +128,30 @@ def read_pairs(path: Path, variants: Sequence[str]) -> list[PairDifference]:
     return pairs
 
 
+def ranked_by_pairs(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> list[str]:
+    """Variants from the highest to the lowest mIoU that the pairs compare."""
+    below = {pair.other: pair.difference for pair in pairs if pair.variant == rows[0]["variant"]}
+    return sorted((row["variant"] for row in rows), key=lambda name: below.get(name, 0.0))
+
+
+def pair_matrix(variants: Sequence[str], pairs: Sequence[PairDifference]) -> PairMatrix:
+    """Differences of these variants, which the pairs must contain."""
+    places = {name: i for i, name in enumerate(variants)}
+    values = np.full((len(variants), len(variants)), np.nan)
+    verdicts: list[list[Verdict]] = [[""] * len(variants) for _ in variants]
+    for pair in pairs:
+        if pair.variant in places and pair.other in places:
+            i, j = places[pair.variant], places[pair.other]
+            values[i, j], values[j, i] = pair.difference, -pair.difference
+            verdicts[i][j], verdicts[j][i] = pair.verdict, _MIRRORED.get(pair.verdict, pair.verdict)
+    return PairMatrix(tuple(variants), values, verdicts)
+
+
 def pairs_view(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> dict[str, Any] | None:
     """One line per variant from the best to the last but one, one cell per worse variant; `None` without pairs."""
     if not pairs:
         return None
-    below = {pair.other: pair.difference for pair in pairs if pair.variant == rows[0]["variant"]}
-    ranked = sorted((row["variant"] for row in rows), key=lambda name: below.get(name, 0.0))
+    ranked = ranked_by_pairs(rows, pairs)
     cells = {frozenset((pair.variant, pair.other)): pair for pair in pairs}
     lines = [
         {"variant": better, "cells": [cells[frozenset((better, worse))] for worse in ranked[i:]]}

@@ -14,7 +14,7 @@ from seg.results import Scores, read_bytes
 from seg.system.console import nearest
 
 _COLUMNS = ("study", "variant", "split", "metric", "class", "value", "note")
-_METRICS = ("loss", *(name for name in Scores.model_fields if name != "commonest"))
+_METRICS = ("loss", *(name for name in Scores.model_fields if name not in ("commonest", "class_boundary_iou")))
 _RESTORE = "restore it from the repository"
 _IMPOSSIBLE = "impossible"  # start of the note on a figure beyond the range of its metric, printed by the source
 

@@ -61,6 +61,8 @@ _COUNTS = [
     *_BUDGET,
     "parameters",
     "training_seconds",
+    "multiply_adds",
+    "latency_seconds",
 ]
 
 Row = dict[str, str]

@@ -52,9 +52,10 @@ class Run(NamedTuple):
         return found
 
     def score(self, column: str) -> float | None:
-        """Value of a column of the table: a score, `iou[<class>]` or the loss; `None` for an absent class."""
-        if column.startswith("iou["):
-            return self.scores.iou[column[4:-1]]
+        """A score, `iou[<class>]`, `boundary_iou[<class>]` or the loss; `None` for an absent class."""
+        for prefix, values in (("iou[", self.scores.iou), ("boundary_iou[", self.scores.class_boundary_iou)):
+            if column.startswith(prefix):
+                return values[column.removeprefix(prefix)[:-1]]
         value: float = self.metrics.loss if column == "loss" else getattr(self.scores, column)
         return value
 

@@ -2,7 +2,7 @@
 
     python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes JSON --scoring native
         --published FILE --variants NAME=DIRECTORY ... --seeds K ... [--folds N] --notes JSON --source JSON
-        --block N --equivalence X --csv F --markdown F --pairs F --curves F
+        --block N --equivalence X --csv F --markdown F --pairs F --figures DIRECTORY
 
 `table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
@@ -10,7 +10,7 @@ the 95% interval, see `seg.evaluation.jackknife`, over images and seeds, or over
 neither the truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such
 class or the source no such figure. `loss` is the loss of the evaluation split. With a cross-validation, scores, `_std`
 and intervals are over the folds, see `seg.evaluation.folds`, and the score of a fold is the mean over the seeds.
-`pairs.csv` has one row per pair of variants, see `seg.report.pairs`.
+`pairs.csv` has one row per pair of variants, see `seg.report.pairs`. The figures are those of `seg.report.figures`.
 """
 
 from collections import Counter
@@ -22,7 +22,8 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from seg.report.figures import draw_curves
+from seg.report.figure_names import STUDY_FIGURES, suffixes
+from seg.report.figures import draw_study
 from seg.report.intervals import VariantIntervals, split_units, variant_intervals
 from seg.report.markdown import markdown_text
 from seg.report.pairs import PairMember, against_best, class_range, compare_variants, pairs_text
@@ -182,7 +183,7 @@ def parse_classes(text: str) -> list[str]:
 
 
 def main() -> None:
-    """Write a study's table, its pairs of variants and its loss curves."""
+    """Write a study's table, its pairs of variants and its figures."""
     parser = StageParser("seg.report.table", main.__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--title", required=True)
@@ -197,8 +198,9 @@ def main() -> None:
     parser.add_argument("--source", required=True, help="JSON: what the source scores, see seg.report.published")
     parser.add_argument("--block", type=int, required=True, help="images of a block, see seg.evaluation.units")
     parser.add_argument("--equivalence", type=float, required=True, help="margin of equivalence in mIoU")
-    for output, suffix in {"csv": ".csv", "markdown": ".md", "pairs": ".csv", "curves": ".png"}.items():
+    for output, suffix in {"csv": ".csv", "markdown": ".md", "pairs": ".csv"}.items():
         parser.add_output(f"--{output}", suffix, f"{suffix} to write")
+    parser.add_outputs("--figures", suffixes(STUDY_FIGURES), "directory of the figures to write")
     given = parser.parse_stage()
 
     directories = named_paths(given.variants, "--variants")
@@ -223,12 +225,13 @@ def main() -> None:
         | {"against_best": standing[variant], "study_notes": join_notes(notes.get(given.study, ()))}
         for variant, runs in variants.items()
     ]
-    outputs = given.csv, given.markdown, given.pairs, given.curves
-    with written_whole(*outputs) as (table_part, markdown_part, pairs_part, curves_part):
+    figures = [Path(f"{given.figures}{suffix}") for suffix in suffixes(STUDY_FIGURES)]
+    with written_whole(given.csv, given.markdown, given.pairs, *figures) as parts:
+        table_part, markdown_part, pairs_part, *figure_parts = parts
         table_part.write_text(table_text(pd.DataFrame(rows)), encoding="utf-8")
         markdown_part.write_text(markdown_text(rows), encoding="utf-8")
         pairs_part.write_text(pairs_text(pairs), encoding="utf-8")
-        draw_curves(variants, curves_part)
+        draw_study(rows, variants, pairs, figure_parts)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def read_study(name: str, directory: Path) -> View:
     runs = read_runs(variants, rows[0]["seeds"].split(), rows[0]["scoring"], fold_count(rows))
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
-    images = [directory / "curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
+    images = [directory / "figures/curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
     curves, *samples = read_all(_data_uri, images)
     first = next(iter(runs.values()))[0]
     notes = footnotes(rows)

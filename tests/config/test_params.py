@@ -198,6 +198,12 @@ WRONG = [
         "'streets' is its validation split; set early_stopping: null, or another eval_split",
     ),
     ("study", {}, "study: unknown; did you mean studies?"),
+    (
+        f"studies.{STUDY}.variants.figures",
+        {"like": "unet"},
+        f"studies.{STUDY}.variants.figures: 'figures' is the directory of the figures in the results; "
+        "choose another name",
+    ),
 ]
 
 

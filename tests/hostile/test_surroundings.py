@@ -89,7 +89,8 @@ ERRORS = [
     Trial("a pack without its keys", STATISTICS, file("pack.json", '{"schema_version": 2, "images": 1}'),
           r"error: pack\.json: lacks classes, form, height, .+; delete the pack and run again"),
     Trial("a page without a study", ("seg.report.page", "--preset", "demo", "--title", "t", "--study", "a=b",
-                                     "--comparison=c.csv", "--history=h.csv", "--metrics=m.json", "--page=p.html"),
+                                     "--comparison=c.csv", "--history=h.csv", "--metrics=m.json", "--page=p.html",
+                                     "--figures=f"),
           nothing, r"error: b/table\.csv: missing; .+"),
 ]  # fmt: skip
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.metrics.boundary import boundaries, boundary_counts, mean_boundary_iou
+from seg.metrics.boundary import boundaries, boundary_counts, class_boundary_iou, mean_boundary_iou
 
 Y, X = np.mgrid[:120, :160]
 
@@ -47,7 +47,9 @@ REFERENCE = {
 def test_equals_the_authors_code(labels: np.ndarray, prediction: np.ndarray, expected: list[tuple[int, int]]) -> None:
     counts = boundary_counts(labels, prediction, len(expected))
     assert [tuple(each) for each in counts.T.tolist()] == expected
-    assert mean_boundary_iou(counts) == pytest.approx(np.mean([both / union for both, union in expected]), rel=1e-15)
+    ratios = [both / union for both, union in expected]
+    assert class_boundary_iou(counts).tolist() == ratios
+    assert mean_boundary_iou(counts) == pytest.approx(np.mean(ratios), rel=1e-15)
 
 
 def test_boundaries_by_hand() -> None:
@@ -71,6 +73,9 @@ def test_ignored_pixels_are_not_counted_and_a_right_prediction_is_one() -> None:
 def test_a_class_without_a_boundary_is_in_no_mean() -> None:
     labels = boxes((20, 20), (1, 5, 5, 10, 10))
     assert mean_boundary_iou(boundary_counts(labels, labels, 4)) == 1
+    assert class_boundary_iou(boundary_counts(labels, labels, 4)).tolist() == pytest.approx(
+        [1, 1, *[np.nan] * 2], nan_ok=True
+    )
     assert mean_boundary_iou(boundary_counts(labels, boxes((20, 20), (2, 5, 5, 10, 10)), 4)) == pytest.approx(1 / 3)
 
 

@@ -45,7 +45,12 @@ def make_table(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     arguments += ["--classes", '["person", "train"]', "--published", str(results / "published.csv")]
     arguments += ["--source", json.dumps(source), "--variants", *(f"{name}={study / name}" for name in MIOU)]
     arguments += ["--seeds", "0", "1", "--folds", "3", "--block", "10", "--equivalence", "0.01"]
-    for option, name in {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "curves": "c.png"}.items():
+    for option, name in {
+        "csv": "table.csv",
+        "markdown": "table.md",
+        "pairs": "pairs.csv",
+        "figures": "figures",
+    }.items():
         arguments += [f"--{option}", str(study / name)]
     monkeypatch.setattr(sys, "argv", ["table", *arguments])
     table.main()
@@ -108,12 +113,17 @@ def test_folds_of_other_images_are_not_compared(folded: Path, monkeypatch: pytes
 
 def test_the_page_shows_every_fold(folded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = make_table(folded, monkeypatch)
-    (study / "c.png").rename(study / "curves.png")
     write_statistics(folded / "statistics.json")
-    (folded / "classes.png").write_bytes((study / "curves.png").read_bytes())
+    (folded / "classes.png").write_bytes((study / "figures/curves.png").read_bytes())
     arguments = ["--preset", "demo", "--title", "Demo", "--study", f"streets={study}"]
     arguments += ["--statistics", f"streets/fold0={folded / 'statistics.json'}"]
-    for option, name in {"comparison": "c.csv", "history": "h.csv", "metrics": "m.json", "page": "p.html"}.items():
+    for option, name in {
+        "comparison": "c.csv",
+        "history": "h.csv",
+        "metrics": "m.json",
+        "page": "p.html",
+        "figures": "f",
+    }.items():
         arguments += [f"--{option}", str(folded / name)]
     monkeypatch.setattr(sys, "argv", ["page", *arguments])
     page.main()

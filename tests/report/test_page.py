@@ -49,6 +49,7 @@ def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "dem
     arguments += ["--statistics", f"streets={results / 'statistics.json'}"]
     arguments += ["--comparison", str(results / "comparison.csv"), "--page", str(results / "index.html")]
     arguments += ["--metrics", str(results / "metrics.json"), "--history", str(results / "history.csv")]
+    arguments += ["--figures", str(results / "figures")]
     monkeypatch.setattr(sys, "argv", ["page", *arguments, *more])
     page.main()
     return (results / "index.html").read_text()
@@ -69,7 +70,8 @@ def test_warnings_on_the_data_are_escaped(ready: Path, monkeypatch: pytest.Monke
 def ready(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Results with the study's table and the class figure made."""
     make_table(results, monkeypatch)
-    arguments = ["--statistics", str(results / "statistics.json"), "--out", str(results / "classes.png")]
+    arguments = ["--statistics", str(results / "statistics.json"), "--svg", str(results / "classes.svg")]
+    arguments += ["--png", str(results / "classes.png")]
     monkeypatch.setattr(sys, "argv", ["figures", *arguments])
     figures.main()
     return results
@@ -268,14 +270,14 @@ def test_metrics_for_dvc(ready, monkeypatch):
 
 def test_all_missing_or_damaged_files_are_reported_and_nothing_is_written(ready, monkeypatch):
     (ready / "streets/unet/seed0/samples.png").unlink()
-    write(ready / "streets/curves.png", "no picture")
+    write(ready / "streets/figures/curves.png", "no picture")
     with pytest.raises(ValueError, match=r"curves\.png: not a PNG file; run the stage") as caught:
         make_page(ready, monkeypatch)
     assert "unet/seed0/samples.png: missing" in str(caught.value)
     write(ready / "streets/table.csv", "variant,seeds,schema_version\nunet,0,1\n")
     with pytest.raises(ValueError, match=r"table\.csv: lacks the columns .*; make the study's table again$"):
         make_page(ready, monkeypatch)
-    write_picture(ready / "streets/curves.png")
+    write_picture(ready / "streets/figures/curves.png")
     (ready / "streets/table.csv").unlink()
     with pytest.raises(ValueError, match=r"table\.csv: missing; make the study's table again$"):
         make_page(ready, monkeypatch)

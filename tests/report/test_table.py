@@ -18,10 +18,11 @@ from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, SOURCE, confusi
 from seg.evaluation.jackknife import estimate_classes, estimate_metric, interval
 from seg.metrics.scores import PARTS, class_counts, iou_parts
 from seg.report import table
+from seg.report.figure_names import STUDY_FIGURES
 from seg.report.formatting import duration, signed, size, units_caption
 from seg.report.rows import best, read_rows, read_table, shares_differ, table_text
 
-OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "curves": "curves.png"}
+OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "figures": "figures"}
 
 
 def make_table(
@@ -276,9 +277,10 @@ def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
 
 def test_the_same_input_gives_the_same_bytes(results, monkeypatch):
     study = make_table(results, monkeypatch)
-    first = {name: (study / name).read_bytes() for name in OUTPUTS.values()}
+    first = {path: path.read_bytes() for path in (*study.glob("*.*"), *study.glob("figures/*"))}
+    assert len(first) == 3 + 2 * len(STUDY_FIGURES)
     make_table(results, monkeypatch)
-    assert first == {name: (study / name).read_bytes() for name in OUTPUTS.values()}
+    assert first == {path: path.read_bytes() for path in first}
 
 
 @given(st.lists(st.floats(0, 1), min_size=1))

@@ -8,6 +8,7 @@ sys.path.insert(0, str(workflow.basedir))  # `seg` and `workflow.state` beside t
 from seg import digest, plan
 from seg.config.params import load_params
 from seg.datasets.catalogue import DATASETS, missing
+from seg.report.figure_names import PRESET_FIGURES, STUDY_FIGURES
 from seg.system.files import sha256
 from workflow import checks, own_data, state
 
@@ -80,6 +81,20 @@ def required(files, output):
         return files(w)
 
     return inputs
+
+
+def figures(folder, names, category):
+    """Outputs `<folder>figures/<name>.svg`, with a caption in the report of Snakemake, and the same as PNG."""
+    drawn = {
+        f"{name}_svg": report(
+            f"{folder}figures/{name}.svg",
+            caption=f"../report/{name}.rst",
+            category=category,
+            labels={"figure": name.replace("_", " ")},
+        )
+        for name in names
+    }
+    return drawn | {f"{name}_png": f"{folder}figures/{name}.png" for name in names}
 
 
 def model_digest(stage):

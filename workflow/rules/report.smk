@@ -6,11 +6,12 @@ rule plot_classes:
         statistics=f"{plan.PACK_FOLDER}statistics.json",
     output:
         figure=report(
-            f"{plan.PACK_FOLDER}classes.png",
+            f"{plan.PACK_FOLDER}classes.svg",
             caption="../report/classes.rst",
             category="Data",
             labels={"dataset": "{dataset}{fold}", "figure": "classes"},
         ),
+        png=f"{plan.PACK_FOLDER}classes.png",
     log:
         "logs/{preset}/{dataset}-{height}x{width}{fold}.classes.log",
     benchmark:
@@ -25,7 +26,7 @@ rule plot_classes:
     message:
         "Plot the classes of {wildcards.dataset}{wildcards.fold} at {wildcards.height}x{wildcards.width}"
     shell:
-        "python -m seg.report.figures --statistics {input.statistics:q} --out {output.figure:q} 2>&1 | tee {log:q}"
+        "python -m seg.report.figures --statistics {input.statistics:q} --svg {output.figure:q} --png {output.png:q} 2>&1 | tee {log:q}"
 
 
 rule tabulate_study:
@@ -37,6 +38,7 @@ rule tabulate_study:
         history=runs("history.csv"),
         published=repository_path("workflow/resources/published.csv"),
     output:
+        **figures(plan.STUDY_FOLDER, STUDY_FIGURES, "{study}"),
         csv=report(
             f"{plan.STUDY_FOLDER}table.csv",
             caption="../report/table.rst",
@@ -45,12 +47,6 @@ rule tabulate_study:
         ),
         markdown=f"{plan.STUDY_FOLDER}table.md",
         pairs=f"{plan.STUDY_FOLDER}pairs.csv",
-        curves=report(
-            f"{plan.STUDY_FOLDER}curves.png",
-            caption="../report/curves.rst",
-            category="{study}",
-            labels={"figure": "losses"},
-        ),
     log:
         "logs/{preset}/{study}.table.log",
     benchmark:
@@ -72,6 +68,7 @@ rule tabulate_study:
         source=lambda w: PLAN.source(w.preset, w.study),
         block=PARAMS.block,
         equivalence=PARAMS.equivalence,
+        figures=f"{plan.STUDY_FOLDER}figures",
         published=content("workflow/resources/published.csv"),
         code=code_digest("seg.report.table"),
     message:
@@ -81,7 +78,7 @@ rule tabulate_study:
         " --scoring {params.scoring:q} --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
         " --seeds {params.seeds:q} {params.folds:q} --notes {params.notes:q} --source {params.source:q}"
         " --block {params.block:q} --equivalence {params.equivalence:q} --csv {output.csv:q} --markdown {output.markdown:q}"
-        " --pairs {output.pairs:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
+        " --pairs {output.pairs:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
 
 
 rule report_preset:
@@ -90,13 +87,16 @@ rule report_preset:
             lambda w: expand(f"{plan.STUDY_FOLDER}{{table}}.csv", table=["table", "pairs"], study=PLAN.studies, **w),
             output=f"{plan.PRESET_FOLDER}index.html",
         ),
-        curves=expand(f"{plan.STUDY_FOLDER}curves.png", study=PLAN.studies, allow_missing=True),
+        figures=expand(
+            f"{plan.STUDY_FOLDER}figures/{{figure}}.svg", study=PLAN.studies, figure=STUDY_FIGURES, allow_missing=True
+        ),
         statistics=lambda w: PLAN.statistics(w.preset).values(),
-        classes=lambda w: PLAN.statistics(w.preset, "classes.png").values(),
+        classes=lambda w: PLAN.statistics(w.preset, "classes.svg").values(),
         packs=lambda w: sorted(
             {*PLAN.scored_packs(w.preset, "val").values(), *PLAN.scored_packs(w.preset, "eval").values()}
         ),
     output:
+        **figures(plan.PRESET_FOLDER, PRESET_FIGURES, "Overview"),
         comparison=f"{plan.PRESET_FOLDER}comparison.csv",
         metrics=f"{plan.PRESET_FOLDER}metrics.json",
         history=f"{plan.PRESET_FOLDER}history.csv",
@@ -115,10 +115,11 @@ rule report_preset:
         templates=[content(f"seg/report/{name}") for name in ("index.html.j2", "page.css")],
         studies=lambda w: PLAN.study_options(w.preset),
         statistics=lambda w: PLAN.statistics_options(w.preset),
+        figures=f"{plan.PRESET_FOLDER}figures",
         code=code_digest("seg.report.page"),
     message:
         "Report preset {wildcards.preset}"
     shell:
         "python -m seg.report.page --preset {wildcards.preset:q} --title={params.title:q} {params.studies:q}"
         " {params.statistics:q} --comparison {output.comparison:q} --metrics {output.metrics:q} --history {output.history:q}"
-        " --page {output.page:q} 2>&1 | tee {log:q}"
+        " --page {output.page:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
