@@ -1,4 +1,9 @@
-"""Figures of classes: IoU and boundary IoU of each variant, confusion matrices, and pixels per class of a dataset."""
+"""Figures of classes: IoU and boundary IoU of each variant, confusion matrices, and pixels per class of a dataset.
+
+python -m seg.report.class_figures --statistics statistics.json --svg classes.svg --png classes.png
+
+The stage draws the pixels per class.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -24,8 +29,12 @@ from seg.report.drawing import (
     shown,
     text_width,
 )
+from seg.report.runs import read_statistics
 from seg.report.series import PALETTE
 from seg.results import Statistics
+from seg.system.arguments import StageParser
+from seg.system.console import run_stage
+from seg.system.files import written_whole
 
 _UNSCORED = "#a9adb3"
 _BAR = 0.7  # inches: width of the bars beside a heat map
@@ -152,3 +161,19 @@ def _colour_bar(figure: Figure, left: float, top: float, label: str) -> None:
     axes.set_yticks([])
     _frame(axes)
     axes.text(1.08, 0.5, label, transform=axes.transAxes, va="center", fontsize=6.5)
+
+
+def main() -> None:
+    """Draw the pixels per class of a training pack as a bar chart."""
+    parser = StageParser("seg.report.class_figures", main.__doc__)
+    parser.add_argument("--statistics", type=Path, required=True, help="statistics.json of the pack")
+    parser.add_output("--svg", ".svg", "SVG to write")
+    parser.add_output("--png", ".png", "PNG to write")
+    given = parser.parse_stage()
+    statistics = read_statistics(given.statistics)
+    with written_whole(given.svg, given.png) as parts:
+        draw_classes(statistics, *parts)
+
+
+if __name__ == "__main__":
+    run_stage(main)

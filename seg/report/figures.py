@@ -1,9 +1,6 @@
 """Figures as files: SVG, whose text stays text, and PNG. The same input gives the same bytes.
 
-    python -m seg.report.figures --statistics statistics.json --svg classes.svg --png classes.png
-
-The stage draws the pixels per class of a dataset. `draw_study` draws the figures of a study,
-`results/<preset>/<study>/figures/<name>.{svg,png}` with a name of `STUDY_FIGURES`; `seg.report.table` calls it.
+`draw_study` draws those of a study, `results/<preset>/<study>/figures/<name>.{svg,png}`, for `seg.report.table`;
 `seg.report.page` draws `results/<preset>/figures/cost.{svg,png}`. What is drawn is computed in `seg.report.series`. A
 figure shows at most `SHOWN` variants, those with the highest mIoU, and says so; tables and page have all.
 """
@@ -12,18 +9,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from seg.report.class_figures import draw_class_scores, draw_classes, draw_confusion
+from seg.report.class_figures import draw_class_scores, draw_confusion
 from seg.report.curve_figures import draw_curves
 from seg.report.figure_names import of_figure
 from seg.report.intervals import summed_confusion
 from seg.report.pairs import PairDifference, pair_matrix, ranked_by_pairs
 from seg.report.rows import Row
-from seg.report.runs import Run, read_statistics
+from seg.report.runs import Run
 from seg.report.score_figures import draw_pairs, draw_scores
 from seg.report.series import SHOWN, class_scores, confusion_shares, curves, ranked, score_dots, truth_shares
-from seg.system.arguments import StageParser
-from seg.system.console import run_stage
-from seg.system.files import written_whole
 
 
 def draw_study(
@@ -54,19 +48,3 @@ def draw_study(
     draw_confusion(shares, classes, note, *paths("confusion"))
     losses = {variant: str(each[0].training.recipe.get("loss", "loss")) for variant, each in runs.items()}
     draw_curves({variant: curves(each) for variant, each in runs.items()}, losses, note, *paths("curves"))
-
-
-def main() -> None:
-    """Draw the pixels per class of a training pack as a bar chart."""
-    parser = StageParser("seg.report.figures", main.__doc__)
-    parser.add_argument("--statistics", type=Path, required=True, help="statistics.json of the pack")
-    parser.add_output("--svg", ".svg", "SVG to write")
-    parser.add_output("--png", ".png", "PNG to write")
-    given = parser.parse_stage()
-    statistics = read_statistics(given.statistics)
-    with written_whole(given.svg, given.png) as parts:
-        draw_classes(statistics, *parts)
-
-
-if __name__ == "__main__":
-    run_stage(main)

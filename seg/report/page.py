@@ -1,8 +1,8 @@
 """Report of a preset: all studies in one table, the data of its plots and a page that opens without a network.
 
     python -m seg.report.page --preset demo --title TEXT --study NAME=DIRECTORY --statistics NAME=statistics.json
-        --comparison results/demo/comparison.csv --history results/demo/history.csv
-        --metrics results/demo/metrics.json --page results/demo/index.html
+        --comparison results/demo/comparison.csv --latex results/demo/comparison.tex --history results/demo/history.csv
+        --metrics results/demo/metrics.json --page results/demo/index.html --figures results/demo/figures
 
 `--study`, `--statistics`, `--validation` and `--evaluation` may be repeated; the last two give the `.json` of the packs
 that the models of a dataset are validated and evaluated on. A study's directory contains `table.csv`, `pairs.csv`,
@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seg.report.figure_names import PRESET_FIGURES, suffixes
 from seg.report.formatting import count, digits, duration, size
+from seg.report.latex import comparison_latex
 from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
 from seg.report.score_figures import draw_costs
@@ -31,6 +32,8 @@ from seg.system.console import run_stage
 from seg.system.files import written_whole
 
 USES = ("validation", "evaluation")  # of the packs whose classes are compared with those of the training pack
+
+_OUTPUTS = {"comparison": ".csv", "latex": ".tex", "history": ".csv", "metrics": ".json", "page": ".html"}
 
 
 def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequence[View]) -> str:
@@ -75,7 +78,7 @@ def main() -> None:
     parser.add_named_inputs("--statistics", "NAME=FILE", action="append", default=[])
     for use in USES:
         parser.add_named_inputs(f"--{use}", "NAME=FILE", action="append", default=[])
-    for output, suffix in {"comparison": ".csv", "history": ".csv", "metrics": ".json", "page": ".html"}.items():
+    for output, suffix in _OUTPUTS.items():
         parser.add_output(f"--{output}", suffix, f"{suffix} to write")
     parser.add_outputs("--figures", suffixes(PRESET_FIGURES), "directory of the figures to write")
     given = parser.parse_stage()
@@ -88,6 +91,7 @@ def main() -> None:
     scores = {study["name"]: overall_scores(study["rows"]) for study in studies}
     texts = {
         given.comparison: table_text(common_rows([study["rows"] for study in studies])),
+        given.latex: comparison_latex([study["rows"] for study in studies], given.title),
         given.history: table_text(all_histories(studies)),
         given.metrics: json.dumps(scores, indent=1, allow_nan=False) + "\n",
         given.page: page_text(given.title, given.preset, studies, statistics),

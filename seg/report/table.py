@@ -2,7 +2,7 @@
 
     python -m seg.report.table --study NAME --title TEXT --eval-split SPLIT --classes JSON --scoring native
         --published FILE --variants NAME=DIRECTORY ... --seeds K ... [--folds N] --notes JSON --source JSON
-        --block N --equivalence X --csv F --markdown F --pairs F --figures DIRECTORY
+        --block N --equivalence X --csv F --markdown F --latex F --pairs F --figures DIRECTORY
 
 `table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
 standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
@@ -25,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from seg.report.figure_names import STUDY_FIGURES, suffixes
 from seg.report.figures import draw_study
 from seg.report.intervals import VariantIntervals, split_units, variant_intervals
+from seg.report.latex import latex_text
 from seg.report.markdown import markdown_text
 from seg.report.pairs import PairMember, against_best, class_range, compare_variants, pairs_text
 from seg.report.published import Published, PublishedData, obstacle, read_published, read_source
@@ -198,7 +199,7 @@ def main() -> None:
     parser.add_argument("--source", required=True, help="JSON: what the source scores, see seg.report.published")
     parser.add_argument("--block", type=int, required=True, help="images of a block, see seg.evaluation.units")
     parser.add_argument("--equivalence", type=float, required=True, help="margin of equivalence in mIoU")
-    for output, suffix in {"csv": ".csv", "markdown": ".md", "pairs": ".csv"}.items():
+    for output, suffix in {"csv": ".csv", "markdown": ".md", "latex": ".tex", "pairs": ".csv"}.items():
         parser.add_output(f"--{output}", suffix, f"{suffix} to write")
     parser.add_outputs("--figures", suffixes(STUDY_FIGURES), "directory of the figures to write")
     given = parser.parse_stage()
@@ -226,10 +227,11 @@ def main() -> None:
         for variant, runs in variants.items()
     ]
     figures = [Path(f"{given.figures}{suffix}") for suffix in suffixes(STUDY_FIGURES)]
-    with written_whole(given.csv, given.markdown, given.pairs, *figures) as parts:
-        table_part, markdown_part, pairs_part, *figure_parts = parts
+    with written_whole(given.csv, given.markdown, given.latex, given.pairs, *figures) as parts:
+        table_part, markdown_part, latex_part, pairs_part, *figure_parts = parts
         table_part.write_text(table_text(pd.DataFrame(rows)), encoding="utf-8")
         markdown_part.write_text(markdown_text(rows), encoding="utf-8")
+        latex_part.write_text(latex_text(rows), encoding="utf-8")
         pairs_part.write_text(pairs_text(pairs), encoding="utf-8")
         draw_study(rows, variants, pairs, figure_parts)
 

@@ -17,7 +17,20 @@ SOURCE = {"dataset": "d", "classes": None, "scored": "d", "split": "val", "epoch
 TABLE = (
     *("seg.report.table", "--study", "s", "--title=t", "--eval-split", "val", "--scoring", "native", "--seeds", "0"),
     *("--published", FILE, "--variants", "unet=results", "--source", json.dumps(SOURCE), "--block", "1"),
-    *("--equivalence", "0.1", "--csv", "t.csv", "--markdown", "t.md", "--pairs", "p.csv", "--figures", "f"),
+    *(
+        "--equivalence",
+        "0.1",
+        "--csv",
+        "t.csv",
+        "--markdown",
+        "t.md",
+        "--latex",
+        "t.tex",
+        "--pairs",
+        "p.csv",
+        "--figures",
+        "f",
+    ),
 )
 FRACTION = "write a fraction, or if the source prints this, a note that begins with 'impossible'"
 

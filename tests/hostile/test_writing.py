@@ -368,26 +368,26 @@ STAGES = [
     ),
     stage(
         "a figure onto the statistics",
-        "seg.report.figures --statistics statistics.json --svg classes.svg --png classes.png",
+        "seg.report.class_figures --statistics statistics.json --svg classes.svg --png classes.png",
         both(files("statistics.json"), hard("statistics.json", "classes.png")),
         r"error: --png classes\.png: would replace what is read as --statistics; give another name",
     ),
     stage(
         "a table onto the published figures",
-        f"{TABLE} --csv published.csv --markdown a.md --pairs b.csv --figures c",
+        f"{TABLE} --csv published.csv --markdown a.md --latex a.tex --pairs b.csv --figures c",
         both(files("published.csv"), folder("runs/v")),
         r"error: --csv published\.csv: would replace what is read as --published; give another name",
     ),
     stage(
         "a table onto the history of a run",
-        f"{TABLE} --csv runs/v/seed0/history.csv --markdown a.md --pairs b.csv --figures c",
+        f"{TABLE} --csv runs/v/seed0/history.csv --markdown a.md --latex a.tex --pairs b.csv --figures c",
         files("published.csv", "runs/v/seed0/history.csv"),
         r"error: --csv runs/v/seed0/history\.csv: would replace what is read as --variants; give another name",
     ),
     stage(
         "the page onto a table",
         "seg.report.page --preset p --title t --study s=results/s --comparison results/s/table.csv --history h.csv"
-        " --metrics m.json --page index.html --figures f",
+        " --latex c.tex --metrics m.json --page index.html --figures f",
         files("results/s/table.csv"),
         r"error: --comparison results/s/table\.csv: would replace what is read as --study; give another name",
     ),

@@ -61,9 +61,9 @@ def test_class_figure_has_the_same_bytes_with_any_matplotlib_style(results, monk
     for style in ({}, {"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
         arguments = ["--statistics", str(results / "statistics.json")]
         arguments += ["--svg", str(results / "classes.svg"), "--png", str(results / "classes.png")]
-        monkeypatch.setattr(sys, "argv", ["figures", *arguments])
+        monkeypatch.setattr(sys, "argv", ["class_figures", *arguments])
         with mpl.rc_context(style):
-            figures.main()
+            class_figures.main()
         found.append([(results / name).read_bytes() for name in ("classes.svg", "classes.png")])
     assert found[0] == found[1]
     with Image.open(results / "classes.png") as picture:

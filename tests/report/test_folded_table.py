@@ -48,6 +48,7 @@ def make_table(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for option, name in {
         "csv": "table.csv",
         "markdown": "table.md",
+        "latex": "table.tex",
         "pairs": "pairs.csv",
         "figures": "figures",
     }.items():
@@ -119,6 +120,7 @@ def test_the_page_shows_every_fold(folded: Path, monkeypatch: pytest.MonkeyPatch
     arguments += ["--statistics", f"streets/fold0={folded / 'statistics.json'}"]
     for option, name in {
         "comparison": "c.csv",
+        "latex": "c.tex",
         "history": "h.csv",
         "metrics": "m.json",
         "page": "p.html",

@@ -15,7 +15,7 @@ from results_tree import HOSTILE, SOURCE, write, write_picture
 from test_table import make_table, near
 
 from seg.data.pack_format import PACK_VERSION
-from seg.report import figures, page
+from seg.report import class_figures, page
 from seg.report.runs import read_statistics
 
 # Elements that HTML never closes
@@ -49,7 +49,7 @@ def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "dem
     arguments += ["--statistics", f"streets={results / 'statistics.json'}"]
     arguments += ["--comparison", str(results / "comparison.csv"), "--page", str(results / "index.html")]
     arguments += ["--metrics", str(results / "metrics.json"), "--history", str(results / "history.csv")]
-    arguments += ["--figures", str(results / "figures")]
+    arguments += ["--figures", str(results / "figures"), "--latex", str(results / "comparison.tex")]
     monkeypatch.setattr(sys, "argv", ["page", *arguments, *more])
     page.main()
     return (results / "index.html").read_text()
@@ -72,8 +72,8 @@ def ready(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_table(results, monkeypatch)
     arguments = ["--statistics", str(results / "statistics.json"), "--svg", str(results / "classes.svg")]
     arguments += ["--png", str(results / "classes.png")]
-    monkeypatch.setattr(sys, "argv", ["figures", *arguments])
-    figures.main()
+    monkeypatch.setattr(sys, "argv", ["class_figures", *arguments])
+    class_figures.main()
     return results
 
 
@@ -147,7 +147,7 @@ def test_scores_near_the_best_are_marked(results, monkeypatch):
     """One seed: 0.50 of the U-Net is equivalent to 0.51 of `dice` within 0.05."""
     near(results)
     make_table(results, monkeypatch, seeds="1")
-    figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
+    class_figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
     text = make_page(results, monkeypatch)
     assert " ≈ 0.5000 " in plain(row_of(text, "study-1-table", "unet"))
     assert "≈" not in row_of(text, "study-1-table", "baseline") + row_of(text, "study-1-table", "dice")
@@ -225,7 +225,7 @@ def test_figures_for_reference_are_grey_and_without_a_difference(ready, monkeypa
 def test_variants_with_unequal_budgets_have_no_marks(results, monkeypatch):
     near(results)
     make_table(results, monkeypatch, source=json.dumps(SOURCE | {"epochs": {"baseline": 40, "unet": 5, "dice": 40}}))
-    figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
+    class_figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
     text = make_page(results, monkeypatch)
     assert "different shares of their full budgets (baseline 4 of 40 epochs, unet 4 of 5 epochs)" in plain(text)
     assert "4 4 of 40 400 100 3,140,691" in plain(row_of(text, "study-1-table", "baseline"))

@@ -22,7 +22,7 @@ from seg.report.figure_names import STUDY_FIGURES
 from seg.report.formatting import duration, signed, size, units_caption
 from seg.report.rows import best, read_rows, read_table, shares_differ, table_text
 
-OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "pairs": "pairs.csv", "figures": "figures"}
+OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "latex": "table.tex", "pairs": "pairs.csv", "figures": "figures"}
 
 
 def make_table(
@@ -278,7 +278,7 @@ def test_markdown_is_rounded_with_numbered_footnotes(results, monkeypatch):
 def test_the_same_input_gives_the_same_bytes(results, monkeypatch):
     study = make_table(results, monkeypatch)
     first = {path: path.read_bytes() for path in (*study.glob("*.*"), *study.glob("figures/*"))}
-    assert len(first) == 3 + 2 * len(STUDY_FIGURES)
+    assert len(first) == 4 + 2 * len(STUDY_FIGURES)
     make_table(results, monkeypatch)
     assert first == {path: path.read_bytes() for path in first}
 

@@ -43,10 +43,11 @@ EDITS = {
         [],
     ),
     "the checkpoint's format": ("seg/models/checkpoint.py", "train again", "train it again", []),
-    "the loss curves": (
-        "seg/report/figures.py",
-        "_PANEL_COLUMNS = 3",
-        "_PANEL_COLUMNS = 4",
+    "the loss curves": ("seg/report/curve_figures.py", "_COLUMNS = 3", "_COLUMNS = 4", FOLLOWING),
+    "the style of figures": (
+        "seg/report/drawing.py",
+        '"font.size": 7',
+        '"font.size": 8',
         [*FOLLOWING, "Plot the classes of streets at 32x64"],
     ),
     "the page": ("seg/report/index.html.j2", "<main", "<main class='wide'", ["Report preset demo"]),

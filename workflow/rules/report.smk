@@ -22,11 +22,11 @@ rule plot_classes:
     resources:
         **cluster_resources(data_job),
     params:
-        code=code_digest("seg.report.figures"),
+        code=code_digest("seg.report.class_figures"),
     message:
         "Plot the classes of {wildcards.dataset}{wildcards.fold} at {wildcards.height}x{wildcards.width}"
     shell:
-        "python -m seg.report.figures --statistics {input.statistics:q} --svg {output.figure:q} --png {output.png:q} 2>&1 | tee {log:q}"
+        "python -m seg.report.class_figures --statistics {input.statistics:q} --svg {output.figure:q} --png {output.png:q} 2>&1 | tee {log:q}"
 
 
 rule tabulate_study:
@@ -46,6 +46,7 @@ rule tabulate_study:
             labels={"figure": "table"},
         ),
         markdown=f"{plan.STUDY_FOLDER}table.md",
+        latex=f"{plan.STUDY_FOLDER}table.tex",
         pairs=f"{plan.STUDY_FOLDER}pairs.csv",
     log:
         "logs/{preset}/{study}.table.log",
@@ -78,7 +79,7 @@ rule tabulate_study:
         " --scoring {params.scoring:q} --classes {params.classes:q} --published {input.published:q} --variants {params.variants:q}"
         " --seeds {params.seeds:q} {params.folds:q} --notes {params.notes:q} --source {params.source:q}"
         " --block {params.block:q} --equivalence {params.equivalence:q} --csv {output.csv:q} --markdown {output.markdown:q}"
-        " --pairs {output.pairs:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
+        " --latex {output.latex:q} --pairs {output.pairs:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
 
 
 rule report_preset:
@@ -98,6 +99,7 @@ rule report_preset:
     output:
         **figures(plan.PRESET_FOLDER, PRESET_FIGURES, "Overview"),
         comparison=f"{plan.PRESET_FOLDER}comparison.csv",
+        latex=f"{plan.PRESET_FOLDER}comparison.tex",
         metrics=f"{plan.PRESET_FOLDER}metrics.json",
         history=f"{plan.PRESET_FOLDER}history.csv",
         page=f"{plan.PRESET_FOLDER}index.html",
@@ -121,5 +123,5 @@ rule report_preset:
         "Report preset {wildcards.preset}"
     shell:
         "python -m seg.report.page --preset {wildcards.preset:q} --title={params.title:q} {params.studies:q}"
-        " {params.statistics:q} --comparison {output.comparison:q} --metrics {output.metrics:q} --history {output.history:q}"
+        " {params.statistics:q} --comparison {output.comparison:q} --latex {output.latex:q} --metrics {output.metrics:q} --history {output.history:q}"
         " --page {output.page:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
