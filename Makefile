@@ -44,6 +44,10 @@ lint: $(DEV) ## Check style, types, rules and params.yaml
 	snakemake --lint
 	python -m seg.config.params
 
+.PHONY: docs
+docs: $(DEV) ## Build the documentation -> site/index.html
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+
 .PHONY: bench
 bench: $(DEV) ## Run the benchmarks against other libraries
 	$(VENV)/bin/pip install --quiet --constraint requirements.lock --editable '.[bench]'

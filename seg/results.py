@@ -21,7 +21,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema
+
+from seg.system.docstrings import describe_fields
 
 HISTORY_VERSION = 1  # of history.csv
 
@@ -38,9 +41,19 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        describe_fields(cls, handler.resolve_ref_schema(schema))
+        return schema
+
 
 class ResultFile(Strict):
-    """Content of a JSON file."""
+    """Content of a JSON file.
+
+    Attributes:
+        schema_version: version of this schema; a file with another one is refused.
+    """
 
     schema_version: int = 1  # overridden by a schema when it changes
 
@@ -50,7 +63,13 @@ class ResultFile(Strict):
 
 
 class Commonest(Strict):
-    """Scores of predicting the most frequent class for all pixels."""
+    """Scores of predicting the most frequent class for all pixels.
+
+    Attributes:
+        name: the most frequent class in the truth.
+        pixel_accuracy: its share of the labelled pixels.
+        miou: its IoU divided by the number of classes in the truth.
+    """
 
     name: str = Field(alias="class")
     pixel_accuracy: Share
@@ -58,12 +77,22 @@ class Commonest(Strict):
 
 
 class Scores(Strict):
-    """Scores of one model at one size of the images.
+    """Scores of one model at one size of the images, fractions in [0, 1].
 
-    From the confusion matrix summed over the images: `pixel_accuracy` to `frequency_weighted_iou`, and `iou` by class,
-    `None` for a class in neither the truth nor the prediction. `image_accuracy` and `image_miou` are means over the
-    images of the pixel accuracy and the mIoU of each. `boundary_iou`, and by class `class_boundary_iou`, are defined in
-    `seg.metrics.boundary`, `calibration_error` in `seg.metrics.calibration`.
+    `pixel_accuracy` to `frequency_weighted_iou` and `iou` are of the confusion matrix summed over the images.
+
+    Attributes:
+        pixel_accuracy: share of the labelled pixels with the right class.
+        mean_accuracy: mean over the classes in the truth of the share of their pixels with the right class.
+        miou: mean of the IoU of the classes in the truth or the prediction.
+        frequency_weighted_iou: mean of the IoU of the classes, weighted by their pixels in the truth.
+        image_accuracy: mean over the images of the pixel accuracy of each.
+        image_miou: mean over the images of the mIoU of each, over the classes in its truth or its prediction.
+        boundary_iou: IoU of the pixels near the boundaries of the classes, see `seg.metrics.boundary`.
+        class_boundary_iou: the same by class; null for a class without a boundary in truth and prediction.
+        calibration_error: expected calibration error, see `seg.metrics.calibration`.
+        iou: IoU by class; null for a class in neither the truth nor the prediction.
+        commonest: scores of predicting the most frequent class for all pixels.
     """
 
     pixel_accuracy: Share
@@ -82,11 +111,19 @@ class Scores(Strict):
 class Metrics(ResultFile):
     """Loss and scores of one model on the evaluation split.
 
-    `native` are the scores of the logits resized to each label's own size, `pack` those at the size of the pack, which
-    the network was evaluated at. `confusion.npy` has the matrices of both, in this order: (2, N, C, C) int64, rows are
-    true classes. `inference` are the values of `seg.config.inference`. `loss` is that of the variant's training, at the
-    size of the pack. `groups` has one entry per image: what it was recorded with (a video, a city), empty if unknown.
-    `ordered`: those of a group are in the order of recording.
+    `confusion.npy` has the matrices of both sizes, `native` first: (2, N, C, C) int64, rows are true classes.
+
+    Attributes:
+        split: the split that was evaluated.
+        images: number of its images.
+        names: names of the images, in the order of the matrices.
+        groups: what each image was recorded with (a video, a city), empty if unknown.
+        ordered: whether the images of a group are in the order of recording.
+        classes: names of the scored classes, in the order of the matrices.
+        inference: passes of evaluation, as `evaluation` in params.yaml.
+        loss: loss of the variant's training, at the size of the pack.
+        native: scores of the logits resized to each label's own size.
+        pack: scores at the size of the pack, which the network was evaluated at.
     """
 
     split: str
@@ -113,7 +150,14 @@ class Metrics(ResultFile):
 
 
 class Machine(Strict):
-    """Machine that a stage ran on."""
+    """Machine that a stage ran on.
+
+    Attributes:
+        cpu: model of the processor.
+        cores: number of processors of the machine.
+        gpu: model of the GPU; null without one.
+        system: operating system.
+    """
 
     cpu: str
     cores: NonNegative
@@ -122,7 +166,16 @@ class Machine(Strict):
 
 
 class StageRun(ResultFile):
-    """Device, time and memory of a stage."""
+    """Device, time and memory of a stage.
+
+    Attributes:
+        device: device that the stage computed on: cpu, cuda or mps.
+        machine: the machine.
+        precision: precision that was used: fp32, tf32 or bf16.
+        seconds: duration in seconds.
+        images_per_second: images that were processed, per second; of a training without its validations.
+        peak_memory_bytes: most memory in use at once: of the GPU if there is one, else of the process.
+    """
 
     device: str
     machine: Machine
@@ -135,11 +188,23 @@ class StageRun(ResultFile):
 class TrainingRun(StageRun):
     """Recipe and code of a training, its time, memory and machine.
 
-    `weights` is the metadata of the file that the backbone started from, `code` the digest of the code. `epochs` were
-    trained, with `train_images` images each, in `steps` steps of the optimizer altogether. The weights in the model,
-    which are scored, are those after `scored_epoch`: the one with the lowest validation loss with early stopping, else
-    the last. `images_per_second` leaves out validations; `resident_bytes` is the size of the packs in a GPU's memory,
-    which is not part of `peak_memory_bytes`.
+    Attributes:
+        recipe: every value that can change the result.
+        classes: names of the scored classes.
+        palette: their colours (red, green, blue).
+        weights: metadata of the file that the network started from; null for random initialization.
+        parameters: number of parameters of the network.
+        trainable_parameters: number of those that are not frozen.
+        epochs: number of epochs that were trained.
+        scored_epoch: epoch whose weights are in the model and are scored: the one with the lowest validation loss with
+            early stopping, else the last.
+        train_images: number of images of an epoch.
+        steps: number of steps of the optimizer.
+        resident_bytes: size of the packs in a GPU's memory, which is not part of `peak_memory_bytes`.
+        versions: versions of Python and of the libraries.
+        code: digest of the code behind the training.
+        commit: commit of the source, with `-dirty` if files differed; null outside of a git checkout.
+        started: time at which the training started, or was resumed last.
     """
 
     schema_version: int = 2
@@ -163,8 +228,11 @@ class TrainingRun(StageRun):
 class EvaluationRun(StageRun):
     """Device, time and memory of an evaluation, and the speed of the network without reading and scoring.
 
-    `throughput_images_per_second` is measured in the evaluation, with the recipe's `eval_batch`. `multiply_adds` and
-    `latency_seconds` are of one forward pass of one image; the latter is the median over `latency_runs` passes.
+    Attributes:
+        throughput_images_per_second: of the network alone, in the evaluation, with batches of `eval_batch` images.
+        multiply_adds: multiply-adds of one forward pass of one image.
+        latency_seconds: seconds of a forward pass of one image, the median over `latency_runs` passes.
+        latency_runs: number of these passes.
     """
 
     throughput_images_per_second: Amount
@@ -174,7 +242,26 @@ class EvaluationRun(StageRun):
 
 
 class Statistics(ResultFile):
-    """Counts of a training pack by scored class and by id on disk, channel moments in [0, 1], and class weights."""
+    """Counts of a training pack by scored class and by id on disk, channel moments in [0, 1], and class weights.
+
+    Attributes:
+        dataset: name of the dataset.
+        split: its split.
+        images: number of images.
+        height: of the images in pixels.
+        width: of the images in pixels.
+        classes: names of the scored classes.
+        palette: their colours (red, green, blue).
+        ids: names of all classes on disk, also of those that are not scored.
+        scored: positions in `ids` of the scored classes.
+        id_pixels: number of pixels of each id.
+        id_images: number of images with each id.
+        pixels: number of pixels of each scored class.
+        class_images: number of images with each scored class.
+        mean: mean of each channel.
+        std: standard deviation of each channel.
+        weights: weight of each class in `weighted_cross_entropy`.
+    """
 
     dataset: str
     split: str
@@ -206,7 +293,16 @@ class Statistics(ResultFile):
 
 
 class HistoryRow(NamedTuple):
-    """An epoch; the last three are `None` without validation."""
+    """An epoch; the last three are empty without validation.
+
+    Attributes:
+        epoch: number of the epoch, from 1.
+        lr: learning rate of the epoch's last step.
+        train_loss: mean loss of the training batches, augmented, while the weights change.
+        val_loss: loss of the validation split.
+        val_pixel_accuracy: pixel accuracy of the validation split.
+        val_miou: mIoU of the validation split.
+    """
 
     epoch: int
     lr: float

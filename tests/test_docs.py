@@ -1,12 +1,30 @@
-"""The documentation: link targets and the files that it names exist."""
+"""The documentation: links and file names, generated pages, descriptions of all keys, YAML blocks, the built site."""
 
+import copy
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from pydantic import BaseModel
+
+from docs.generate import PAGES as GENERATED
+from docs.generate import TITLES
+from seg.config.base import Frozen
+from seg.config.params import Params, load_params, read_content
+from seg.config.schema import Settings
+from seg.report.pairs import PairDifference
+from seg.results import EvaluationRun, HistoryRow, Metrics, Statistics, Strict, TrainingRun
+from seg.system.docstrings import field_descriptions, parse_docstring
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 FILES = re.compile(r"`((?:seg|workflow|docs|tests|benchmarks|profiles)/[\w./-]*)`")
 LINKS = re.compile(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"")
@@ -46,10 +64,135 @@ def test_files_of_the_source_tree_exist() -> None:
     assert packages | modules <= set(names)
 
 
-def test_every_page_is_linked_from_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in NAMES if name.startswith("docs/") and f"({name})" not in readme] == []
+def test_every_page_is_linked_from_the_start_of_the_documentation() -> None:
+    start = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    pages = [name.removeprefix("docs/") for name in NAMES if name.startswith("docs/") and name != "docs/README.md"]
+    assert [name for name in pages if f"({name})" not in start] == []
 
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    page = (ROOT / "docs/reference" / name).read_text(encoding="utf-8")
+    assert page == GENERATED[name](), "run python -m docs.generate"
+
+
+def properties(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Class, name and JSON schema of every key."""
+    for owner, content in {**schema.get("$defs", {}), schema["title"]: schema}.items():
+        for name, field in content.get("properties", {}).items():
+            yield owner, name, field
+
+
+@pytest.mark.parametrize("model", [Params, TrainingRun, EvaluationRun, Metrics, Statistics], ids=lambda m: m.__name__)
+def test_every_key_is_described(model: type[BaseModel]) -> None:
+    schema = model.model_json_schema()
+    assert [f"{owner}.{name}" for owner, name, field in properties(schema) if not field.get("description")] == []
+
+
+def test_every_column_of_a_history_and_of_pairs_is_described() -> None:
+    for row in (HistoryRow, PairDifference):
+        assert tuple(field_descriptions(row)) == row._fields
+
+
+def test_every_class_of_params_yaml_is_on_a_page() -> None:
+    owners = {owner for owner, _, _ in properties(Params.model_json_schema())}
+    named = {owner for owner in owners if not owner.startswith("Architecture_") and not owner.endswith("Options")}
+    assert named == set(TITLES)
+
+
+def test_descriptions_name_fields_that_exist() -> None:
+    classes = [*Frozen.__subclasses__(), *Strict.__subclasses__()]
+    for each in classes:  # grows
+        classes += each.__subclasses__()
+        if each is not Settings:  # has the docstring of Recipe, without its two fields that are no settings
+            described = set(parse_docstring(vars(each).get("__doc__") or "")[1])
+            assert described <= set(each.model_fields), each
+
+
+def test_parse_docstring() -> None:
+    text = """A thing.
+
+    More on it.
+
+    Attributes:
+        low, high: ends of a range,
+            in metres.
+        name: its name: text.
+    """
+    summary, fields = parse_docstring(text)
+    assert summary == "A thing.\n\nMore on it."
+    assert fields == {
+        "low": "ends of a range, in metres.",
+        "high": "ends of a range, in metres.",
+        "name": "its name: text.",
+    }
+    with pytest.raises(ValueError, match="got '    no entry' in a section `Attributes`"):
+        parse_docstring("A thing.\n\n    Attributes:\n        no entry\n")
+
+
+YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    (name, block) for name, page in zip(NAMES, PAGES, strict=True) for block in YAML.findall(page.read_text("utf-8"))
+]
+
+
+def merged(content: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Nested mappings with the values of `part`."""
+    for key, value in part.items():
+        both = isinstance(value, dict) and isinstance(content.get(key), dict)
+        content[key] = merged(content[key], value) if both else value
+    return content
+
+
+@pytest.mark.parametrize(("name", "block"), BLOCKS, ids=[name for name, _ in BLOCKS])
+def test_yaml_fits_the_schema(name: str, block: str) -> None:
+    part = yaml.safe_load(block)
+    content = copy.deepcopy(read_content(ROOT / "params.yaml"))
+    if set(part) <= set(Params.model_fields):
+        load_params(merged(content, part))
+    elif all("eval_split" in row for row in part.values()):
+        load_params(merged(content, {"datasets": part}))
+    else:
+        study = {"defaults": {"batch": 8, "epochs": 20, "lr": 0.001}, "variants": part}
+        load_params(merged(content, {"studies": {"cityscapes_fcn": study}}))
+
+
+class Resources(HTMLParser):
+    """Addresses that a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag in ("script", "img", "iframe", "source"):
+            self.found.append(values.get("src") or "")
+        if tag == "link" and values.get("rel") != "canonical":
+            self.found.append(values.get("href") or "")
+
+
+def test_the_site_is_built_without_a_warning_and_loads_nothing_from_the_network(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > len(PAGES)
+    for page in pages:
+        resources = Resources()
+        resources.feed(page.read_text(encoding="utf-8"))
+        assert [each for each in resources.found if each.startswith(("http:", "https:", "//"))] == []
+    assert (tmp_path / "repository/params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert 'href="../repository/params.yaml"' in (tmp_path / "how-to/change-values.html").read_text(encoding="utf-8")
+
+
+def test_pictures_are_small_and_used() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for picture in (ROOT / "docs/pictures").iterdir():
+        assert picture.stat().st_size < 200_000
+        assert f"pictures/{picture.name}" in text

@@ -16,49 +16,109 @@ NormOrder = Literal["bn_relu", "relu_bn"]  # order of batch norm and activation
 
 
 class NoOptions(Part):
-    pass
+    """No options."""
 
 
 class DarrenNetOptions(Part):
-    stem: Literal["erfnet", "resnet34"] = "erfnet"  # start of the encoder
+    """Options of `darrennet`.
+
+    Attributes:
+        stem: start of the encoder.
+    """
+
+    stem: Literal["erfnet", "resnet34"] = "erfnet"
 
 
 class DeepLabOptions(Part):
+    """Options of `deeplab`.
+
+    Attributes:
+        backbone: the encoder.
+        output_stride: size of the image divided by that of the encoder's features.
+    """
+
     backbone: Literal["resnet50", "resnet101", "resnet152"] = "resnet101"
     output_stride: Literal[16, 8] = 16
 
 
 class FCNOptions(Part):
-    depth: Literal[5, 6] = 5  # strided convolutions
+    """Options of `fcn`.
+
+    Attributes:
+        depth: number of strided convolutions.
+        activation: activation function.
+        order: order of batch normalization and activation.
+        dropout: use dropout.
+    """
+
+    depth: Literal[5, 6] = 5
     activation: Literal["relu", "prelu"] = "relu"
     order: NormOrder = "bn_relu"
     dropout: bool = False
 
 
 class ResNetFCNOptions(Part):
+    """Options of `resnet_fcn`.
+
+    Attributes:
+        backbone: the encoder.
+        order: order of batch normalization and activation in the decoder.
+    """
+
     backbone: ResNetName = "resnet34"
-    order: NormOrder = "bn_relu"  # in the decoder
+    order: NormOrder = "bn_relu"
 
 
 class ResNetUNetOptions(Part):
+    """Options of `resnet_unet`.
+
+    Attributes:
+        backbone: the encoder.
+    """
+
     backbone: ResNetName = "resnet34"
 
 
 class SegNetOptions(Part):
-    depth: Literal["basic", "vgg16"] = "basic"  # SegNet-Basic, or SegNet with the 13 convolutions of VGG-16
+    """Options of `segnet`.
+
+    Attributes:
+        depth: basic: SegNet-Basic; vgg16: SegNet with the 13 convolutions of VGG-16.
+    """
+
+    depth: Literal["basic", "vgg16"] = "basic"
 
 
-class SMPOptions(Part):  # names of segmentation_models_pytorch
+class SMPOptions(Part):
+    """Options of `smp`: names of segmentation_models_pytorch, which `pip install -e '.[zoo]'` installs.
+
+    Attributes:
+        architecture: any architecture, such as `unetplusplus`.
+        encoder: any encoder, such as `resnet34`.
+    """
+
     architecture: str = "unet"
     encoder: str = "resnet34"
 
 
 class TorchvisionOptions(Part):
-    architecture: str = "fcn_resnet50"  # segmentation model of torchvision
+    """Options of `torchvision_zoo`.
+
+    Attributes:
+        architecture: any segmentation model of torchvision.
+    """
+
+    architecture: str = "fcn_resnet50"
 
 
 class UNetOptions(Part):
-    widths: Literal["cityscapes_fcn", "voc2012_fcn", "voc2007_erfnet"] = "cityscapes_fcn"  # study with the table
+    """Options of `unet`.
+
+    Attributes:
+        widths: study whose source has the table of channels.
+    """
+
+    widths: Literal["cityscapes_fcn", "voc2012_fcn", "voc2007_erfnet"] = "cityscapes_fcn"
 
 
 Name = TypeVar("Name")
@@ -66,7 +126,12 @@ Options = TypeVar("Options", bound=Part)
 
 
 class Architecture(Part, Generic[Name, Options]):
-    """Name of a module of `seg.models` and options of its `build`."""
+    """Name of a module of `seg.models` and options of its `build`.
+
+    Attributes:
+        name: name of the architecture.
+        options: its options.
+    """
 
     name: Name
     options: Options = Field(default={}, validate_default=True)

@@ -4,9 +4,19 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from seg.system.console import nearest
+from seg.system.docstrings import describe_fields
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 
@@ -41,6 +51,12 @@ class Frozen(BaseModel):
                     problem |= {"type": "value_error", "ctx": {"error": hint}}
             raise ValidationError.from_exception_data(error.title, problems) from None
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        describe_fields(cls, handler.resolve_ref_schema(schema))
+        return schema
+
 
 class Part(Frozen):
     """A mapping that a row may give in part, because the rest is inherited.
@@ -54,8 +70,11 @@ class Part(Frozen):
 class Reading(Part):
     """How a source is read where it is silent, ambiguous, contradictory or not followed.
 
-    `source` is the section or table, `says` what stands there (for a silent source, what is missing), `done` what is
-    done here, `why` the reason.
+    Attributes:
+        source: section or table; by default the source as a whole.
+        says: what stands there, or what is missing in a silent source.
+        done: what is done here.
+        why: the reason.
     """
 
     source: str = "Source"

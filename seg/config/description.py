@@ -77,7 +77,12 @@ LabelValue = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**31), lt=2**32
 
 
 class ClassRow(Part):
-    """A class by its name, and the colour that it is drawn in if one is given."""
+    """A class.
+
+    Attributes:
+        name: its name.
+        colour: red, green and blue that it is drawn in, from 0 to 255, such as `[220, 20, 60]`.
+    """
 
     name: str
     colour: Rgb | None = None
@@ -138,9 +143,11 @@ def _layout(name: str) -> str:
 class LabelFiles(Part):
     """Label files and what their pixels are.
 
-    `ids` are label values, `train_ids` the positions of the scored classes (255: not scored), `colours` RGB; `None`:
-    `colours` in RGB images, else `ids`. Ids may be in MATLAB files, see `seg.datasets.matlab`. The others are files of
-    polygons: one per image, or of all images (`coco`).
+    Attributes:
+        files: pattern of the files.
+        encoding: ids: label values, in images or MATLAB files; train_ids: positions of the scored classes, 255 where
+            not scored; colours: RGB; null: colours in RGB images, else ids. The others are files of polygons: one per
+            image, or one of all images (coco).
     """
 
     files: Pattern
@@ -182,11 +189,13 @@ class Splits(Part):
     """How the images are divided into training, validation and test images.
 
     Attributes:
-        names: names of each split in `{split}`.
-        lists: pattern of the files that list the names of each split, or by split: names of images and files (`.txt`,
-            `.csv`) that list them; a name of several splits then belongs to the last of train, val and test.
+        names: names of each split in `{split}`, such as `{ val: [dev] }`.
+        lists: pattern of the files that list the names of each split, such as `lists/{split}.csv`, or by split: names
+            of images and files (`.txt`, `.csv`) that list them; a name of several splits then belongs to the last of
+            train, val and test. Without it, train.txt, val.txt and test.txt, if they exist.
         hold_out: share of the training images that become the validation split, by the hash of their group or name.
-        draw: official splits whose images are pooled, then drawn 70:15:15 by the hash of their group or name.
+        draw: official splits whose images are pooled, then drawn 70:15:15 by the hash of their group or name; not
+            together with `lists`.
         halve: whether `val` is halved into `val` and `test`, by the hash of the names, if no label of `test` exists.
     """
 
@@ -225,9 +234,10 @@ class ImageForm(Frozen):
     """How image files become the channels that a network sees.
 
     Attributes:
-        bands: bands of the file in the order of the channels, from 1; `None`: all.
-        channels: number of the channels; `None`: that of `bands`, else red, green and blue, or grey in their place.
-        range: values that become 0 and 255, of files with more than 8 bits per channel; values outside are clipped.
+        bands: bands of the file in the order of the channels, from 1; null: all.
+        channels: number of the channels; null: that of `bands`, else red, green and blue, or grey in their place.
+        range: values that become 0 and 255 in files with more than 8 bits per channel, such as `[0, 4095]`; values
+            outside are clipped. Images of 8 bits are used unchanged. Without it, deeper images are refused.
         resize: how an image gets the size of a pack: `stretch` changes its aspect, `pad` adds pixels that are not
             scored, `crop` removes what is outside of the largest central part of that aspect.
     """
@@ -259,19 +269,24 @@ class Description(ImageForm):
 
     Attributes:
         layout: description of the catalogue that gives the keys that are not given here; `folder`: the user's own.
-        images, labels: patterns of files, relative to the dataset's directory; of several, the one that matches most
-            pairs applies. `{stem}` is the name that image and label share, `{split}` a split, `{parent}` or `**`
+        images: pattern of the images, relative to the dataset's directory, or a list of patterns, of which the one that
+            matches most applies. `{stem}` is the name that image and label share, `{split}` a split, `{parent}` or `**`
             directories, which belong to the name if both patterns have them; `*` matches within a name. A pattern that
             ends in `.*` matches images of all formats. Any other `{word}` has one value in the dataset.
-        classes: names in the order of their ids, or rows with a colour.
-        ids: class by label value, if the values are not the positions in `classes`.
-        colours: class by colour, for labels that are RGB images.
+        labels: pattern of the labels, or a list of patterns, of which the one that matches most images applies.
+        classes: names in the order of their ids, from 0; `{ name: crack, colour: [220, 20, 60] }` sets the colour, too.
+        ids: class by label value, such as `{ 0: wall, 255: crack }`, if the values are not the positions in `classes`;
+            several values may share a class.
+        colours: class by colour, such as `{ "220 20 60": crack, "#000000": wall }`, for labels that are RGB images;
+            without it, the colours of `classes`.
         combine: whether the labels of all patterns apply, those of an earlier one first, not those of a single pattern.
-        nearest: whether other colours count as the nearest one of `colours`.
-        offset: added to label values before they are looked up.
-        ignore: classes, label values or colours that are not scored.
+        nearest: whether other colours, for example of antialiased borders, count as the nearest one of `colours`;
+            without it they are an error.
+        offset: added to label values before they are looked up: with -1, 0 is not scored and 1 is the first class.
+        ignore: classes, label values or colours that are excluded from the loss and from all metrics.
         background: class of pixels that no polygon covers; without it they are not scored.
-        group: regular expression; its first group (else the match) names the images that were recorded together.
+        group: regular expression; its first group (else the match) names the images that were recorded together, such
+            as frames of one clip or images of one patient.
         ordered: whether names sort in the order of recording within a group.
         splits: how the images are divided.
         folds: number of folds of a cross-validation, which divide the images in place of `splits`: every fold is the

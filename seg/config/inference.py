@@ -14,9 +14,14 @@ Extent = Annotated[tuple[Count, Count], Field(strict=False)]  # YAML and JSON ha
 class Inference(Part):
     """Test-time augmentation and sliding windows; the logits of all passes are averaged.
 
-    Each image is given to the network at each of `scales`, and mirrored as well if `flip`. With `window` (height, width
-    in pixels) the network sees one window at a time, at steps of `stride`; the last window of a row or column is moved
-    back to the border of the image.
+    By default the network sees each image once, at the evaluation size. A change evaluates and makes the tables again,
+    and trains nothing; the notes of the table name the passes.
+
+    Attributes:
+        flip: mirrored images as well.
+        scales: factors of the size of the image, such as `[0.75, 1.0, 1.25]`; logits are resized back.
+        window, stride: `[height, width]` in pixels: the network sees one window at a time, at steps of `stride`; the
+            last window of a row or column ends at the border of the image. Both or neither.
     """
 
     flip: bool = False

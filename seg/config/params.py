@@ -49,7 +49,29 @@ class PackSpec(NamedTuple):
 
 
 class Params(Frozen):
-    """The content of `params.yaml`, with `like` resolved in the rows of the variants."""
+    """The content of `params.yaml`, with `like` resolved in the rows of the variants.
+
+    Names of studies, variants, presets, datasets and weights consist of lowercase letters, digits and underscores, and
+    start with a letter.
+
+    Attributes:
+        preset: name of the preset to run.
+        seeds: null: the seeds of the preset; a list replaces them, also for one run with `--config seeds=[0]`.
+        block: number of images of a block of consecutive frames, a unit of the intervals; a change makes the tables
+            again.
+        equivalence: margin of mIoU: two variants are equivalent if their difference is shown to be smaller; a change
+            makes the tables again.
+        verify: read every file of the datasets again, usually for one run with `--config verify=true`; affects no
+            result.
+        trainings_per_gpu: number of trainings that may share a GPU; affects no result.
+        presets: presets by name.
+        cluster: resources of jobs on a Slurm cluster.
+        datasets: datasets by name.
+        weights: weights by name.
+        defaults: values for all studies.
+        studies: studies by name.
+        budgets: epochs and threads of a preset on one machine, by its name.
+    """
 
     preset: Identifier
     seeds: Seeds | None = None

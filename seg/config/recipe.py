@@ -18,7 +18,12 @@ from seg.system.files import canonical_json
 
 
 class Interval(Part):
-    """Closed range of a random draw."""
+    """Closed range of a random draw.
+
+    Attributes:
+        low: the least value.
+        high: the largest value.
+    """
 
     low: Positive
     high: Positive
@@ -31,14 +36,25 @@ class Interval(Part):
 
 
 class Rotation(Part):
-    """Rotate with probability `p` by an angle drawn uniformly from [-degrees, degrees]."""
+    """Rotation by an angle drawn uniformly from [-degrees, degrees].
+
+    Attributes:
+        p: probability.
+        degrees: largest angle, in degrees.
+    """
 
     p: Probability
     degrees: Annotated[Number, Field(gt=0, le=180)]
 
 
 class Crop(Part):
-    """Random resized crop with probability `p`: fraction of the area drawn uniformly, aspect ratio log-uniformly."""
+    """Random resized crop, as torchvision's RandomResizedCrop.
+
+    Attributes:
+        p: probability.
+        area: fraction of the area, drawn uniformly.
+        aspect: aspect ratio, width to height, drawn log-uniformly.
+    """
 
     p: Probability
     area: Interval
@@ -46,10 +62,14 @@ class Crop(Part):
 
 
 class Affine(Part):
-    """Shear, scale, rotate and shift with probability `p`, each drawn uniformly as in torchvision's RandomAffine.
+    """Shear, scale, rotate and shift, each drawn uniformly as in torchvision's RandomAffine.
 
-    `degrees` and `shear` (along x, in degrees) are drawn from [-value, value], the factor `scale` from its interval.
-    `translation` is the largest shift as a fraction of width and height; both shifts are rounded to whole pixels.
+    Attributes:
+        p: probability.
+        degrees: largest angle of the rotation, in degrees.
+        translation: largest shift as a fraction of width and height; both shifts are rounded to whole pixels.
+        scale: factor of the size.
+        shear: largest angle of the shear along x, in degrees.
     """
 
     p: Probability
@@ -66,10 +86,12 @@ class Affine(Part):
 
 
 class Snow(Part):
-    """Snow with probability `p` on every pixel darker than a threshold: see `seg.data.snow`.
+    """Snow on every pixel darker than a threshold: see `seg.data.snow`.
 
-    `threshold` is drawn uniformly as a fraction of the maximum lightness. The lightness below it is multiplied by
-    `brightness`.
+    Attributes:
+        p: probability.
+        threshold: fraction of the maximum lightness, drawn uniformly.
+        brightness: factor of the lightness below the threshold.
     """
 
     p: Probability
@@ -84,7 +106,16 @@ class Snow(Part):
 
 
 class Augmentation(Part):
-    """Random transforms of an image and its labels, off by default. All but snow are composed into one affine map."""
+    """Random transforms of an image and its labels, off by default. All but snow are composed into one affine map.
+
+    Attributes:
+        flip: probability of mirroring left and right.
+        vertical_flip: probability of mirroring top and bottom.
+        rotation: rotate about the centre.
+        affine: shear, scale, rotate and shift.
+        crop: cut out a part and resize it to the size of the image.
+        snow: brighten dark pixels.
+    """
 
     flip: Probability = 0.0
     vertical_flip: Probability = 0.0
@@ -103,9 +134,14 @@ _SCHEDULE_KEYS = {"step": ("every", "factor"), "polynomial": ("power",)}
 
 
 class Schedule(Part):
-    """Schedule of the learning rate: see `seg.training.optimisation.learning_rate`.
+    """Schedule of the learning rate, such as `{ name: step, every: 10, factor: 0.1 }`. Keys of another one are ignored.
 
-    `every` (epochs) and `factor` belong to `step`, `power` to `polynomial`; the other schedules ignore them.
+    Attributes:
+        name: constant; step: times `factor` after every `every` epochs; cosine: half a period from the initial rate
+            to 0; polynomial: times (1 - step / steps) to the power of `power`.
+        every: of step: interval in epochs, scaled with the epochs by a preset.
+        factor: of step.
+        power: of polynomial, such as 0.9.
     """
 
     name: Literal["constant", "step", "cosine", "polynomial"] = "constant"
@@ -127,7 +163,11 @@ class Schedule(Part):
 
 
 class EarlyStopping(Part):
-    """Stop after `patience` validations without a lower validation loss and restore the best weights."""
+    """Stop a training whose validation loss does not fall any more, and restore the weights of the lowest one.
+
+    Attributes:
+        patience: number of validations without a lower loss.
+    """
 
     patience: Count
 
@@ -144,7 +184,11 @@ def _safetensors(file: str) -> str:
 
 
 class WeightsFile(Part):
-    """A checkpoint of seg, or tensors of the same network from elsewhere, that the whole network starts from."""
+    """A checkpoint of seg, or tensors of the same network from elsewhere, that the whole network starts from.
+
+    Attributes:
+        file: path of a `.safetensors`, relative to the checkout.
+    """
 
     file: Annotated[str, AfterValidator(_safetensors)]
 
@@ -159,11 +203,40 @@ Weights = Annotated[
 
 
 class Recipe(Frozen):
-    """One training. The backbone starts from named `weights`, the network from those in a file; the backbone is not
-    trained if `frozen`.
+    """One training: every value that can change its result.
 
-    `train_images` limits the training to a fixed subset of the training split, see `seg.data.subset`. `momentum`
-    is that of `sgd`.
+    Attributes:
+        model: name and options of the architecture, such as `{ name: fcn, options: { depth: 6 } }`.
+        weights: name of the weights that the backbone starts from, which must be for this backbone; `{ file: PATH }`:
+            your own checkpoint for the whole network; null: random initialization from the seed.
+        frozen: keep the backbone unchanged, including its batch-normalization statistics; requires `weights`.
+        loss: weighted_cross_entropy has the inverse class frequencies of the training images as weights.
+        optimizer: as in `torch.optim`.
+        lr: initial learning rate.
+        weight_decay: as in `torch.optim`.
+        momentum: momentum of sgd; the other optimizers ignore it.
+        schedule: schedule of the learning rate.
+        clip_norm: largest norm of the gradient; null: no clipping.
+        train_images: number of training images, a fixed subset of the training split that is the same for every seed;
+            null: all. Images of one group (a video, a city) are taken together until the number is reached. A split
+            with fewer images is used whole. Class weights are those of the subset. Applies where the preset has
+            `limit_train_images: true`.
+        batch: images per batch, over all GPUs.
+        accumulate: number of batches whose gradients are summed for one step.
+        eval_batch: images per batch of validation and evaluation, on one GPU.
+        epochs: number of epochs, which a preset may scale.
+        validate_every: number of epochs between two validations, set by the preset.
+        early_stopping: null: off. Refused where `eval_split` of the dataset is val: the weights would be selected on
+            the images that are scored.
+        augmentation: random transforms of the training images.
+        scaling: of pixel values: unit, [0, 1]; symmetric, [-1, 1]; or imagenet, by its mean and standard deviation.
+        precision: fp32; tf32: fp32 with TF32 in convolutions and matrix products on a GPU that has it; bf16; or auto:
+            bf16 where the processor supports it natively, else fp32.
+        compile: use `torch.compile`.
+        deterministic: the same bits on the same machine, also on a GPU.
+        threads: number of CPU threads; affects floating-point results, so it is part of the recipe.
+        gpus: number of GPUs that share each batch; `batch` must be at least as large.
+        seed: seed of initialization, order and augmentation, set by `seeds`.
     """
 
     model: Model

@@ -48,7 +48,11 @@ Seeds = Annotated[list[Seed], Field(min_length=1, json_schema_extra={"uniqueItem
 class RenderedImages(Frozen):
     """Number of images to render for each split, and the seed.
 
-    For a layout that draws the splits itself, such as `bdd100k`, `train` is the total number of images.
+    Attributes:
+        train: number of training images; the total for a layout that draws the splits itself, such as bdd100k.
+        val: number of validation images.
+        test: number of test images.
+        seed: seed of the scenes.
     """
 
     train: Count
@@ -63,13 +67,21 @@ class RenderedImages(Frozen):
 
 
 class DatasetRow(Description):
-    """A dataset: its layout on disk, the size (height, width) of its images and the split that the tables report.
+    """A dataset: where its files are, what label values mean, and the split that the tables report.
 
-    It is rendered if it has `scenes`, downloaded if the catalogue has an origin under its name, and the user's own
-    otherwise. `files` names another dataset whose files are packed, at this dataset's size and as this row describes
-    them. `official_split` says what the split is in the
-    dataset's own terms, if it is not the split of the same name: published figures are then for reference only.
-    `readings` by key of the row concern the variants that run on the dataset.
+    It is rendered if it has `scenes`, downloaded if the catalogue has an origin under its name, and the user's own in
+    `data/raw/<name>/` otherwise. The same keys, from `layout` on, may stand in `dataset.yaml` beside a user's images;
+    those of params.yaml have precedence.
+
+    Attributes:
+        size: `[height, width]` in pixels that images are resized to or rendered at; `train_size` and `eval_size` of a
+            variant are relative to it.
+        eval_split: split that the tables report; test with `folds`.
+        official_split: what that split is in the dataset's own terms, if it is not the split of the same name, for
+            example `half of val`: figures published for a split of another name are then for reference only.
+        files: name of another dataset whose files are packed, at the size of this row and as this row describes them.
+        scenes: render synthetic scenes.
+        readings: readings of the source by key of this row, of the variants that run on the dataset.
     """
 
     size: Sides
@@ -91,7 +103,18 @@ class DatasetRow(Description):
 
 
 class Pretext(Frozen):
-    """Pretraining of a backbone on the classification of synthetic shapes: the arguments of `seg.training.pretrain`."""
+    """Pretraining of a backbone on the classification of synthetic shapes: the arguments of `seg.training.pretrain`.
+
+    Attributes:
+        backbone: the network.
+        images: number of images.
+        size: height and width of the images in pixels.
+        epochs: number of epochs.
+        batch: images per batch.
+        lr: learning rate.
+        seed: seed of images and training.
+        threads: number of CPU threads.
+    """
 
     backbone: Literal["resnet34", "resnet50", "resnet101", "resnet152", "erfnet"]
     images: Count
@@ -111,6 +134,10 @@ class WeightsRow(Frozen):
     """Weights that a backbone starts from: downloaded from `source`, or pretrained here on the task `pretext`.
 
     The name of downloaded weights begins with that of their backbone, as in `resnet34_imagenet`.
+
+    Attributes:
+        source: where published weights are downloaded from; they are converted to safetensors.
+        pretext: train a classifier of synthetic shapes here.
     """
 
     source: Literal["torchvision", "github"] | None = None
@@ -127,10 +154,17 @@ class WeightsRow(Frozen):
 class Preset(Frozen):
     """Sources of data and weights, and the fraction of the epochs that is trained.
 
-    `datasets` and `weights` map names of the studies to their replacements. `epochs_scale` multiplies the epochs of
-    every variant that has no number of epochs in the preset's budget. `validate_every` is in epochs. Every variant is
-    trained once with each of the `seeds`, unless `seeds` at the top level replace them. `train_images` of the variants
-    applies if `limit_train_images` is true; else all images are used.
+    Attributes:
+        title: heading of the page.
+        seeds: seeds of the trainings of every variant. With several, the tables report means, standard deviations and
+            intervals over images and seeds. `seeds` at the top level replace them.
+        datasets: datasets to use in place of those of the studies, by name.
+        weights: weights to use in place of those of the variants, by name.
+        epochs_scale: factor of the number of epochs of every variant that has none in the budget of the preset; the
+            interval `every` of a step schedule is scaled with the epochs.
+        limit_train_images: whether `train_images` of the variants applies; otherwise all images are used, and the
+            tables say so.
+        validate_every: number of epochs between two validations.
     """
 
     title: str
@@ -143,14 +177,25 @@ class Preset(Frozen):
 
 
 class Budget(Frozen):
-    """Budget of a preset on one machine: epochs of single variants, by `study/variant`, and threads of a training."""
+    """Budget of a preset on one machine.
+
+    Attributes:
+        threads: number of CPU threads of every training, in place of the variants' own.
+        epochs: number of epochs of single variants by `study/variant`, in place of the scaled one.
+    """
 
     threads: Count | None = None
     epochs: dict[str, Count] = {}
 
 
 class Job(Frozen):
-    """Resources of a job on a Slurm cluster: memory in MB, time in minutes, partition (null: the cluster's default)."""
+    """Resources of a job on a Slurm cluster.
+
+    Attributes:
+        partition: name of a partition; null: the default of the cluster.
+        memory: in MB.
+        minutes: time limit.
+    """
 
     partition: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,-]+$")] | None = None
     memory: Count
@@ -158,15 +203,22 @@ class Job(Frozen):
 
 
 class GpuJob(Job, Part):
-    """A job on a GPU: of any model, or of the model with this name in Slurm."""
+    """A job on a GPU.
+
+    Attributes:
+        gpu_model: name of the model in Slurm, such as `a100`; null: any.
+    """
 
     gpu_model: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+$")] | None = None
 
 
 class Cluster(Frozen):
-    """Resources of GPU jobs (training, evaluation, pretraining) and of data jobs. They do not affect results.
+    """Resources of jobs on a Slurm cluster. They do not affect results.
 
-    A row of `training_of`, by `study/variant`, gives what differs from `training`.
+    Attributes:
+        training: of every job on a GPU: training, evaluation and pretraining.
+        training_of: what differs from `training` for single variants, by `study/variant`.
+        data: of jobs that render, pack and count.
     """
 
     training: GpuJob
@@ -180,10 +232,17 @@ _KINDS: dict[str, Any] = {
     if name in Recipe.model_fields and name not in ("seed", "validate_every")  # set by `seeds` and the preset
 } | {"train_size": Size, "eval_size": Size, "evaluation": Inference}
 _OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _KINDS.items()}
+_RECIPE_FIELDS = (Recipe.__doc__ or "").partition("Attributes:")[2].lstrip("\n").removeprefix("    ")
 Settings: type[Frozen] = create_model(
     "Settings",
     __base__=Frozen,
-    __doc__="Values of a recipe, sizes of the images that a variant is trained and evaluated on, passes of evaluation.",
+    __doc__=f"""Values of a variant: each key from its row, else from the defaults of its study, else from `defaults`.
+
+    Attributes:
+        train_size: size of the images in training: a fraction of the dataset's size, or `[height, width]`.
+        eval_size: the same in validation and evaluation.
+        evaluation: passes whose logits are averaged in evaluation; changes no training.
+    {_RECIPE_FIELDS}""",
     **_OPTIONAL,
 )
 NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a valid value
@@ -192,11 +251,13 @@ NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_ar
 class VariantRow(Settings):
     """A variant: what differs from its study's defaults.
 
-    `like` names another variant of the study, which may itself have `like`. This row is merged over that one: mappings
-    key by key; a list, or a mapping of another `name`, replaces the inherited one; null clears an inherited value. All
-    keys but `enabled` are inherited, `readings` and `not_in_source` too.
-    `not_in_source` names the values that the source does not report; `readings`, by dotted key of a value, explain what
-    needs more than that, see `seg.config.readings`.
+    Attributes:
+        like: another variant of the study, which may itself have `like`. This row is merged over that one: mappings
+            key by key; a list, or a mapping of another `name`, replaces the inherited one; null clears an inherited
+            value. All keys but `enabled` are inherited, `readings` and `not_in_source` too.
+        enabled: whether the variant runs.
+        not_in_source: names of the values that the source does not report.
+        readings: what needs more than that, by dotted key of a value, see `seg.config.readings`.
     """
 
     like: Identifier | None = None
@@ -208,10 +269,19 @@ class VariantRow(Settings):
 class Study(Frozen):
     """A published comparison: defaults and one row per variant.
 
-    `scoring` names the scores that stand in the tables: `native` at each label's own size, `pack` at the size that the
-    network is evaluated at. Evaluation computes both.
-    `classes` are those whose IoU the source reports, `source_classes` is the number of classes that it scores; null:
-    those of the dataset. `not_in_source` and `readings` apply to all variants.
+    Attributes:
+        title: heading of the tables.
+        source: the publication.
+        dataset: name of a dataset.
+        classes: the classes whose IoU the source reports; the tables show them beside the published figures.
+        source_classes: number of classes that the source scores; null: those of the dataset. Where another number is
+            scored, published figures are for reference only.
+        scoring: scores in the tables: native, at the labels' own size; pack, at the size of the network's input.
+            Evaluation computes both; a change makes the tables again and evaluates nothing.
+        not_in_source: values that the source does not report, for all variants.
+        readings: readings for all variants.
+        defaults: values for all variants.
+        variants: one row per variant, by name.
     """
 
     title: str

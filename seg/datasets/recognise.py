@@ -51,7 +51,7 @@ def recognise(root: Path) -> Recognised:
         return _recognise(root)
     except (AttributeError, KeyError, TypeError, OSError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"{root}: cannot be described ({error}); write the rows by hand, see docs/datasets.md"
+            f"{root}: cannot be described ({error}); write the rows by hand, see docs/how-to/own-dataset.md"
         ) from None
 
 

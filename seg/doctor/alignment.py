@@ -2,7 +2,7 @@
 
 The score is the correlation of the image's gradients with the label's borders, both at 128 pixels. It is compared with
 that of the label turned, mirrored and shifted. Thresholds are from CamVid, whose 701 labels score 0.31 in the median
-and 0.06 when mirrored; see docs/datasets.md for the rate of false alarms.
+and 0.06 when mirrored; see docs/how-to/check-dataset.md for the rate of false alarms.
 """
 
 from collections.abc import Callable

@@ -52,7 +52,7 @@ class Diagnosis(NamedTuple):
         )
 
     def content(self) -> dict[str, Any]:
-        """As printed by `--json`; docs/datasets.md documents the keys."""
+        """As printed by `--json`; docs/how-to/check-dataset.md documents the keys."""
         splits = {}
         for split, rows in self.samples.items():
             pixels = self.pixels(split)

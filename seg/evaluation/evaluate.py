@@ -185,7 +185,9 @@ def main() -> None:
     parser.add_output("--run-info", ".json", "JSON to write: time, memory, machine")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead")
-    parser.add_argument("--inference", default="{}", help="JSON: flip, scales, window, stride, see docs/params.md")
+    parser.add_argument(
+        "--inference", default="{}", help="JSON: flip, scales, window, stride, see docs/reference/params.md"
+    )
     arguments = vars(parser.parse_stage())
     converted = {"device": choose_device(arguments["device"]), "inference": inference_from_json(arguments["inference"])}
     evaluate(**arguments | converted)

@@ -13,7 +13,7 @@ are images, blocks or groups (`seg.evaluation.units`); a unit is deleted for all
 
 Quantiles are Student's. For the seeds, the degrees of freedom are K - 1. For the units, they follow from the fourth
 moment of the terms of the jackknife variance (Satterthwaite), so that a score that depends on few units, such as that
-of a rare class, has few. docs/results.md has the simulated coverage.
+of a rare class, has few. docs/explanation/intervals.md has the simulated coverage.
 
 An estimate of 0 or 1 has no standard error. Its interval has the limit of a share of which no case was observed in n
 units, 1 - (1 - level)^(1/n) (3/n for 95% and large n), where n is the number of units in which the class occurs. Any

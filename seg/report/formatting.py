@@ -194,7 +194,8 @@ def units_caption(rows: Sequence[Row]) -> str:
     if folds := fold_count(rows):
         text = (
             "Intervals of scores are Student's over the folds, widened approximately because the folds share training "
-            f"images (docs/results.md). Differences are of the matrices of all {folds} folds together, with {text}"
+            f"images (docs/explanation/intervals.md). Differences are of the matrices of all {folds} folds together, "
+            f"with {text}"
         )
     else:
         text = f"Intervals are {text}"
@@ -204,8 +205,8 @@ def units_caption(rows: Sequence[Row]) -> str:
         return text
     return (
         f"{text} Classes in the truth of fewer than {FEW_UNITS} of the {number_of}: {', '.join(scarce)}. Their "
-        "intervals, and those of the means that contain them, are too narrow (docs/results.md has the simulated "
-        "coverage)."
+        "intervals, and those of the means that contain them, are too narrow (docs/explanation/intervals.md has the "
+        "simulated coverage)."
     )
 
 

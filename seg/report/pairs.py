@@ -35,7 +35,25 @@ _MIRRORED: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
 
 class PairDifference(NamedTuple):
-    """A row of `pairs.csv`."""
+    """A row of `pairs.csv`.
+
+    Attributes:
+        study: the study.
+        variant: a variant.
+        other: the one that it is compared with.
+        difference: mIoU of `variant` minus that of `other`, each the mean over its seeds.
+        low: lower end of the 95% interval of this pair alone.
+        high: its upper end.
+        joint_low: lower end of a 95% interval; those of all pairs of the study hold at once.
+        joint_high: its upper end.
+        equivalence_low: lower end of a 90% interval; those of all pairs of the study hold at once.
+        equivalence_high: its upper end.
+        verdict: of `variant`: equivalent, better, worse or undecided; empty if the variants were trained with different
+            shares of their budgets.
+        classes: number of classes in the mean of `variant`, a range if seeds differ.
+        other_classes: that of `other`.
+        same_classes: whether they are the same classes.
+    """
 
     study: str
     variant: str

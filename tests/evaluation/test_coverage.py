@@ -1,4 +1,4 @@
-"""Coverage of 95% intervals in simulation, 2,000 repetitions of each case (docs/results.md has the figures).
+"""Coverage of 95% intervals in simulation, 2,000 repetitions each (docs/explanation/intervals.md has the figures).
 
 Images are drawn from a population whose scores are known. The difficulty of an image is common to all classes, variants
 and seeds; sizes of objects are log-normal with a standard deviation of 1, so that few images make up much of a class.
