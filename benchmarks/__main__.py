@@ -1,6 +1,6 @@
 """Run all benchmarks and print one table."""
 
-from benchmarks import augmentation, confusion, packs, prediction, step
+from benchmarks import augmentation, confusion, epoch, packs, prediction, step
 from benchmarks.timing import report
 
-report(packs.measure, augmentation.measure, step.measure, confusion.measure, prediction.measure)
+report(packs.measure, augmentation.measure, step.measure, epoch.measure, confusion.measure, prediction.measure)

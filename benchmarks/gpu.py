@@ -22,12 +22,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.flop_counter import FlopCounterMode
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from benchmarks.scenes import street_pack
-from benchmarks.step import recipe
+from benchmarks.step import operations, recipe
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, Recipe
 from seg.data.loader import SCALING, Batch, epoch_order
@@ -80,9 +79,12 @@ def measure(case: Case, matrix_rate: float, seconds: float, workers: int, device
     with TemporaryDirectory() as folder:
         path = street_pack(Path(folder), 8 * case.batch, case.height, case.width)
         reference = reference_rate(case, Path(folder), Pack(path), seconds, workers, device)
-        share = operations(case) / matrix_rate  # of the matrix rate, by one image per second
+        options = case.model.get("options", {})
+        share = (
+            operations(case.model["name"], case.height, case.width, options) / matrix_rate
+        )  # of one image per second
         common = {
-            "model": make_model(case.model["name"], **case.model.get("options", {})),
+            "model": make_model(case.model["name"], **options),
             "batch": case.batch,
             "augmentation": Augmentation(flip=0.5),
             "scaling": "imagenet",
@@ -96,16 +98,6 @@ def measure(case: Case, matrix_rate: float, seconds: float, workers: int, device
             yield Measured(case, mode, rate, reference, waiting, rate * share)
             torch.compiler.reset()
             torch.cuda.empty_cache()
-
-
-def operations(case: Case) -> float:
-    """Floating-point operations of the products of one image, forward and backward; nothing is computed."""
-    with torch.device("meta"):
-        network = build_model(case.model["name"], 19, case.model.get("options", {}))
-        images = torch.empty(2, 3, case.height, case.width)
-    with FlopCounterMode(display=False) as counter:
-        network(images).sum().backward()
-    return counter.get_total_flops() / len(images)
 
 
 def training_rate(chosen: Recipe, pack: Path, seconds: float, device: torch.device) -> tuple[float, float]:

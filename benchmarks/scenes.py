@@ -1,9 +1,14 @@
 """Data of the benchmarks: synthetic streets, and a pack of them."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
 
 from seg.config.description import describe
 from seg.data.pack_format import PACK_VERSION, PIXEL_PARTS
@@ -39,3 +44,26 @@ def street_pack(folder: Path, samples: int, height: int, width: int, scenes: int
     about |= {"palette": table.palette, "names": [f"street {i}" for i in range(samples)]}
     write_json(folder / "train.json", about)
     return folder / "train.json"
+
+
+class Samples(Dataset[tuple[Any, Any]]):
+    """The samples of a pack from memory maps, each as `transform(image, label)`.
+
+    Args:
+        pack: `.json` of the pack.
+        transform: of `tv_tensors.Image` (3, H, W) and `tv_tensors.Mask` (H, W), both uint8.
+    """
+
+    def __init__(self, pack: Path, transform: Callable[..., tuple[Any, Any]]) -> None:
+        self.images, self.labels = (
+            np.load(pack.with_name(f"train.{part}.npy"), mmap_mode="r") for part in ("images", "labels")
+        )
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        image = torch.from_numpy(self.images[index].copy()).permute(2, 0, 1)
+        label = torch.from_numpy(self.labels[index].copy())
+        return self.transform(tv_tensors.Image(image), tv_tensors.Mask(label))

@@ -19,7 +19,10 @@ from seg.system.console import run_stage
 from seg.system.files import write_text
 from seg.system.machine import commit, machine_info, versions
 
-PEERS = ("numpy", "opencv-python-headless", "pillow", "torchvision", "torchmetrics", "cityscapesScripts")
+PEERS = (
+    "numpy", "opencv-python-headless", "pillow", "torchvision", "torchmetrics", "cityscapesScripts", "albumentations",
+    "lightning", "segmentation-models-pytorch",
+)  # fmt: skip
 
 
 class Row(NamedTuple):

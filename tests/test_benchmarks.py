@@ -1,5 +1,8 @@
 """The benchmarks still run on the current code; their timings are not tested."""
 
+import os
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +10,9 @@ import pandas as pd
 import pytest
 
 from benchmarks import demo
+from benchmarks.processes import in_process
 from benchmarks.scenes import street_pack
-from benchmarks.step import BATCH, recipe, training_epoch
+from benchmarks.step import BATCH, plain_epoch, recipe, training_epoch
 
 
 def test_the_measured_training_step_trains(tmp_path: Path) -> None:
@@ -17,6 +21,23 @@ def test_the_measured_training_step_trains(tmp_path: Path) -> None:
     assert len(losses) == 2
     assert min(losses) > 0
     assert sum(epoch()) < sum(losses)
+
+
+def test_the_plain_loop_trains_the_same_network(tmp_path: Path) -> None:
+    losses = plain_epoch("fcn", BATCH, "fp32", street_pack(tmp_path, 2 * BATCH, 64, 64))()
+    own = training_epoch(recipe("fcn", precision="fp32"), tmp_path / "train.json")()
+    assert losses == pytest.approx(own, rel=0.2)  # other initial weights and another order
+
+
+def test_a_call_in_a_process_has_its_environment_and_keeps_its_state() -> None:
+    with in_process(_counting, "SEG_BENCHMARK", environment={"SEG_BENCHMARK": "here"}) as call:
+        assert [call(), call()] == [("here", 1), ("here", 2)]
+    assert "SEG_BENCHMARK" not in os.environ
+
+
+def _counting(name: str) -> Callable[[], tuple[str, int]]:
+    numbers = count(1)
+    return lambda: (os.environ[name], next(numbers))
 
 
 def test_the_demo_is_scored_against_the_commonest_class() -> None:
