@@ -83,6 +83,9 @@ FILES = {  # of results/<preset>/, by pattern
     "<study>/<variant>/<run>/metrics.json": "loss and scores at both sizes, see [below](#metricsjson)",
     "<study>/<variant>/<run>/confusion.npy": "one confusion matrix per image for each size, `native` first: int64 "
     "(2, N, C, C); rows are the truth, columns the prediction",
+    "<study>/<variant>/<run>/predictions.zip": "the prediction of every image as a PNG with the dataset's colours, by "
+    "its position in `names` of `metrics.json` (`000000.png`): the whole image in its own aspect, at most 256 pixels "
+    "wide or high, transparent where the network saw nothing",
     "<study>/<variant>/<run>/samples.png": "image, truth, prediction and error of four images",
     "<study>/<variant>/<run>/evaluation.json": "the [evaluation](#evaluationjson)",
 }

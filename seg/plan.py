@@ -88,6 +88,14 @@ class Plan:
         """`.json` of the pack that each study's first variant is validated or evaluated on, by dataset and fold."""
         return self._beside_first(preset, use)
 
+    def picture_packs(self, preset: str) -> dict[str, str]:
+        """`.json` of the pack that each study's first variant is evaluated on, by study and fold."""
+        return {
+            f"{study}{fold}": f"{self.pack_stem(preset, study, self.params.variants(study)[0], 'eval', fold)}.json"
+            for study in self.studies
+            for fold in self.folds(self.params.dataset(preset, study))
+        }
+
     def raw_folder(self, dataset: str) -> str:
         """Directory of the files that the packs of a dataset are made from."""
         return RAW_FOLDER.format(dataset=self.params.files(dataset))
@@ -183,6 +191,10 @@ class Plan:
             "evaluation": self.scored_packs(preset, "eval"),
         }
         return [f"--{option}={dataset}={path}" for option, paths in files.items() for dataset, path in paths.items()]
+
+    def picture_options(self, preset: str) -> list[str]:
+        """`--pictures=study=path` for each of `picture_packs`."""
+        return [f"--pictures={study}={path}" for study, path in self.picture_packs(preset).items()]
 
     def eval_split(self, preset: str, study: str) -> str:
         """Split of the study's dataset that the tables report."""

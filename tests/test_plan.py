@@ -308,6 +308,14 @@ def test_each_fold_has_packs_and_statistics(folded: Plan) -> None:
     }
 
 
+def test_the_report_gets_the_evaluation_pack_of_each_study_and_fold(folded: Plan) -> None:
+    options = [option for option in folded.picture_options("demo") if option.startswith("--pictures=cityscapes_fcn")]
+    path = "data/packs/demo/streets-80x120/fold{0}/test.json"
+    assert options == [f"--pictures=cityscapes_fcn/fold{k}={path.format(k)}" for k in range(3)]
+    without_folds = [option for option in folded.picture_options("demo") if "fold" not in option]
+    assert [option.split("=")[1] for option in without_folds] == [x for x in folded.studies if x != "cityscapes_fcn"]
+
+
 def test_the_description_of_a_fold_names_it_and_that_of_the_files_does_not(folded: Plan) -> None:
     assert json.loads(folded.description("streets", "/fold2"))["fold"] == 2
     assert all("fold" not in json.loads(text) for text in folded.descriptions("streets"))

@@ -180,8 +180,8 @@ class NativeLabels:
         about, info = read_pack_info(pack), _read_info(path, NATIVE_VERSION, _NATIVE_KEYS, fix)
         if (info["names"], info["classes"]) != (about["names"], about["classes"]):
             raise ValueError(f"{path}: its images or classes are not those of {pack}; {fix}")
-        size = (about["height"], about["width"])
-        self._sizes = [None if tuple(each) == size else (each[0], each[1]) for each in info["sizes"]]
+        self._size: tuple[int, int] = (about["height"], about["width"])
+        self._sizes = [None if tuple(each) == self._size else (each[0], each[1]) for each in info["sizes"]]
         areas = [0 if each is None else each[0] * each[1] for each in self._sizes]
         self._ends = np.cumsum(areas, dtype=np.int64)
         self.stored = any(areas)
@@ -190,6 +190,10 @@ class NativeLabels:
         if self._pixels.dtype != np.uint8 or self._pixels.shape != (sum(areas),):
             got = f"{self._pixels.dtype} {self._pixels.shape}"
             raise ValueError(f"{file}: got {got}, expected uint8 ({sum(areas)},); {fix}")
+
+    def size(self, sample: int) -> tuple[int, int]:
+        """Height and width of the label, and so of the image, at this position."""
+        return self._sizes[sample] or self._size
 
     def read(self, sample: int) -> np.ndarray | None:
         """Labels (h, w) uint8 of the image at this position; `None` if they have the size of the pack."""

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint on the evaluation split: confusion matrices, scores, loss, samples.
+"""Evaluate a checkpoint on the evaluation split: confusion matrices, scores, loss, predictions, samples.
 
 The network gets the images of the pack. Its logits are scored twice: at the size of the pack, and resized to each
 label's own size (native). Of an image that was padded to the aspect of the pack, the logits of the padding are dropped
@@ -21,6 +21,7 @@ from seg.datasets import IGNORE
 from seg.evaluation.passes import average_logits, enough_memory, forward_pass, live_bytes
 from seg.evaluation.samples import draw_samples
 from seg.evaluation.scoring import Tally, count_image
+from seg.evaluation.small_pictures import distinct_colours, label_picture, label_png, write_predictions
 from seg.evaluation.speed import Speed, measure_speed, synchronize
 from seg.models.checkpoint import Checkpoint, load_checkpoint
 from seg.results import SCORINGS, EvaluationRun, Machine, Metrics
@@ -37,12 +38,14 @@ SAMPLES = 4  # images that are drawn, spread evenly over the split
 class Evaluation(NamedTuple):
     """Counts of all images by scoring, loss, and predictions (H, W) uint8 of the images that are drawn.
 
-    `throughput` is in images per second of the network alone, with the recipe's `eval_batch` and the passes.
+    `pictures` are PNG files of the predictions of all images, see `seg.evaluation.small_pictures`. `throughput` is in
+    images per second of the network alone, with the recipe's `eval_batch` and the passes.
     """
 
     tallies: dict[str, Tally]
     loss: float
     drawn: dict[int, np.ndarray]
+    pictures: list[bytes]
     throughput: float
 
 
@@ -72,7 +75,8 @@ def evaluate_images(
     forward = forward_pass(checkpoint, device)
     compute_loss = make_loss(recipe.loss, torch.tensor(checkpoint.about["class_weights"], device=device))
     tallies = {scoring: Tally(len(pack), classes) for scoring in SCORINGS}
-    total_loss, pixels, drawn = 0.0, 0, {}
+    palette = distinct_colours(pack.about["palette"])
+    total_loss, pixels, drawn, pictures = 0.0, 0, {}, [b""] * len(pack)
     times: list[tuple[float, int]] = []  # seconds and images of each batch
     for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.eval_batch):
         images = scaled(batch.images, recipe.scaling)
@@ -87,15 +91,17 @@ def evaluate_images(
         for sample, each, labels in zip(batch.samples.tolist(), logits, batch.labels.cpu().numpy(), strict=True):
             counts, prediction = count_image(each, labels)
             tallies["pack"].add(sample, counts)
-            if (own := native.read(sample)) is not None:
-                placement = place(resize, (own.shape[0], own.shape[1]), (pack.height, pack.width))
-                content = each[:, *placement.target.slices]
-                counts, _ = count_image(content, np.ascontiguousarray(own[placement.source.slices]))
-            tallies["native"].add(sample, counts)
             if sample in to_draw:
                 drawn[sample] = prediction
+            size = native.size(sample)
+            placement = place(resize, size, (pack.height, pack.width))
+            if (own := native.read(sample)) is not None:
+                content = each[:, *placement.target.slices]
+                counts, prediction = count_image(content, np.ascontiguousarray(own[placement.source.slices]))
+            tallies["native"].add(sample, counts)
+            pictures[sample] = label_png(label_picture(prediction, placement.source, size), palette)
     seconds, images_seen = map(sum, zip(*(times[1:] or times), strict=True))  # the first batch also warms up
-    return Evaluation(tallies, total_loss / max(pixels, 1), drawn, images_seen / seconds)
+    return Evaluation(tallies, total_loss / max(pixels, 1), drawn, pictures, images_seen / seconds)
 
 
 @torch.inference_mode()
@@ -111,13 +117,14 @@ def evaluate(
     pack: Path,
     metrics: Path,
     confusion: Path,
+    predictions: Path,
     samples: Path,
     run_info: Path,
     device: torch.device,
     inference: Inference | None = None,
     workers: int = 0,
 ) -> None:
-    """Write metrics, confusion matrices, samples, and time and memory of the run; all or none.
+    """Write metrics, confusion matrices, predictions, samples, and time and memory of the run; all or none.
 
     Raises:
         ValueError: checkpoint and pack have different classes, one is damaged, or the pack has no labelled pixel.
@@ -164,12 +171,13 @@ def evaluate(
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(data.classes)] = data.about["palette"]
     drawn = list(zip(*data.read(np.array(list(found.drawn))), found.drawn.values(), strict=True))
-    with written_whole(metrics, confusion, samples, run_info) as (metrics_part, confusion_part, samples_part, run_part):
-        metrics_part.write_text(result.text(), encoding="utf-8")
-        with confusion_part.open("wb") as file:
+    with written_whole(metrics, confusion, predictions, samples, run_info) as parts:
+        parts[0].write_text(result.text(), encoding="utf-8")
+        with parts[1].open("wb") as file:
             np.save(file, matrices)
-        draw_samples(drawn, palette).save(samples_part, "PNG")
-        run_part.write_text(run.text(), encoding="utf-8")
+        write_predictions(parts[2], found.pictures)
+        draw_samples(drawn, palette).save(parts[3], "PNG")
+        parts[4].write_text(run.text(), encoding="utf-8")
     scores = result.native
     say(f"mIoU {scores.miou} pixel accuracy {scores.pixel_accuracy} on {len(data)} images of '{result.split}'")
 
@@ -181,6 +189,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, required=True, help=".json of the pack of the evaluation split")
     parser.add_output("--metrics", ".json", "JSON to write: scores")
     parser.add_output("--confusion", ".npy", ".npy to write: two matrices per image")
+    parser.add_output("--predictions", ".zip", "ZIP file to write: small predictions of all images")
     parser.add_output("--samples", ".png", "PNG to write")
     parser.add_output("--run-info", ".json", "JSON to write: time, memory, machine")
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, mps or cpu; default: the best available")

@@ -40,7 +40,7 @@ def variant_intervals(runs: Sequence[Run], units: Units) -> VariantIntervals:
     Raises:
         ValueError: a `confusion.npy` is missing or damaged; one line per seed.
     """
-    images = iter(read_all(lambda run: class_counts(_read_confusion(run)), runs))
+    images = iter(read_all(lambda run: class_counts(read_confusion(run)), runs))
     seeds = []
     for each in by_seed(runs):
         order = np.argsort([name for run in each for name in run.metrics.names])
@@ -70,11 +70,11 @@ def summed_confusion(runs: Sequence[Run]) -> np.ndarray:
     Raises:
         ValueError: a `confusion.npy` is missing or damaged; one line per seed.
     """
-    matrix: np.ndarray = np.sum(read_all(lambda run: _read_confusion(run).sum(0), runs), axis=0)
+    matrix: np.ndarray = np.sum(read_all(lambda run: read_confusion(run).sum(0), runs), axis=0)
     return matrix
 
 
-def _read_confusion(run: Run) -> np.ndarray:
+def read_confusion(run: Run) -> np.ndarray:
     """Memory map of the matrices (N, C, C) int64, one per image, of a seed's scores."""
     path = run.directory / "confusion.npy"
     shape = (len(SCORINGS), run.metrics.images, len(run.metrics.classes), len(run.metrics.classes))

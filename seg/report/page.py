@@ -1,14 +1,16 @@
 """Report of a preset: all studies in one table, the data of its plots and a page that opens without a network.
 
     python -m seg.report.page --preset demo --title TEXT --study NAME=DIRECTORY --statistics NAME=statistics.json
-        --comparison results/demo/comparison.csv --latex results/demo/comparison.tex --history results/demo/history.csv
-        --metrics results/demo/metrics.json --page results/demo/index.html --figures results/demo/figures
+        --pictures NAME=test.json --comparison results/demo/comparison.csv --latex results/demo/comparison.tex
+        --history results/demo/history.csv --metrics results/demo/metrics.json --page results/demo/index.html
+        --figures results/demo/figures
 
-`--study`, `--statistics`, `--validation` and `--evaluation` may be repeated; the last two give the `.json` of the packs
-that the models of a dataset are validated and evaluated on. A study's directory contains `table.csv`, `pairs.csv`,
-`figures/` and `<variant>/seed<k>/` for the variants and seeds in the table, or `<variant>/seed<k>/fold<i>/` with a
-cross-validation. `metrics.json` and `history.csv` are for `dvc metrics` and `dvc plots`. The page has no script. Its
-images are inlined; predictions are those of the first training of each variant.
+`--study`, `--statistics`, `--validation`, `--evaluation` and `--pictures` may be repeated. `--validation` and
+`--evaluation` give the `.json` of the packs that the models of a dataset are validated and evaluated on, `--pictures`
+that of the pack with the images of a study, or of `<study>/fold<k>`. A study's directory contains `table.csv`,
+`pairs.csv`, `figures/` and `<variant>/seed<k>/` for the variants and seeds in the table, or
+`<variant>/seed<k>/fold<i>/` with a cross-validation. `metrics.json` and `history.csv` are for DVC. The page has no
+script. Its images are inlined; predictions are those of the first training of each variant.
 """
 
 import json
@@ -21,6 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from seg.report.figure_names import PRESET_FIGURES, suffixes
 from seg.report.formatting import count, digits, duration, size
 from seg.report.latex import comparison_latex
+from seg.report.pictures import pictures_of
 from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
 from seg.report.score_figures import draw_costs
@@ -31,6 +34,7 @@ from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
+PICTURE_BYTES = 3_000_000  # of all pictures in the page
 USES = ("validation", "evaluation")  # of the packs whose classes are compared with those of the training pack
 
 _OUTPUTS = {"comparison": ".csv", "latex": ".tex", "history": ".csv", "metrics": ".json", "page": ".html"}
@@ -78,11 +82,15 @@ def main() -> None:
     parser.add_named_inputs("--statistics", "NAME=FILE", action="append", default=[])
     for use in USES:
         parser.add_named_inputs(f"--{use}", "NAME=FILE", action="append", default=[])
+    parser.add_named_inputs("--pictures", "NAME=FILE", action="append", default=[])
     for output, suffix in _OUTPUTS.items():
         parser.add_output(f"--{output}", suffix, f"{suffix} to write")
     parser.add_outputs("--figures", suffixes(PRESET_FIGURES), "directory of the figures to write")
     given = parser.parse_stage()
     studies = read_all(lambda item: read_study(*item), named_paths(given.study, "--study").items())
+    runs = {study["name"]: study["runs"] for study in studies}
+    pictures = pictures_of(runs, named_paths(given.pictures, "--pictures"), PICTURE_BYTES)
+    studies = [study | {"pictures": pictures.get(study["name"])} for study in studies]
     packs = {use: named_paths(getattr(given, use), f"--{use}") for use in USES}
     statistics = read_all(
         lambda item: statistics_view(*item, {use: packs[use][item[0]] for use in USES if item[0] in packs[use]}),

@@ -1,8 +1,10 @@
 """Evaluation as a process: scores against a direct computation from the predictions, samples, refused input."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,12 +33,14 @@ class Files(NamedTuple):
 
     metrics: Path
     confusion: Path
+    predictions: Path
     samples: Path
     run: Path
 
 
 def files(folder: Path) -> Files:
-    return Files(*(folder / name for name in ("metrics.json", "confusion.npy", "samples.png", "evaluation.json")))
+    names = ("metrics.json", "confusion.npy", "predictions.zip", "samples.png", "evaluation.json")
+    return Files(*(folder / name for name in names))
 
 
 def command(model: Path, data: Path, out: Files, *more: str) -> subprocess.CompletedProcess[str]:
@@ -193,7 +197,7 @@ def test_the_weighted_loss_has_the_weights_of_the_training(tiny_recipe: Recipe, 
 def test_twice_gives_the_same_bits(out: Files, model: Path, packs: Any, tmp_path: Path) -> None:
     again = files(tmp_path)
     evaluate(model, packs.train, *again, CPU, workers=2)
-    for one, other in list(zip(out, again, strict=True))[:3]:
+    for one, other in list(zip(out, again, strict=True))[:4]:
         assert one.read_bytes() == other.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in again}
 
@@ -217,6 +221,14 @@ def test_samples_show_image_truth_prediction_and_error(out: Files, judged: tuple
         panels = [np.where(ignored, 0, palette[labels]), palette[prediction], np.where(ignored, 0, error)]
         for panel, expected in zip(shown[1:], panels, strict=True):
             assert np.array_equal(panel, expected.repeat(5, 0).repeat(5, 1))
+
+
+def test_predictions_of_all_images(out: Files, judged: tuple[np.ndarray, ...]) -> None:
+    """The labels have the size of the pack, so a picture has a pixel for each pixel of the prediction."""
+    with zipfile.ZipFile(out.predictions) as file:
+        found = [np.asarray(Image.open(io.BytesIO(file.read(f"{i:06}.png")))) for i in range(12)]
+        assert len(file.namelist()) == 12
+    assert np.array_equal(np.stack(found), judged[2])
 
 
 def test_samples_by_hand() -> None:

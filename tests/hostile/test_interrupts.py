@@ -37,7 +37,8 @@ PRETRAIN = (
 )
 EVALUATE = (
     "seg.evaluation.evaluate --model trained.safetensors --pack val.json --device cpu"
-    " --metrics metrics.json --confusion confusion.npy --samples samples.png --run-info evaluation.json"
+    " --metrics metrics.json --confusion confusion.npy --predictions predictions.zip --samples samples.png"
+    " --run-info evaluation.json"
 )
 PREDICT = "seg.cli predict trained.safetensors raw/val/scene_0000.png --out predictions --device cpu"
 WEIGHTS = "seg.models.fetch_weights --weights resnet34_imagenet --archives archives --out weights/resnet34.safetensors"

@@ -140,13 +140,13 @@ def test_the_memory_of_a_network_is_determined_once(small_model: bytes, tmp_path
 
 
 def evaluation(name: str, line: str, inference: str, **options: Any) -> Trial:
-    outputs = ["--metrics", "m.json", "--confusion", "c.npy", "--samples", "s.png", "--run-info", "r.json"]
-    inputs = ["--model", "model.safetensors", "--pack", "val.json", "--inference", inference]
+    outputs = ["--metrics", "m.json", "--confusion", "c.npy", "--predictions", "p.zip", "--samples", "s.png"]
+    inputs = ["--run-info", "r.json", "--model", "model.safetensors", "--pack", "val.json", "--inference", inference]
     return Trial(name, ["seg.evaluation.evaluate", *inputs, *outputs], lambda _: None, line, **options)
 
 
 EVALUATIONS = [
-    evaluation("images that fit", r"mIoU .*", "{}", code=0, errors=0, writes=["*.json", "c.npy", "s.png"]),
+    evaluation("images that fit", r"mIoU .*", "{}", code=0, errors=0, writes=["*.json", "c.npy", "p.zip", "s.png"]),
     evaluation(
         "a scale that is too large for a batch",
         r"error: val\.json: 4 images at a time: 64x48 pixels: requires at least [\d.]+ GB of memory, 0\.1 GB are"

@@ -252,6 +252,7 @@ def evaluation(name: str, arrange: Arrange, line: str, **outputs: str) -> Trial:
     given = {
         "metrics": "metrics.json",
         "confusion": "confusion.npy",
+        "predictions": "predictions.zip",
         "samples": "s.png",
         "run_info": "run.json",
     } | outputs

@@ -22,6 +22,8 @@ from seg.data.statistics import write_statistics
 from seg.evaluation.evaluate import evaluate
 from seg.evaluation.predict import segment
 from seg.models.checkpoint import load_checkpoint
+from seg.report.pictures import pictures_of
+from seg.report.runs import read_run
 from seg.results import Statistics, read_result
 
 CPU = torch.device("cpu")
@@ -63,12 +65,13 @@ def test_from_bands_to_predictions(
     write_statistics(found[0], tmp_path / "statistics.json")
     assert len(read_result(Statistics, tmp_path / "statistics.json", "").mean) == channels
     augmentation = Augmentation(flip=0.5, affine=Affine(p=0.5, translation=0.1))
-    out = fit(tmp_path / "run", tiny_recipe.model_copy(update={"augmentation": augmentation}), found)
+    out = fit(tmp_path / "seed0", tiny_recipe.model_copy(update={"augmentation": augmentation}), found)
     checkpoint = load_checkpoint(out.model)
     assert next(checkpoint.model.parameters()).shape[1] == channels
-    files = (tmp_path / name for name in ("metrics.json", "confusion.npy", "samples.png", "evaluation.json"))
-    metrics, confusion, samples, run = files
-    evaluate(out.model, found[1], metrics, confusion, samples, run, CPU)
+    files = ("metrics.json", "confusion.npy", "predictions.zip", "samples.png", "evaluation.json")
+    evaluate(out.model, found[1], *(tmp_path / "seed0" / name for name in files), CPU)
+    pictures = pictures_of({"own": {"fcn": [read_run(tmp_path / "seed0", "native")]}}, {"own": found[1]}, 10**6)
+    assert len(pictures["own"]["predictions"]["fcn"]) == len(Pack(found[1]))
     (written,) = segment(out.model, [own / "images/9.tif"], tmp_path / "out", "cpu")
     images, _ = Pack(found[1]).read(np.array([Pack(found[1]).names.index("9")]))
     stored = tifffile.imread(own / "images/9.tif")[..., [band - 1 for band in keys.get("bands", range(1, 6))]]

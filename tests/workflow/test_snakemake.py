@@ -20,7 +20,7 @@ RESULTS = "results/demo/cityscapes_fcn"
 
 
 def digests(clone: Clone, variant: str) -> list[str]:
-    files = ("model.safetensors", "history.csv", "metrics.json", "confusion.npy", "samples.png")
+    files = ("model.safetensors", "history.csv", "metrics.json", "confusion.npy", "predictions.zip", "samples.png")
     return [hashlib.sha256(clone.result(f"{variant}/seed0/{name}").read_bytes()).hexdigest() for name in files]
 
 

@@ -68,6 +68,13 @@ def pack_pixels(use):
     return lambda w: [ancient(file) for file in PLAN.pack_pixels(w.preset, w.study, w.variant, use, w.fold)]
 
 
+def picture_pixels(w):
+    """Input function: images, labels and labels at their own size of the packs that pictures of the report show."""
+    names = ("images.npy", "labels.npy", "native.json", "native.npy")
+    stems = sorted({pack.removesuffix("json") for pack in PLAN.picture_packs(w.preset).values()})
+    return [ancient(stem + name) for stem in stems for name in names]
+
+
 def runs(name):
     """Input function: this file of every training of a study."""
     return lambda w: PLAN.study_files(w.preset, w.study, plan.RUN_FOLDER + name)

@@ -96,6 +96,13 @@ rule report_preset:
         packs=lambda w: sorted(
             {*PLAN.scored_packs(w.preset, "val").values(), *PLAN.scored_packs(w.preset, "eval").values()}
         ),
+        predictions=lambda w: [
+            file
+            for study in PLAN.studies
+            for file in PLAN.study_files(w.preset, study, f"{plan.RUN_FOLDER}predictions.zip")
+        ],
+        pictures=lambda w: sorted({*PLAN.picture_packs(w.preset).values()}),
+        pixels=picture_pixels,
     output:
         **figures(plan.PRESET_FOLDER, PRESET_FIGURES, "Overview"),
         comparison=f"{plan.PRESET_FOLDER}comparison.csv",
@@ -118,10 +125,11 @@ rule report_preset:
         studies=lambda w: PLAN.study_options(w.preset),
         statistics=lambda w: PLAN.statistics_options(w.preset),
         figures=f"{plan.PRESET_FOLDER}figures",
+        pictures=lambda w: PLAN.picture_options(w.preset),
         code=code_digest("seg.report.page"),
     message:
         "Report preset {wildcards.preset}"
     shell:
         "python -m seg.report.page --preset {wildcards.preset:q} --title={params.title:q} {params.studies:q}"
-        " {params.statistics:q} --comparison {output.comparison:q} --latex {output.latex:q} --metrics {output.metrics:q} --history {output.history:q}"
-        " --page {output.page:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
+        " {params.statistics:q} {params.pictures:q} --comparison {output.comparison:q} --latex {output.latex:q}"
+        " --metrics {output.metrics:q} --history {output.history:q} --page {output.page:q} --figures {params.figures:q} 2>&1 | tee {log:q}"

@@ -100,6 +100,7 @@ rule evaluate_variant:
     output:
         metrics=f"{plan.RUN_FOLDER}metrics.json",
         confusion=f"{plan.RUN_FOLDER}confusion.npy",
+        predictions=f"{plan.RUN_FOLDER}predictions.zip",
         samples=report(
             f"{plan.RUN_FOLDER}samples.png",
             caption="../report/samples.rst",
@@ -128,4 +129,4 @@ rule evaluate_variant:
         'rm -f "$(dirname {input.model:q})"/resume-*; '
         "python -m seg.evaluation.evaluate --model {input.model:q} --pack {input.pack:q}"
         " --inference {params.inference:q} --metrics {output.metrics:q} --confusion {output.confusion:q}"
-        " --samples {output.samples:q} --run-info {output.run:q} 2>&1 | tee {log:q}"
+        " --predictions {output.predictions:q} --samples {output.samples:q} --run-info {output.run:q} 2>&1 | tee {log:q}"
