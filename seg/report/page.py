@@ -9,26 +9,32 @@
 `--evaluation` give the `.json` of the packs that the models of a dataset are validated and evaluated on, `--pictures`
 that of the pack with the images of a study, or of `<study>/fold<k>`. A study's directory contains `table.csv`,
 `pairs.csv`, `figures/` and `<variant>/seed<k>/` for the variants and seeds in the table, or
-`<variant>/seed<k>/fold<i>/` with a cross-validation. `metrics.json` and `history.csv` are for DVC. The page has no
-script. Its images are inlined; predictions are those of the first training of each variant.
+`<variant>/seed<k>/fold<i>/` with a cross-validation. `metrics.json` and `history.csv` are for DVC. The page's
+style, script, data and images are inlined, and its Content-Security-Policy allows nothing else. Tables are HTML that
+the script makes sortable; without a script they are complete.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from seg.report.figure_names import PRESET_FIGURES, suffixes
 from seg.report.formatting import count, digits, duration, size
 from seg.report.latex import comparison_latex
+from seg.report.payload import json_for_script, page_data
 from seg.report.pictures import pictures_of
+from seg.report.provenance import environments
 from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
 from seg.report.score_figures import draw_costs
 from seg.report.series import COSTS, cost_points
-from seg.report.view import View, environments, read_study, statistics_view
+from seg.report.view import View, read_study, statistics_view, svg_uri
 from seg.results import HistoryRow
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
@@ -36,14 +42,29 @@ from seg.system.files import written_whole
 
 PICTURE_BYTES = 3_000_000  # of all pictures in the page
 USES = ("validation", "evaluation")  # of the packs whose classes are compared with those of the training pack
+TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("page.css", "controls.css", "charts.css", "print.css")
+_PARTS = (
+    "core",
+    "view",
+    "table",
+    "charts",
+    "costs",
+    "pairs",
+    "classes",
+    "curves",
+    "provenance",
+    "main",
+)  # in this order
+SCRIPTS = tuple(f"{name}.js" for name in _PARTS)
 
 _OUTPUTS = {"comparison": ".csv", "latex": ".tex", "history": ".csv", "metrics": ".json", "page": ".html"}
 
 
-def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequence[View]) -> str:
-    """The page as HTML; all values are escaped."""
+def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequence[View], cost_figure: str) -> str:
+    """The page as HTML; all values are escaped. `cost_figure` is a URI."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -51,14 +72,28 @@ def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequ
         keep_trailing_newline=True,
     )
     environment.filters |= {"count": count, "digits": digits, "duration": duration, "size": size}
+    style, script = (
+        "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names) for names in (STYLES, SCRIPTS)
+    )
     return environment.get_template("index.html.j2").render(
         title=title,
         preset=preset,
         reference=any(row["published_obstacle"] for study in studies for row in study["rows"]),
         studies=studies,
         statistics=statistics,
+        cost_figure=cost_figure,
         environments=environments(studies),
+        style=Markup(style),  # noqa: S704 - from the package, as the script; the data has no "<"
+        style_hash=_source_hash(style),
+        script=Markup(script),  # noqa: S704
+        script_hash=_source_hash(script),
+        data=Markup(json_for_script(page_data(preset, studies))),  # noqa: S704
     )
+
+
+def _source_hash(text: str) -> str:
+    """Source expression of a Content-Security-Policy that allows exactly this inline style or script."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def all_histories(studies: Sequence[View]) -> pd.DataFrame:
@@ -102,13 +137,17 @@ def main() -> None:
         given.latex: comparison_latex([study["rows"] for study in studies], given.title),
         given.history: table_text(all_histories(studies)),
         given.metrics: json.dumps(scores, indent=1, allow_nan=False) + "\n",
-        given.page: page_text(given.title, given.preset, studies, statistics),
     }
     costs = {study["name"]: {cost: cost_points(study["rows"], cost) for cost in COSTS} for study in studies}
-    with written_whole(*texts, *(Path(f"{given.figures}{suffix}") for suffix in suffixes(PRESET_FIGURES))) as parts:
+    figures = [Path(f"{given.figures}{suffix}") for suffix in suffixes(PRESET_FIGURES)]
+    with written_whole(*texts, given.page, *figures) as parts:
         for part, text in zip(parts, texts.values(), strict=False):
             part.write_text(text, encoding="utf-8")
-        draw_costs(costs, *parts[len(texts) :])
+        page, *drawn = parts[len(texts) :]
+        draw_costs(costs, *drawn)
+        cost_figure = svg_uri(next(part for part in drawn if part.suffix == ".svg").read_bytes())
+        text = page_text(given.title, given.preset, studies, statistics, cost_figure)
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

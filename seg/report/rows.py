@@ -59,10 +59,12 @@ _COUNTS = [
     "commonest_pixel_accuracy",
     "commonest_miou",
     *_BUDGET,
+    *DETAILS,
     "parameters",
-    "training_seconds",
     "multiply_adds",
     "latency_seconds",
+    "training_seconds",
+    "training_peak_memory_bytes",
 ]
 
 Row = dict[str, str]

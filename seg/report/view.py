@@ -1,19 +1,15 @@
-"""Content of the page as plain values for the template."""
+"""Content of the page as plain values for the templates."""
 
-import json
 import math
 from base64 import b64encode
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seg.config.base import leaves
 from seg.report.data_warnings import data_warnings
 from seg.report.formatting import (
     Footnotes,
     budget_caption,
-    budget_cells,
     classes_caption,
     count,
     digits,
@@ -24,26 +20,31 @@ from seg.report.formatting import (
     units_caption,
 )
 from seg.report.pairs import pairs_view, read_pairs
+from seg.report.payload import study_data
+from seg.report.provenance import recipe_view
 from seg.report.rows import (
+    ABSENT,
     BEST,
-    METRIC_TITLES,
     NEAR_BEST,
     REMAKE_TABLE,
     Row,
     best,
     class_columns,
     fold_count,
-    mean_score,
     number,
     read_rows,
     split_notes,
     unequal_budgets,
 )
-from seg.report.runs import Run, read_all, read_runs, read_statistics, sampled_scores
+from seg.report.runs import read_all, read_runs, read_statistics
+from seg.report.score_table import comparison_groups
 from seg.results import Colour, read_bytes
 
 View = dict[str, Any]
 _COMMONEST = ("class", "pixel_accuracy", "miou")
+_FIGURES = ("curves", "confusion", "class_boundary_iou")  # what the page has no table of, for readers without a script
+_SHADES = 20  # of a heat map, from 0 to 1
+_MOST_TABULATED = 40  # variants whose pairs are also a table; beyond, it is too large to read
 
 
 def read_study(name: str, directory: Path) -> View:
@@ -53,10 +54,17 @@ def read_study(name: str, directory: Path) -> View:
     runs = read_runs(variants, rows[0]["seeds"].split(), rows[0]["scoring"], fold_count(rows))
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
-    images = [directory / "figures/curves.png", *(each[0].directory / "samples.png" for each in runs.values())]
-    curves, *samples = read_all(_data_uri, images)
+    images = [
+        *(directory / f"figures/{figure}.svg" for figure in _FIGURES),
+        *(each[0].directory / "samples.png" for each in runs.values()),
+    ]
+    uris = iter(read_all(_data_uri, images))
+    figures = dict(zip(_FIGURES, uris, strict=False))
     first = next(iter(runs.values()))[0]
     notes = footnotes(rows)
+    pairs = read_pairs(directory / "pairs.csv", list(runs))
+    data = study_data(rows, runs, pairs)
+    groups, axis = comparison_groups(rows, notes)
     return {
         "name": name,
         "title": rows[0]["title"],
@@ -65,29 +73,32 @@ def read_study(name: str, directory: Path) -> View:
         "notes": notes.notes,
         "rows": rows,
         "runs": runs,
+        "data": data,
         "overview": _overview(rows, notes),
         "compared": any(row["published_split"] and not row["published_obstacle"] for row in rows),
-        "overall": _overall_lines(rows, notes),
+        "groups": groups,
+        "axis": axis,
+        "marks": {row["variant"]: notes.of(row, "variant") for row in rows},
         "near_best_caption": near_best_caption(rows),
         "units_caption": units_caption(rows),
         "budget_caption": budget_caption(rows),
         "classes_caption": classes_caption(rows),
-        "commonest": list(dict.fromkeys(tuple(row[f"commonest_{x}"] for x in _COMMONEST) for row in rows)),
-        "pairs": pairs_view(rows, read_pairs(directory / "pairs.csv", list(runs))),
+        "commonest": _commonest(rows),
+        "pairs": pairs_view(rows, pairs) if len(rows) <= _MOST_TABULATED else None,
         "own_classes": {name: _cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
-        "classes": _class_lines(runs, first.metrics.classes, mark=not unequal_budgets(rows)),
+        "classes": _heat_map(data, mark=not unequal_budgets(rows)),
         "colours": _colours(first.training.classes, first.training.palette),
-        "curves": curves,
+        "figures": figures,
         "samples": [
             {"variant": variant, "seed": each[0].name, "uri": uri}
-            for (variant, each), uri in zip(runs.items(), samples, strict=True)
+            for (variant, each), uri in zip(runs.items(), uris, strict=True)
         ],
-        "recipes": _recipes(runs),
+        "recipes": recipe_view(runs),
     }
 
 
 def statistics_view(name: str, path: Path, packs: Mapping[str, Path]) -> View:
-    """Class statistics of a training pack, their figure, `classes.png` in the same directory, and warnings.
+    """Class statistics of a training pack, their figure, `classes.svg` in the same directory, and warnings.
 
     `packs` are the `.json` of the packs that its models are validated and evaluated on, see `data_warnings`.
     """
@@ -115,26 +126,8 @@ def statistics_view(name: str, path: Path, packs: Mapping[str, Path]) -> View:
         "std": ", ".join(f"{value:.4f}" for value in statistics.std),
         "lines": lines,
         "warnings": data_warnings(statistics, packs),
-        "figure": _data_uri(path.with_name("classes.png")),
+        "figure": _data_uri(path.with_name("classes.svg")),
     }
-
-
-def environments(studies: Sequence[View]) -> list[View]:
-    """Each combination of machine, versions and commit, with its runs."""
-    found: defaultdict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
-    for study in studies:
-        for variant, runs in study["runs"].items():
-            for run in runs:
-                training = run.training
-                facts = {
-                    "Processor": f"{training.machine.cpu}, {training.machine.cores} cores",
-                    "GPU": training.machine.gpu or "none",
-                    "System": training.machine.system,
-                    "Commit": training.commit or "none: not a git repository",
-                    "Versions": ", ".join(f"{name} {version}" for name, version in sorted(training.versions.items())),
-                }
-                found[tuple(facts.items())].append(f"{study['name']}/{variant} seed {run.name}")
-    return [{"facts": dict(facts), "runs": runs} for facts, runs in found.items()]
 
 
 def _colours(classes: Sequence[str], palette: Sequence[Colour]) -> dict[str, str]:
@@ -142,12 +135,21 @@ def _colours(classes: Sequence[str], palette: Sequence[Colour]) -> dict[str, str
 
 
 def _data_uri(path: Path) -> str:
-    """A PNG file, of which only the signature is checked, as a URI."""
+    """A PNG or SVG file, of which only the first bytes are checked, as a URI."""
     fix = "run the stage that makes it again"
     content = read_bytes(path, fix)
+    if path.suffix == ".svg":
+        return svg_uri(content, f"{path}: not an SVG file; {fix}")
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         raise ValueError(f"{path}: not a PNG file; {fix}")
     return f"data:image/png;base64,{b64encode(content).decode()}"
+
+
+def svg_uri(content: bytes, problem: str = "not an SVG file") -> str:
+    """An SVG file as a URI. Raises ValueError with the `problem` if it does not begin as one."""
+    if b"<svg" not in content[:1000]:
+        raise ValueError(problem)
+    return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
 
 
 def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
@@ -165,21 +167,10 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
     }
 
 
-def _overall_lines(rows: Sequence[Row], notes: Footnotes) -> list[View]:
-    """One line per variant, with a cell per metric and one for the loss."""
-    columns = (_cells(rows, column, notes) for column in METRIC_TITLES)
-    return [
-        {
-            "variant": row["variant"],
-            "marks": notes.of(row, "variant"),
-            "cells": cells,
-            "loss": loss,
-            "budget": budget_cells(row),
-            "parameters": row["parameters"],
-            "seconds": row["training_seconds"],
-        }
-        for row, cells, loss in zip(rows, zip(*columns, strict=True), score_cells(rows, "loss", notes), strict=True)
-    ]
+def _commonest(rows: Sequence[Row]) -> list[View]:
+    """Scores, by column, of predicting the most frequent class for all pixels; several if variants differ in it."""
+    found = dict.fromkeys(tuple(row[f"commonest_{name}"] for name in _COMMONEST) for row in rows)
+    return [{"class": name, "pixel_accuracy": accuracy, "miou": miou} for name, accuracy, miou in found]
 
 
 def _cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[View]:
@@ -189,26 +180,27 @@ def _cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[View]:
     return [{**cell._asdict(), "best": number(row[column]) == highest} for row, cell in zip(rows, cells, strict=True)]
 
 
-def _class_lines(runs: Mapping[str, Sequence[Run]], classes: Sequence[str], mark: bool) -> list[View]:
-    """One line per scored class of the dataset, one cell per variant: text, IoU in percent, whether it is the best."""
-    lines = []
-    for name in classes:
-        scores = [mean_score(sampled_scores(each, f"iou[{name}]")) for each in runs.values()]
-        highest = best(scores) if mark else math.nan
-        cells = [(digits(score), round(100 * (number(score) or 0)), number(score) == highest) for score in scores]
-        lines.append({"name": name, "cells": cells})
-    return lines
-
-
-def _recipes(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[tuple[str, str, bool]]]:
-    """Recipe of each variant: dotted keys, values, and whether these differ from the first variant's."""
-    recipes = {variant: dict(leaves(each[0].training.recipe)) for variant, each in runs.items()}
-    first = next(iter(recipes.values()))
+def _heat_map(data: View, mark: bool) -> View:
+    """IoU of every class: one line per variant, one cell per class, and the share of each class in the truth."""
+    side = len(data["classes"])
+    truth = [sum(data["confusion"][0][side * i : side * (i + 1)]) for i in range(side)]
+    labelled = sum(truth) or 1
+    columns = []
+    for scores in zip(*data["iou"], strict=True):
+        cells = [ABSENT if value is None else str(value) for value in scores]
+        highest = best(cells) if mark else math.nan
+        columns.append(
+            [
+                {
+                    "text": ABSENT if value is None else f"{value:.3f}",
+                    "shade": None if value is None else round(_SHADES * value),
+                    "best": value == highest,
+                }
+                for value in scores
+            ]
+        )
     return {
-        variant: [
-            (key, value if isinstance(value, str) else json.dumps(value), key not in first or first[key] != value)
-            for key, value in recipe.items()
-            if key != "seed"
-        ]
-        for variant, recipe in recipes.items()
+        "shares": [pixels / labelled for pixels in truth],
+        "columns": columns,
+        "lines": list(zip(data["variants"], zip(*columns, strict=True), strict=True)),
     }

@@ -178,3 +178,14 @@ def write_statistics(path: Path) -> None:
         "weights": [0.5, 0.75, 1.5, 1.0, 1.25],
     }
     write(path, content)
+
+
+def write_results(root: Path) -> Path:
+    """Write `streets/<variant>/seed<k>/`, `published.csv` and `statistics.json`. Returns `root`."""
+    for variant, mious in MIOU.items():
+        for seed, miou in enumerate(mious):
+            loss = "dice" if variant == "dice" else "cross_entropy"
+            write_run(root / "streets" / variant / f"seed{seed}", miou, loss=loss)
+    write(root / "published.csv", PUBLISHED)
+    write_statistics(root / "statistics.json")
+    return root

@@ -2,16 +2,18 @@
 
 import base64
 import csv
+import hashlib
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from results_tree import HOSTILE, SOURCE, write, write_picture
+from results_tree import HOSTILE, SOURCE, write
 from test_table import make_table, near
 
 from seg.data.pack_format import PACK_VERSION
@@ -88,19 +90,37 @@ def without_intervals(text: str) -> str:
 
 def row_of(text: str, section: str, head: str) -> str:
     """The row of the first table below `section` that starts with `head`."""
-    rows = re.findall(r"<tr.*?</tr>", text[text.index(f'id="{section}"') :], re.S)
-    return next(row for row in rows if plain(row).startswith(head))
+    return row_in(text[text.index(f'id="{section}"') :], head)
+
+
+def row_in(text: str, head: str) -> str:
+    """The first row that starts with `head`."""
+    return next(row for row in re.findall(r"<tr.*?</tr>", text, re.S) if plain(row).startswith(head))
 
 
 def test_the_page_is_self_contained(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
     outline = Outline(text)
     assert not outline.open
-    assert not re.search(r"https?://|@import|url\(", text)
-    assert "script" not in {tag for tag, _ in outline.tags}
-    assert len(outline.values("src")) == 5  # curves, three variants' pictures, class statistics
-    assert all(source.startswith("data:image/png;base64,") for source in outline.values("src"))
-    assert "default-src 'none'" in text
+    assert not re.search(r"@import|url\(", text)
+    assert set(re.findall(r"https?://[^\"]*", text)) == {"http://www.w3.org/2000/svg"}  # a name, which nothing fetches
+    assert [attributes for tag, attributes in outline.tags if tag == "script"] == [
+        {"type": "application/json", "id": "data"},
+        {},
+    ]
+    kinds = Counter(source.partition(";")[0] for source in outline.values("src"))
+    # Pictures of three variants; costs, class statistics, and three figures of the study
+    assert kinds == {"data:image/png": 3, "data:image/svg+xml": 5}
+    policy = next(attributes["content"] for _, attributes in outline.tags if "http-equiv" in attributes)
+    assert policy
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    assert "unsafe" not in policy
+    assert not outline.values("style")
+    for tag in ("script", "style"):
+        inline = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.S)
+        assert len(inline) == 1
+        digest = base64.b64encode(hashlib.sha256(inline[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}';" in policy
     picture = (ready / "streets/unet/seed0/samples.png").read_bytes()
     assert base64.b64encode(picture).decode() in text
 
@@ -133,27 +153,30 @@ def test_measured_and_published_scores_with_marks_and_the_best_in_bold(ready, mo
     baseline = row_of(text, "study-1-table", "baseline")
     assert "0.3200 ± 0.0283 0.0653–0.5747 0.2210" in plain(baseline)
     assert without_intervals(baseline).startswith(
-        "baseline 0.7200 ± 0.0283 0.7527 ▼ −0.0327 ≈ 0.3200 ± 0.0283 0.2210 ▲ +0.0990 0.3700 ± 0.0283 0.5200 ± 0.0283"
+        "baseline ≈ 0.3200 ± 0.0283 0.2210 ▲ +0.0990 undecided "
+        "0.7200 ± 0.0283 0.7527 ▼ −0.0327 0.3700 ± 0.0283 0.5200 ± 0.0283"
     )
     assert "best" not in baseline
     unet = row_of(text, "study-1-table", "unet")
-    assert without_intervals(unet).startswith("unet 2 0.9100 ± 0.0141 – – 0.5100 ± 0.0141 0.5100 = 0.0000")
-    assert unet.count(" best") == 4
-    assert "0.7100 ± 0.0141 1.5000 ± 0.3536 0.9000 4 4 of 4" in without_intervals(unet)  # with the loss
-    assert plain(row_of(text, "study-1-table", "all pixels “road”")) == "all pixels “road” 0.4100 0.0825"
+    assert without_intervals(unet).startswith("unet 2 0.5100 ± 0.0141 0.5100 = 0.0000 best 0.9100 ± 0.0141 – –")
+    assert unet.count('<td class="n best"') + unet.count('<td class="n left best"') == 4
+    assert "0.7100 ± 0.0141 1.5000 ± 0.3536 0.9000 " in without_intervals(unet)  # with the loss
+    assert plain(row_of(text, "study-1-table", "all pixels “road”")) == "all pixels “road” 0.0825 0.4100"
 
 
 def test_scores_near_the_best_are_marked(results, monkeypatch):
     """One seed: 0.50 of the U-Net is equivalent to 0.51 of `dice` within 0.05."""
     near(results)
     make_table(results, monkeypatch, seeds="1")
-    class_figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
+    class_figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.svg")
     text = make_page(results, monkeypatch)
     assert " ≈ 0.5000 " in plain(row_of(text, "study-1-table", "unet"))
     assert "≈" not in row_of(text, "study-1-table", "baseline") + row_of(text, "study-1-table", "dice")
+    for variant, verdict in {"baseline": "worse", "unet": "equivalent", "dice": "best"}.items():
+        assert f">{verdict}</td>" in row_of(text, "study-1-table", variant)
     assert "Streets 3 dice ≈ unet 0.5100" in plain(row_of(text, "overview", "Streets"))
-    assert "All pairs of variants 2 better or worse, 1 equivalent, 0 undecided" in plain(text)
-    pairs = plain(text[text.index("All pairs of variants") :])
+    assert "Numbers of all pairs 2 better or worse, 1 equivalent, 0 undecided" in plain(text)
+    pairs = plain(text[text.index("Numbers of all pairs") :])
     # From the best down: the U-Net before baseline in the columns, and no row for the last.
     assert re.search(
         r"mIoU difference from unet baseline dice ≈ 0\.0100 ± 0\.0000 equivalent 0\.1700 ± 0\.0000 unet 0\.1600 ±",
@@ -179,8 +202,9 @@ def test_pairs_of_other_variants_are_refused(ready, monkeypatch):
 
 def test_an_impossible_figure_is_marked_and_not_compared(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
-    person = row_of(text, "study-1-table", "person")
-    assert '1.3824<sup><a href="#study-1-note-1">1</a></sup>' in person.replace("\n", "")
+    own = text[text.index("The study's own classes") :]
+    person = re.findall(r"<td.*?</td>", row_in(own, "unet"), re.S)[1]
+    assert '1.3824<sup><a href="#study-1-note-1" aria-label="Note 1">1</a></sup>' in person.replace("\n", "")
     assert "▼" not in person
     note = re.search(r'<li id="study-1-note-1">(.*?)</li>', text, re.S)
     assert note
@@ -192,9 +216,15 @@ def test_an_impossible_figure_is_marked_and_not_compared(ready, monkeypatch):
 
 def test_an_absent_class_is_called_absent(ready, monkeypatch):
     text = make_page(ready, monkeypatch)
-    assert plain(row_of(text, "study-1-classes", "train")) == "train absent absent absent"
-    assert plain(row_of(text, "study-1-classes", "road")) == "road 0.4200 0.6100 0.3000"
-    assert plain(row_of(text, "study-1-table", "bicycle")) == "bicycle – – –"
+    # road, building, person, train, the one with HTML
+    assert plain(row_of(text, "study-1-classes", "baseline")) == "baseline 0.420 0.320 0.220 absent 0.320"
+    assert plain(row_of(text, "study-1-classes", "unet")) == "unet 0.610 0.510 0.410 absent 0.510"
+    assert plain(row_of(text, "study-1-classes", "dice")) == "dice 0.300 0.200 0.100 absent 0.200"
+    own = text[text.index("The study's own classes") :]
+    for variant in ("baseline", "unet", "dice"):
+        cells = re.findall(r"<td.*?</td>", row_in(own, variant), re.S)
+        assert plain(cells[2]).split()[0] == "absent"
+        assert plain(cells[3]) == "–"  # bicycle
     assert not re.search(r"\b(nan|NaN|None)\b", plain(text))
 
 
@@ -203,9 +233,14 @@ def test_runs_recipes_and_machines_are_shown(ready, monkeypatch):
     assert "AMD EPYC 9R14, 2 cores" in text
     assert "python 3.12.3, seg 0.1.0, torch 2.14.1" in text
     assert "Commit 0123456789abcdef Versions" in text
-    assert "unet 1 4 (4) cpu, bf16 1 min 10 s 40.0 1.20 GB 55.5 640 MB" in text
-    assert "Seed 1: started 2031-02-03T04:05:06+00:00" in text
-    assert "Marked rows differ from baseline" in text
+    assert (
+        "unet 1 4 (4) cpu, bf16 1 min 10 s 40.0 1.20 GB 55.5 640 MB 2031-02-03 04:05 0123456789 89abcdef01234567"
+        in text
+    )
+    assert "Values in which the recipes differ Variant loss baseline cross_entropy unet cross_entropy dice dice" in text
+    assert "Values that all recipes share 4 lr 0.005 epochs 4 schedule. name constant schedule. every null" in (
+        text.replace("schedule.name", "schedule. name").replace("schedule.every", "schedule. every")
+    )
     assert "0 unlabeled 15.000 10 –" in text  # 1,500 of 10,000 pixels
 
 
@@ -216,8 +251,11 @@ def test_figures_for_reference_are_grey_and_without_a_difference(ready, monkeypa
     assert "Published figures in grey are for reference only, without a difference" in plain(text)
     assert "for reference only, without a difference (dataset objects in place of streets)." in plain(text)
     baseline = row_of(text, "study-1-table", "baseline")
-    assert '<td class="n reference">0.2210' in baseline
-    assert '<small class="published reference">0.5819' in row_of(text, "study-1-table", "building")
+    assert re.search('<td class="n reference"[^>]*>0.2210', baseline.replace(" left", ""))
+    assert "0.3200" in plain(baseline).split("undecided")[0]  # its published figure is not beside it
+    assert "0.2210" not in plain(baseline).split("undecided")[0]
+    own = row_in(text[text.index("The study's own classes") :], "baseline")
+    assert '<small class="published reference">0.5819' in own
     assert '<td class="n reference">0.5100' in row_of(text, "overview", "Streets")
     assert not re.search("[▲▼]", text)
 
@@ -225,12 +263,12 @@ def test_figures_for_reference_are_grey_and_without_a_difference(ready, monkeypa
 def test_variants_with_unequal_budgets_have_no_marks(results, monkeypatch):
     near(results)
     make_table(results, monkeypatch, source=json.dumps(SOURCE | {"epochs": {"baseline": 40, "unet": 5, "dice": 40}}))
-    class_figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.png")
+    class_figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.svg")
     text = make_page(results, monkeypatch)
     assert "different shares of their full budgets (baseline 4 of 40 epochs, unet 4 of 5 epochs)" in plain(text)
-    assert "4 4 of 40 400 100 3,140,691" in plain(row_of(text, "study-1-table", "baseline"))
+    assert "4 of 40 4 400 100 3,140,691" in plain(row_of(text, "study-1-table", "baseline"))
     assert "≈" not in text
-    assert " best" not in row_of(text, "study-1-table", "unet") + row_of(text, "study-1-classes", "road")
+    assert " best" not in row_of(text, "study-1-table", "unet") + row_of(text, "study-1-classes", "unet")
     assert "is bold" not in text
 
 
@@ -270,14 +308,14 @@ def test_metrics_for_dvc(ready, monkeypatch):
 
 def test_all_missing_or_damaged_files_are_reported_and_nothing_is_written(ready, monkeypatch):
     (ready / "streets/unet/seed0/samples.png").unlink()
-    write(ready / "streets/figures/curves.png", "no picture")
-    with pytest.raises(ValueError, match=r"curves\.png: not a PNG file; run the stage") as caught:
+    write(ready / "streets/figures/curves.svg", "no picture")
+    with pytest.raises(ValueError, match=r"curves\.svg: not an SVG file; run the stage") as caught:
         make_page(ready, monkeypatch)
     assert "unet/seed0/samples.png: missing" in str(caught.value)
     write(ready / "streets/table.csv", "variant,seeds,schema_version\nunet,0,1\n")
     with pytest.raises(ValueError, match=r"table\.csv: lacks the columns .*; make the study's table again$"):
         make_page(ready, monkeypatch)
-    write_picture(ready / "streets/figures/curves.png")
+    write(ready / "streets/figures/curves.svg", "<svg/>")
     (ready / "streets/table.csv").unlink()
     with pytest.raises(ValueError, match=r"table\.csv: missing; make the study's table again$"):
         make_page(ready, monkeypatch)

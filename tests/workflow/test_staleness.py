@@ -50,7 +50,7 @@ EDITS = {
         '"font.size": 8',
         [*FOLLOWING, "Plot the classes of streets at 32x64"],
     ),
-    "the page": ("seg/report/index.html.j2", "<main", "<main class='wide'", ["Report preset demo"]),
+    "the page": ("seg/report/templates/index.html.j2", "<main", "<main class='wide'", ["Report preset demo"]),
     "the entry of another dataset": ("seg/datasets/catalogue/voc2012.yaml", "", "\n# A comment.\n", []),
     "a comment": ("seg/training/losses.py", "", "\n# A comment.\n", []),
 }

@@ -58,6 +58,12 @@ repository_path = lambda file: state.repository_path(workflow, file)
 content = checks.one_line_per_error()(lambda file: sha256(Path(workflow.basedir, file)))
 
 
+def files_in(directory):
+    """Paths of the files in a directory of the repository, without those of editors."""
+    names = (path.name for path in Path(workflow.basedir, directory).iterdir())
+    return sorted(f"{directory}/{name}" for name in names if not name.startswith(".") and not name.endswith("~"))
+
+
 def pack_json(use):
     """Input function: `.json` of a variant's pack, which contains the digests of the pixels."""
     return lambda w: f"{PLAN.pack_stem(w.preset, w.study, w.variant, use, w.fold)}.json"

@@ -121,7 +121,7 @@ rule report_preset:
         **cluster_resources(data_job),
     params:
         title=lambda w: PARAMS.presets[w.preset].title,
-        templates=[content(f"seg/report/{name}") for name in ("index.html.j2", "page.css")],
+        templates=[content(file) for file in files_in("seg/report/templates")],
         studies=lambda w: PLAN.study_options(w.preset),
         statistics=lambda w: PLAN.statistics_options(w.preset),
         figures=f"{plan.PRESET_FOLDER}figures",

@@ -1,0 +1,62 @@
+// Classes of a study: the heat map, and the confusion matrix of a chosen variant.
+
+const MOST_NUMBERED = 30; // classes; cells of larger matrices have no room for a number
+
+function classTools(section, study) {
+  const table = section.querySelector("table.heat");
+  const tools = section.querySelector('[data-tools="classes"]');
+  tools.append(filterField(table, `${study.name}.classfilter`));
+  sortable(table, `${study.name}.classsort`);
+  confusionTools(section, study);
+}
+
+function confusionTools(section, study) {
+  const place = section.querySelector('[data-tools="confusion"]');
+  place.hidden = false;
+  const key = (name) => `${study.name}.${name}`;
+  const holder = element("div", { class: "confusion" });
+  const draw = () => holder.replaceChildren(...drawConfusion(study, Number(variant.value()), norm.value() === "truth"));
+  const names = study.variants.map((name, i) => [String(i), name]);
+  const variant = choice("Variant", key("confused"), names, String(study.best ?? 0), draw);
+  const norms = [["truth", "pixels of the true class"], ["prediction", "pixels of the predicted class"]];
+  const norm = choice("Shares of the", key("norm"), norms, "truth", draw);
+  place.append(element("h4", {}, "Confusion matrix"), element("div", { class: "toolbar" }, variant.node, norm.node), holder);
+  whenVisible(place, draw);
+}
+
+function drawConfusion(study, variant, byTruth) {
+  const { classes, colours } = study;
+  const count = classes.length;
+  const pixels = study.confusion[variant];
+  const rows = classes.map((_, i) => pixels.slice(i * count, (i + 1) * count));
+  const sums = classes.map((_, i) => (byTruth ? rows[i] : rows.map((row) => row[i])).reduce((a, b) => a + b, 0));
+  const share = (i, j) => (sums[byTruth ? i : j] ? rows[i][j] / sums[byTruth ? i : j] : null);
+  const head = element("tr", {}, element("th", { scope: "col" }, "Truth"), ...classes.map((name, i) => element("th", { scope: "col", class: "n" }, element("span", {}, chip(colours[i]), name))));
+  const body = classes.map((name, i) => {
+    const cells = classes.map((other, j) => {
+      const value = share(i, j);
+      const text = value === null || value < 0.0005 || count > MOST_NUMBERED ? "" : (100 * value).toFixed(value < 0.0995 ? 1 : 0);
+      const title = `${name} predicted as ${other}: ${short(rows[i][j])} pixels${value === null ? "" : `, ${(100 * value).toFixed(2)}%`}`;
+      return element("td", { class: `n h${Math.round(20 * (value ?? 0))}${i === j ? " diagonal" : ""}`, title }, text);
+    });
+    return element("tr", {}, element("th", { scope: "row" }, chip(colours[i]), name), ...cells);
+  });
+  const table = element("table", { class: "heat confusion-matrix" }, element("thead", {}, head), element("tbody", {}, ...body));
+  const label = `Confusion matrix of ${study.name} ${study.variants[variant]}, in percent`;
+  const errors = [];
+  rows.forEach((row, i) => row.forEach((found, j) => i !== j && found && errors.push([share(i, j), found, i, j])));
+  errors.sort((a, b) => b[0] - a[0] || b[1] - a[1]);
+  const of = byTruth ? (i) => classes[i] : (_, j) => classes[j];
+  const list = errors.slice(0, 10).map(([value, found, i, j]) =>
+    element("li", {}, element("b", {}, classes[i]), " predicted as ", element("b", {}, classes[j]), element("small", {}, `${(100 * value).toFixed(1)}% of ${of(i, j)}, ${short(found)} pixels`)),
+  );
+  return [
+    element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": label }, table),
+    element("div", { class: "confusions" }, element("h5", {}, "Largest confusions"), element("ol", {}, ...list)),
+  ];
+}
+
+function chip(colour) {
+  if (!colour) return null;
+  return shape("svg", { class: "chip", viewBox: "0 0 1 1", "aria-hidden": "true" }, shape("rect", { width: 1, height: 1, fill: colour }));
+}

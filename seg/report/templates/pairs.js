@@ -1,0 +1,106 @@
+// Matrix of all pairs of a study's variants, from the best down.
+
+const VERDICT_TEXTS = { 1: "better", "-1": "worse", 2: "equivalent", 0: "undecided" };
+
+function pairMatrix(section, study, index) {
+  const place = section.querySelector('[data-tools="pairs"]');
+  if (!place || !study.pairs.length) return;
+  place.hidden = false;
+  const count = study.variants.length;
+  const cells = new Map();
+  for (const [a, b, difference, low, high, verdict, same] of study.pairs) {
+    const mirrored = verdict === null || verdict === 0 || verdict === 2 ? verdict : -verdict;
+    cells.set(a * count + b, { difference, low, high, verdict, same });
+    cells.set(b * count + a, { difference: -difference, low: -high, high: -low, verdict: mirrored, same });
+  }
+  const below = (i) => (i === 0 ? 0 : cells.get(i).difference); // first variant minus this one
+  const ranked = study.variants.map((_, i) => i).sort((a, b) => below(a) - below(b));
+  const holder = element("div", { class: "scroll matrix" });
+  const draw = () => holder.replaceChildren(drawMatrix(study, index, ranked, cells, place.clientWidth - 24));
+  const kinds = ["better", "worse", "equivalent", "undecided"].map((kind) => element("span", {}, legendKey(`pair ${kind}`), kind));
+  place.append(
+    element("p", { class: "legend" }, element("span", {}, "The row is"), ...(study.pairs[0][5] === null ? [] : kinds)),
+    holder,
+    element("p", { class: "caption" }, "mIoU of the row minus mIoU of the column, from the best variant down. The stronger the colour, the larger the difference. Verdicts hold for all pairs at once; undecided does not mean equal."),
+  );
+  whenVisible(place, draw);
+}
+
+function legendKey(kind) {
+  return shape("svg", { class: "chip", viewBox: "0 0 10 10", "aria-hidden": "true" }, shape("rect", { class: kind, width: 10, height: 10 }));
+}
+
+function drawMatrix(study, index, ranked, cells, room) {
+  const count = ranked.length;
+  const named = count <= 40;
+  const longest = Math.max(...study.variants.map((name) => name.length));
+  const left = named ? Math.min(190, 7.3 * longest + 14, room * 0.42) : 0;
+  const size = Math.max(named ? 15 : 2, Math.min(58, (room - left) / count));
+  const high = named ? Math.max(15, Math.min(30, size)) : size;
+  const top = named ? Math.min(170, 5.2 * longest + 14) : 0;
+  const slant = named ? Math.min(110, 4 * longest) : 0;
+  const width = Math.ceil(left + size * count + slant);
+  const height = Math.ceil(top + high * count);
+  const svg = shape("svg", {
+    class: "plot", width, height, viewBox: `0 0 ${width} ${height}`, role: "group",
+    "aria-label": `Differences in mIoU between all pairs of variants of ${study.title}; arrow keys read them`,
+  });
+  const largest = Math.max(...study.pairs.map((pair) => Math.abs(pair[2]))) || 1;
+  const paths = new Map();
+  const texts = shape("g", { class: "cell-text", "aria-hidden": "true" });
+  const gap = size > 8 ? 1 : 0;
+  ranked.forEach((row, r) => {
+    ranked.forEach((column, c) => {
+      if (row === column) return;
+      const { difference, verdict } = cells.get(row * count + column);
+      const level = Math.ceil((4 * Math.abs(difference)) / largest) || 1;
+      const sign = verdict === null ? (difference > 0 ? 1 : -1) : verdict;
+      const kind = `pair ${VERDICT_TEXTS[sign]}${Math.abs(sign) === 1 ? ` level${level}` : ""}`;
+      const path = `M${(left + c * size).toFixed(1)} ${(top + r * high).toFixed(1)}h${(size - gap).toFixed(1)}v${(high - gap).toFixed(1)}h-${(size - gap).toFixed(1)}z`;
+      if (!paths.has(kind)) paths.set(kind, []);
+      paths.get(kind).push(path);
+      if (size >= 40) texts.append(shape("text", { x: left + (c + 0.5) * size, y: top + (r + 0.5) * high + 4 }, fixed(difference, 3).replace("0.", ".")));
+    });
+  });
+  for (const [kind, parts] of paths) svg.append(shape("path", { class: kind, d: parts.join("") }));
+  svg.append(texts);
+  if (named) {
+    ranked.forEach((variant, r) => {
+      const name = study.variants[variant];
+      const fits = Math.floor((left - 8) / 6.4);
+      const text = name.length > fits ? `${name.slice(0, fits - 1)}…` : name;
+      svg.append(shape("text", { class: "label", x: left - 7, y: top + (r + 0.5) * high + 4, "text-anchor": "end" }, text));
+      const at = `translate(${left + (r + 0.5) * size - 3} ${top - 6}) rotate(-40)`;
+      svg.append(shape("text", { class: "label", transform: at }, name));
+    });
+  }
+  const ring = shape("rect", { class: "ring", visibility: "hidden", width: size, height: high });
+  svg.append(ring);
+  readable(svg, {
+    count: count * count,
+    nearest(x, y) {
+      const [c, r] = [Math.floor((x - left) / size), Math.floor((y - top) / high)];
+      return c < 0 || r < 0 || c >= count || r >= count ? -1 : r * count + c;
+    },
+    show(k) {
+      const [r, c] = [Math.floor(k / count), k % count];
+      const [row, column] = [ranked[r], ranked[c]];
+      filled(ring, { x: left + c * size, y: top + r * high, visibility: "visible" }, []);
+      return { x: left + (c + 0.5) * size, y: top + (r + 0.5) * high, lines: pairLines(study, row, column, cells.get(row * count + column)) };
+    },
+    select: (k) => openProvenance(index, ranked[Math.floor(k / count)], "miou", svg),
+    clear: () => ring.setAttribute("visibility", "hidden"),
+  });
+  return svg;
+}
+
+function pairLines(study, row, column, pair) {
+  if (!pair) return [study.variants[row], `mIoU ${fixed(study.scores.miou.value[row])}`];
+  const { difference, low, high, verdict, same } = pair;
+  return [
+    `${study.variants[row]} − ${study.variants[column]}`,
+    `mIoU ${difference > 0 ? "+" : ""}${fixed(difference)}, 95% interval ${fixed(low)} to ${fixed(high)}`,
+    ...(verdict === null ? [] : [VERDICT_TEXTS[verdict]]),
+    ...(same ? [] : ["The means are over different classes."]),
+  ];
+}

@@ -1,0 +1,151 @@
+// Tables that can be sorted, filtered and reduced to some of their columns.
+
+/** Make the columns with `data-sort` sortable; `key` is the place of the choice in the view. */
+function sortable(table, key) {
+  const body = table.tBodies[0];
+  const original = [...body.rows];
+  const heads = leafHeads(table);
+  const buttons = new Map();
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  function value(row, column, kind) {
+    const cell = row.cells[column];
+    if (kind === "text") return cell.textContent.trim();
+    const text = cell.dataset.value ?? cell.textContent;
+    return text.trim() === "" || Number.isNaN(Number(text)) ? null : Number(text);
+  }
+
+  function apply() {
+    const chosen = view.get(key, "");
+    const name = chosen.replace(/^-/, "");
+    const down = chosen.startsWith("-");
+    let rows = original;
+    for (const [head, { column, id }] of buttons) {
+      const active = id === name;
+      if (active) head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+      if (!active) continue;
+      const kind = head.dataset.sort;
+      const keyed = original.map((row) => [value(row, column, kind), row]);
+      keyed.sort(([a], [b]) => {
+        if (a === null || b === null) return (a === null) - (b === null); // rows without a value come last
+        const order = kind === "text" ? collator.compare(a, b) : a - b;
+        return down ? -order : order;
+      });
+      rows = keyed.map(([, row]) => row);
+    }
+    if (rows.some((row, i) => row !== body.rows[i])) body.append(...rows);
+  }
+
+  heads.forEach((head, column) => {
+    const kind = head?.dataset.sort;
+    if (!kind) return;
+    const id = head.dataset.key ?? String(column);
+    const button = element("button", { type: "button", class: "sort" }, ...head.childNodes);
+    head.append(button);
+    buttons.set(head, { column, id });
+    const first = kind === "falling" ? `-${id}` : id;
+    const second = kind === "falling" ? id : `-${id}`;
+    button.addEventListener("click", () => {
+      const chosen = view.get(key, "");
+      view.set(key, chosen === first ? second : chosen === second ? "" : first, "");
+      apply();
+    });
+  });
+  view.follow(apply);
+  apply();
+}
+
+/** The header cell of every column: those of the second row replace the ones that span several columns. */
+function leafHeads(table) {
+  const [first, second] = table.tHead.rows;
+  const below = second ? [...second.cells] : [];
+  return [...first.cells].flatMap((cell) => (cell.colSpan > 1 ? below.splice(0, cell.colSpan) : [cell]));
+}
+
+/** Filter of rows by the text of their first cell. */
+function filterField(table, key) {
+  const rows = [...table.tBodies[0].rows];
+  const texts = rows.map((row) => row.cells[0].textContent.toLowerCase());
+  const input = element("input", { type: "search", placeholder: "all variants", spellcheck: "false", autocomplete: "off" });
+  const count = element("output", { class: "count" });
+
+  function apply() {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    rows.forEach((row, i) => {
+      const found = words.every((word) => texts[i].includes(word));
+      row.hidden = !found;
+      shown += found;
+    });
+    count.textContent = words.length ? `${shown} of ${rows.length}` : "";
+  }
+
+  input.addEventListener("input", () => {
+    view.set(key, input.value, "");
+    apply();
+  });
+  const follow = () => {
+    input.value = view.get(key, "");
+    apply();
+  };
+  view.follow(follow);
+  follow();
+  return element("label", { class: "field" }, element("span", {}, "Filter"), input, count);
+}
+
+/** Checkboxes for the groups of columns; those marked `data-optional` are hidden at first. */
+function columnChooser(table, key) {
+  const heads = leafHeads(table);
+  const tops = [...table.tHead.rows[0].cells].filter((cell) => cell.dataset.group);
+  const standard = tops.filter((cell) => !("optional" in cell.dataset)).map((cell) => cell.dataset.group);
+  const fallback = standard.join(" ");
+  const lines = [...table.tBodies[0].rows, ...(table.tFoot?.rows ?? [])];
+  const boxes = tops.map((cell) => {
+    const box = element("input", { type: "checkbox", value: cell.dataset.group });
+    box.addEventListener("change", () => {
+      const chosen = boxes.filter((each) => each.box.checked).map((each) => each.box.value);
+      view.set(key, chosen.join(" "), fallback);
+      apply();
+    });
+    return { box, node: element("label", { class: "check" }, box, element("span", {}, cell.textContent.trim().replace(/[\d.\s]+$/, ""))) };
+  });
+
+  function apply() {
+    const chosen = new Set(view.get(key, fallback).split(" "));
+    boxes.forEach(({ box }) => (box.checked = chosen.has(box.value)));
+    for (const cell of table.tHead.querySelectorAll("[data-group]")) cell.hidden = !chosen.has(cell.dataset.group);
+    heads.forEach((head, column) => {
+      if (!head.dataset.group) return;
+      for (const row of lines) row.cells[column].hidden = head.hidden;
+    });
+  }
+
+  view.follow(apply);
+  apply();
+  const list = element("fieldset", {}, element("legend", {}, "Columns"), ...boxes.map(({ node }) => node));
+  const details = element("details", { class: "menu" }, element("summary", {}, "Columns"), list);
+  details.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !details.open) return;
+    details.open = false;
+    details.firstElementChild.focus();
+  });
+  document.addEventListener("click", (event) => {
+    if (!details.contains(event.target)) details.open = false;
+  });
+  return details;
+}
+
+/** Controls of a study's comparison, and links from its scores to the dialog. */
+function comparisonTable(section, study, index) {
+  const table = section.querySelector("table.comparison");
+  const tools = section.querySelector('[data-tools="comparison"]');
+  tools.append(filterField(table, `${study.name}.filter`), columnChooser(table, `${study.name}.columns`));
+  sortable(table, `${study.name}.sort`);
+  table.addEventListener("click", (event) => {
+    const link = event.target.closest("a.score");
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    openProvenance(index, Number(link.closest("tr").dataset.variant), link.dataset.metric, link);
+  });
+}

@@ -1,0 +1,47 @@
+// The chosen view in the address, `#<section>?<key>=<value>&...`, so that a link or a reload shows it again.
+
+const view = (() => {
+  const followers = [];
+  let section = "";
+  let values = new URLSearchParams();
+
+  function read() {
+    const [place, query] = location.hash.slice(1).split("?");
+    section = decodeURIComponent(place);
+    if (query === undefined) return false; // an ordinary link to a section keeps the choices
+    values = new URLSearchParams(query);
+    return true;
+  }
+
+  function write() {
+    const query = values.toString();
+    history.replaceState(null, "", `#${encodeURIComponent(section)}${query ? `?${query}` : ""}`);
+  }
+
+  function reveal() {
+    const target = section && document.getElementById(section);
+    if (!target) return;
+    for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+    target.scrollIntoView();
+  }
+
+  addEventListener("hashchange", () => {
+    if (read()) followers.forEach((follow) => follow());
+    else write();
+    reveal();
+  });
+  read();
+
+  return {
+    get: (key, fallback) => values.get(key) ?? fallback,
+    /** Keep a choice; one that equals `fallback` is left out of the address. */
+    set(key, value, fallback) {
+      if (value === fallback) values.delete(key);
+      else values.set(key, value);
+      write();
+    },
+    /** Call `follow` when another view is opened. */
+    follow: (follow) => followers.push(follow),
+    reveal,
+  };
+})();

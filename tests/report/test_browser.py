@@ -1,0 +1,395 @@
+"""The page in Chromium: what a reader sees, clicks, types and prints, and what the page must not do."""
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from requirements import not_met
+from results_tree import HOSTILE, NOTES, write_results
+from test_page import make_page
+from test_table import make_table
+
+from seg.report import class_figures
+from seg.report.pairs import PairDifference, pairs_text
+from seg.report.rows import read_rows
+from seg.report.runs import read_statistics
+
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+RIGHT_TO_LEFT = "שלום, “quotes”\nand \u202ea new line"
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; without it, the tests fail in CI and are skipped elsewhere."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        not_met("Chromium is not installed: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def results_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results with the page of a study, whose notes contain markup, quotes, line breaks and other scripts."""
+    root = write_results(tmp_path_factory.mktemp("results"))
+    notes = NOTES | {"unet": [*NOTES["unet"], RIGHT_TO_LEFT, HOSTILE]}
+    with pytest.MonkeyPatch.context() as patch:
+        make_table(root, patch, notes=json.dumps(notes))
+        class_figures.draw_classes(read_statistics(root / "statistics.json"), root / "classes.svg")
+        make_page(root, patch)
+    return root
+
+
+@pytest.fixture
+def visit(browser: Browser, results_root: Path) -> Iterator[Visit]:
+    """Open the page in a new window. Whatever the test does, nothing may be requested, refused or fail."""
+    contexts = []
+    problems: list[str] = []
+
+    def open_page(place: str = "", file: Path = results_root / "index.html", **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}} | options)
+        context.set_default_timeout(8000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"{file.as_uri()}{place}")
+        return page
+
+    requests: list[str] = []
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not problems
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+
+
+def variants(page: Page) -> list[str]:
+    """Variants in the comparison as it is shown, from the top."""
+    heads = page.locator("table.comparison tbody tr:visible th").all_text_contents()
+    return [re.sub(r"[\s\d–,]+$", "", head).strip() for head in heads]
+
+
+def head(page: Page, text: str) -> Locator:
+    return page.locator("table.comparison thead th:visible", has_text=text)
+
+
+def scroll_through(page: Page) -> None:
+    """Bring every part into the window, because plots are drawn when they come near it."""
+    for place in page.locator("[data-tools], #costs").all():
+        place.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelectorAll('svg.plot').length >= 5")
+
+
+def test_everything_is_drawn(visit: Visit) -> None:
+    page = visit()
+    scroll_through(page)
+    assert page.locator("#costs svg.plot .point").count() == 3
+    assert page.locator("[data-tools=pairs] svg.plot").count() == 1
+    assert page.locator("[data-tools=curves] svg.plot").count() == 3
+    assert page.locator("table.confusion-matrix tbody tr").count() == 5
+    assert page.locator("table.comparison svg.dots").count() == 3
+
+
+def test_a_column_sorts_down_up_and_back(visit: Visit) -> None:
+    page = visit()
+    assert variants(page) == ["baseline", "unet", "dice"]
+    button = head(page, "Mean accuracy").get_by_role("button")
+    for state, expected in (
+        ("descending", ["unet", "baseline", "dice"]),
+        ("ascending", ["dice", "baseline", "unet"]),
+        (None, ["baseline", "unet", "dice"]),
+    ):
+        button.click()
+        assert variants(page) == expected
+        assert head(page, "Mean accuracy").get_attribute("aria-sort") == state
+    head(page, "Variant").get_by_role("button").click()
+    assert variants(page) == ["baseline", "dice", "unet"]
+
+
+def test_rows_are_filtered_and_columns_chosen_and_a_reload_shows_the_same(visit: Visit) -> None:
+    page = visit()
+    page.get_by_label("Filter").first.fill("N")
+    assert variants(page) == ["baseline", "unet"]
+    assert head(page, "Loss").count() == 0
+    page.locator("summary", has_text="Columns").first.click()
+    page.locator(".menu").get_by_label("Loss").check()
+    page.locator(".menu").get_by_label("Pixel accuracy").uncheck()
+    page.keyboard.press("Escape")
+    assert not page.locator(".menu").get_by_label("Loss").is_visible()
+    head(page, "Mean accuracy").get_by_role("button").click()
+    assert "streets.filter=N" in page.url
+    for _ in range(2):
+        assert variants(page) == ["unet", "baseline"]
+        assert head(page, "Loss").count() == 1
+        assert head(page, "Pixel accuracy").count() == 0
+        page.reload()
+    page.locator("nav").get_by_role("link", name="Classes").click()
+    assert page.url.endswith(page.url[page.url.index("?") :])
+    assert "#study-1-classes?" in page.url
+
+
+def test_every_number_equals_comparison_csv(visit: Visit, results_root: Path) -> None:
+    page = visit()
+    with (results_root / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    cells = page.evaluate(
+        """() => [...document.querySelectorAll('table.comparison tbody tr')].map((row) => {
+          const keys = leafHeads(row.closest('table')).map((head) => head.dataset.key);
+          return keys.map((key, i) => [key, row.cells[i].dataset.value ?? '', row.cells[i].textContent]).slice(1);
+        })"""
+    )
+    compared = 0
+    for row, shown in zip(rows, cells, strict=True):
+        for key, value, text in shown:
+            number = re.search(r"[−+]?[\d,]*\.?\d+", text)
+            if key in ("miou_plot", "against_best"):
+                assert key == "miou_plot" or text == row[key]
+            elif key.endswith("_difference"):
+                metric = key.removesuffix("_difference")
+                published = row[f"{metric}_published"]
+                expected = float(row[metric]) - float(published) if published else None
+                assert (number is None) == (expected is None)
+                if number and expected is not None:
+                    assert float(number[0].replace("−", "-")) == pytest.approx(expected, abs=5e-5)
+            elif key == "budget_epochs":
+                assert text == f"{row['budget_epochs']} of {row['full_epochs']}"
+            else:
+                assert value == row[key]
+                if key == "latency_seconds":
+                    assert number
+                    assert float(number[0]) / 1000 == pytest.approx(float(row[key]), rel=5e-3)
+                elif key in ("training_seconds", "training_peak_memory_bytes"):
+                    assert number
+                elif row[key]:
+                    assert number
+                    assert float(number[0].replace(",", "")) == pytest.approx(float(row[key]), abs=5e-5)
+            compared += bool(number)
+    assert compared >= 3 * 18
+
+
+def test_a_score_shows_how_it_came_about(visit: Visit) -> None:
+    page = visit()
+    page.locator("table.comparison tr", has_text="dice").locator("a.score").first.click()
+    dialog = page.get_by_role("dialog")
+    text = dialog.inner_text()
+    assert dialog.get_by_role("heading", level=2).inner_text() == "dice"
+    assert "0.2000" in text
+    assert (
+        "git checkout 0123456789abcdef\nsnakemake --cores 4 --resources gpu=1 --config preset=demo --force -- " in text
+    )
+    assert "streets/dice/seed0/model.safetensors" in text
+    for fact in ("89abcdef01234567", "AMD EPYC 9R14, 2 cores", "torch 2.14.1", "2031-02-03 04:05:06 UTC", "1 min 10 s"):
+        assert fact in text
+    recipe = dialog.get_by_role("region", name="Recipe").locator("tbody tr")
+    assert recipe.all_inner_texts() == ["loss\tdice\tcross_entropy"]  # beside the best variant
+    dialog.get_by_label("all values").check()
+    assert recipe.count() == 5
+    dialog.get_by_label("Seed").select_option("1")
+    assert "streets/dice/seed1/metrics.json" in dialog.inner_text()
+    page.reload()
+    assert page.get_by_role("dialog").get_by_role("heading", level=2).inner_text() == "dice"
+    page.get_by_role("button", name="Close").click()
+    assert page.get_by_role("dialog").count() == 0
+    assert "score=" not in page.url
+
+
+def test_the_keyboard_suffices(visit: Visit) -> None:
+    page = visit()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
+    head(page, "Mean accuracy").get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert variants(page) == ["unet", "baseline", "dice"]
+    page.locator("a.score").first.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("dialog").count() == 1
+    page.keyboard.press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+    assert page.evaluate("document.activeElement.className") == "score"
+    scroll_through(page)
+    for selector, first in (("#costs", "baseline"), ("[data-tools=curves]", "Epoch 1"), ("[data-tools=pairs]", "unet")):
+        page.locator(f"{selector} svg.plot").first.focus()
+        page.keyboard.press("ArrowRight")
+        assert page.locator("#tooltip strong").inner_text() == first
+    page.locator("#costs svg.plot").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("dialog").get_by_role("heading", level=2).inner_text() == "baseline"
+
+
+def test_the_pointer_reads_values_of_curves(visit: Visit) -> None:
+    page = visit("#study-1-curves")
+    plot = page.locator("[data-tools=curves] svg.plot").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 60)
+    lines = page.locator("#tooltip > *").all_inner_texts()
+    assert lines[0] == "Epoch 4"
+    assert lines[1:3] == ["training, seed 0: 1", "validation, seed 0: 1.4 (scored)"]
+    assert lines[3:] == ["training, seed 1: 1", "validation, seed 1: 1.4 (scored)"]
+    curves = page.locator("[data-tools=curves]")
+    curves.get_by_label("as", exact=True).select_option("overlay")
+    assert curves.locator("svg.plot").count() == 1
+    curves.get_by_role("button", name="baseline").click()
+    curves.get_by_label("Show").select_option("lr")
+    page.reload()
+    curves.scroll_into_view_if_needed()
+    assert curves.get_by_role("button", name="baseline").get_attribute("aria-pressed") == "false"
+    assert curves.locator("svg.plot .line").count() == 4  # two variants, two seeds
+    assert "learning rate of" in (curves.locator("svg.plot").get_attribute("aria-label") or "")
+
+
+def test_the_confusion_matrix_of_a_variant(visit: Visit) -> None:
+    page = visit("#study-1-classes")
+    tools = page.locator("[data-tools=confusion]")
+    tools.scroll_into_view_if_needed()
+    tools.get_by_label("Variant").select_option(label="baseline")
+    # 24 images and two seeds: 1000 mIoU + 500 - 500 mIoU pixels of each class, of which (500 - 500 mIoU) are wrong.
+    right, wrong = 24 * (300 + 340), 24 * (350 + 330)
+    row = tools.locator("tbody tr").first.locator("td").all_inner_texts()
+    assert row[:2] == [f"{100 * right / (right + wrong):.0f}", f"{100 * wrong / (right + wrong):.0f}"]
+    largest = tools.locator("li").first.inner_text()
+    assert largest.startswith("road predicted as building")
+    assert f"{100 * wrong / (right + wrong):.1f}% of road" in largest
+    tools.get_by_label("Shares of the").select_option("prediction")
+    assert "% of building" in tools.locator("li").first.inner_text()
+
+
+def test_light_and_dark(visit: Visit) -> None:
+    page = visit(color_scheme="dark")
+    ground = "Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"
+    assert page.evaluate(ground) < 60
+    theme = page.get_by_role("button", name="Theme")
+    theme.click()
+    assert (theme.inner_text(), page.evaluate(ground)) == ("Theme: light", 255)
+    page.reload()
+    assert (theme.inner_text(), page.evaluate(ground)) == ("Theme: light", 255)
+    theme.click()
+    assert page.evaluate(ground) < 60
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_and_nothing_is_cut_off(visit: Visit, scheme: str, width: int) -> None:
+    page = visit(color_scheme=scheme, viewport={"width": width, "height": 900})
+    scroll_through(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    page.locator("a.score").first.click()
+    found += Axe().run(page, context="dialog", options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+def test_the_page_prints_everything(visit: Visit) -> None:
+    page = visit()
+    page.emulate_media(media="print")
+    assert page.pdf().startswith(b"%PDF")
+    assert not page.locator("nav").is_visible()
+    assert not page.get_by_label("Filter").first.is_visible()
+    assert page.locator("[data-tools=curves] svg.plot").count() == 3  # although they were never in the window
+    assert not page.locator("main details:not(.menu)[open]").filter(has_text="Values that all recipes share").count()
+
+
+def test_tables_and_figures_are_there_without_a_script(visit: Visit) -> None:
+    page = visit(java_script_enabled=False)
+    assert page.locator("table.comparison tbody th").count() == 3
+    assert page.locator(
+        "table.comparison td", has_text="1.5000"
+    ).first.is_visible()  # the loss, which is hidden at first
+    assert page.locator("svg.dots").first.is_visible()
+    assert page.get_by_alt_text("Training and validation loss over epochs").is_visible()
+    for name in ("table.heat", "table.runs", "table.recipes"):
+        assert page.locator(name).is_visible()
+    assert not page.locator(".needs-script").first.is_visible()
+    assert page.locator("button, select, input").count() == 0
+
+
+def test_texts_of_users_are_shown_as_text(visit: Visit) -> None:
+    page = visit()
+    scroll_through(page)
+    assert page.locator("script").count() == 2
+    assert page.locator("i, b:has-text('bold')").count() == 0
+    notes = page.locator("ol.notes li").all_inner_texts()
+    assert any(HOSTILE in note for note in notes)
+    assert any(" ".join(RIGHT_TO_LEFT.split()) in " ".join(note.split()) for note in notes)
+    for table in ("table.heat thead", "table.confusion-matrix tbody", "table.own thead"):
+        assert HOSTILE in (page.locator(table).first.text_content() or "")
+    assert HOSTILE in page.evaluate("DATA.studies[0].classes[4]")
+
+
+def test_three_hundred_variants_open_and_sort_fast(
+    visit: Visit, results_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"variant_{i:03}" for i in range(300)]
+    row = read_rows(results_root / "streets/table.csv")[0]
+    shutil.copytree(results_root, tmp_path, dirs_exist_ok=True)
+    study = tmp_path / "streets"
+    scores = [0.2 + (7919 * i % 300) / 500 for i in range(300)]
+    lines = [{**row, "variant": name, "miou": str(score)} for name, score in zip(names, scores, strict=True)]
+    with (study / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*row, "schema_version"], restval="1")
+        writer.writeheader()
+        writer.writerows(lines)
+    pairs = [
+        PairDifference(
+            "streets", a, b, (d := x - y), d - 0.1, d + 0.1, d - 0.1, d + 0.1, d, d, "undecided", "4", "4", True
+        )
+        for i, (a, x) in enumerate(zip(names, scores, strict=True))
+        for b, y in zip(names[i + 1 :], scores[i + 1 :], strict=True)
+    ]
+    (study / "pairs.csv").write_text(pairs_text(pairs))
+    for name in names:
+        (study / name).symlink_to(study / "baseline")
+    make_page(tmp_path, monkeypatch)
+    page = visit(file=tmp_path / "index.html")
+    opened = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    sort = """() => {
+      document.querySelector('table.comparison [data-key=miou] .sort').click();
+      document.querySelector('table.comparison').getBoundingClientRect(); // lays the table out
+    }"""
+    # Time of the page's thread, which other processes of the machine do not lengthen much
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def seconds() -> float:
+        metrics = devtools.send("Performance.getMetrics")["metrics"]
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+    durations = []
+    for _ in range(6):
+        start = seconds()
+        page.evaluate(sort)
+        durations.append(1000 * (seconds() - start))
+    took = min(durations)
+    size = (tmp_path / "index.html").stat().st_size
+    print(f"300 variants: {size / 1e6:.1f} MB, opened in {opened:.0f} ms, sorted in {took:.0f} ms")
+    assert variants(page)[:1] != []
+    assert opened < 3000
+    assert took < 200
+    assert size < 8e6
+    page.locator("[data-key=miou] .sort").click()
+    ranked = [names[i] for i in sorted(range(300), key=lambda i: -scores[i])]
+    assert (
+        page.evaluate("[...document.querySelectorAll('table.comparison tbody th')].map((x) => x.textContent)")[:3]
+        == ranked[:3]
+    )
+    page.locator("[data-tools=pairs]").scroll_into_view_if_needed()
+    page.locator("[data-tools=pairs] svg.plot").wait_for()
+    page.locator("[data-tools=curves]").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Show 276 more").click()
+    assert page.locator("[data-tools=curves] svg.plot").count() == 300
