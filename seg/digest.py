@@ -23,6 +23,7 @@ EXEMPT = (
     "seg.digest",
     "seg.data.pack_format",
     "seg.models.checkpoint",
+    "seg.training.run_identity",
     "seg.training.outputs",
     "seg.training.resume",
 )

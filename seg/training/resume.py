@@ -1,17 +1,20 @@
 """Saved states of a training: an interrupted training continues from the last one and ends with the same bits.
 
-The last two states are kept beside the outputs as `resume-<digest>-<number>.safetensors`. The digest covers everything
-that affects the result, so a training never resumes from a state of another one. The random numbers of a sample
-depend on (seed, epoch, sample) only, so the generators of PyTorch are the only random state.
+A state is saved when some time has passed, when a signal asks the training to end, and at the end. The last two are
+kept beside the outputs as `resume-<digest>-<number>.safetensors`. The digest covers everything that affects the result,
+so a training never resumes from a state of another one. The random numbers of a sample depend on (seed, epoch, sample)
+only, so the generators of PyTorch are the only random state.
 
 The last state of a finished training is kept until its model is evaluated: if the run ends before Snakemake has
 recorded the outputs, the next run deletes them, and the training writes them again from the state.
 """
 
 import hashlib
+import math
+import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +22,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seg.config.base import leaves
 from seg.results import HistoryRow
 from seg.system.console import say
 from seg.system.files import canonical_json, written_whole
 from seg.system.signals import Interrupted
 from seg.system.tensors import read_tensors, write_tensors
-from seg.training.distributed import all_gather, broadcast, is_main, rank
+from seg.training.distributed import all_gather, broadcast, is_main, rank, world_size
+from seg.training.run_identity import identity_differences
 from seg.training.step import TrainStep
 
-STATE_VERSION = 2  # of saved states, part of their digest; increases when older states would be misread
-_DIGEST = 16  # letters of a digest, at least
+SAVE_EVERY = 180.0  # seconds
+_VARIABLE = "SEG_SAVE_SECONDS"
 _KEPT = 2  # states; if the last one is damaged, the one before it is used
+_SHARE = 0.03  # of the time may be spent on saving: states of a large model on a slow disk are saved less often
 
 
 @dataclass
@@ -69,21 +73,43 @@ class ResumeStore:
     Args:
         directory: of the outputs.
         identity: everything that affects the result, JSON values by what a message calls them.
-        save_every: seconds until the next state is due.
+        save_every: seconds until the next state is due, or longer if saving takes long; 0 saves after every step.
     """
 
     def __init__(self, directory: Path, identity: Mapping[str, Any], save_every: float) -> None:
         self.directory, self.identity, self.save_every = directory, identity, save_every
         self.digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]
-        self._last_save = time.monotonic()
+        self._last_save, self._interval = time.monotonic(), save_every
+        self._stopped_by = 0  # signal after which all processes end, once they have agreed on it
         self._next_epoch = 1  # from which a training would resume
 
-    def due(self) -> bool:
-        """Whether the last state was saved `save_every` seconds ago; the same in all processes."""
-        return bool(broadcast([time.monotonic() - self._last_save >= self.save_every])[0])
+    def due(self, signalled: int) -> bool:
+        """Whether to save a state now, the same in all processes; `signalled` is a signal to this one, or 0."""
+        timed = is_main() and time.monotonic() - self._last_save >= self._interval
+        decisions = torch.stack(all_gather(torch.tensor([int(timed), signalled]))).amax(0)
+        self._stopped_by = int(decisions[1])
+        return bool(decisions.any())
+
+    @contextmanager
+    def saved_if_interrupted(self, state: TrainState, step: TrainStep) -> Iterator[None]:
+        """Save the state if the block is interrupted, which must change neither of them.
+
+        Several processes would have to agree on it, so they repeat their steps since the last state.
+        """
+        try:
+            yield
+        except Interrupted:
+            if world_size() == 1:
+                self.save(state, step)
+            raise
 
     def save(self, state: TrainState, step: TrainStep) -> None:
-        """Write the state whole or not at all, then delete all but the last two."""
+        """Write the state whole or not at all, then delete all but the last two.
+
+        Raises:
+            Interrupted: it was due because of a signal.
+        """
+        started = time.monotonic()
         groups = {
             "model": step.model.state_dict(),
             "optimizer": step.optimizer.tensors(),
@@ -102,6 +128,10 @@ class ResumeStore:
             for file in files[: 1 - _KEPT]:
                 file.unlink()
         self._last_save = time.monotonic()
+        if self.save_every:
+            self._interval = max(self.save_every, (self._last_save - started) / _SHARE)
+        if self._stopped_by:
+            raise Interrupted(self._stopped_by)
 
     def restore(self, step: TrainStep) -> TrainState:
         """Load the last undamaged state into model, optimizer and random generators.
@@ -142,7 +172,7 @@ class ResumeStore:
             return
         try:
             _, record = read_tensors(last, metadata_only=True)
-            reason = f"saved in epoch {record['epoch'] + 1}, {_differences(record['identity'], self.identity)}"
+            reason = f"saved in epoch {record['epoch'] + 1}, {identity_differences(record['identity'], self.identity)}"
         except (ValueError, KeyError):
             reason = "damaged or of another version of seg"
         say(f"starts at epoch 1, not from {last.name}: {reason}")
@@ -166,17 +196,20 @@ class ResumeStore:
         return sorted(self.directory.glob(f"resume-{self.digest}-*.safetensors"), key=_number)
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs between the identities of two trainings; old and new values where they are short, in one line."""
-    old, new = dict(leaves(dict(before))), dict(leaves(dict(now)))
-    texts = []
-    for key in sorted({*old, *new}):
-        values = old.get(key), new.get(key)
-        if values[0] != values[1]:
-            digests = any(isinstance(value, str) and len(value) >= _DIGEST for value in values)
-            name = key.removeprefix("recipe.")
-            texts.append(f"{name} differs" if digests else f"{name} was {values[0]}, is {values[1]}")
-    return "; ".join(texts)
+def save_seconds(option: str | None) -> float:
+    """Seconds between saved states: the option `--save-every`, or else the environment variable `SEG_SAVE_SECONDS`.
+
+    Raises:
+        ValueError: not a number of at least 0.
+    """
+    name, text = (
+        ("SEG_SAVE_SECONDS", os.environ.get("SEG_SAVE_SECONDS")) if option is None else ("--save-every", option)
+    )
+    with suppress(ValueError):
+        seconds = float(text or SAVE_EVERY)
+        if 0 <= seconds < math.inf:
+            return seconds
+    raise ValueError(f"{name}: got '{text}', expected a number of seconds of at least 0")
 
 
 def _number(file: Path) -> int:

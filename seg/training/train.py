@@ -8,8 +8,6 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -21,20 +19,20 @@ from seg.digest import code_digest
 from seg.results import HistoryRow
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage, say
-from seg.system.files import lock_directory, sha256
-from seg.system.machine import machine_info
+from seg.system.files import lock_directory
 from seg.system.memory import bounded_memory
 from seg.system.progress import Progress
-from seg.training.distributed import all_gather, is_main, own_device, process_group, rank, world_size
+from seg.system.signals import SignalHandler, held_signals
+from seg.training.distributed import is_main, own_device, process_group, rank, world_size
 from seg.training.inputs import open_inputs
 from seg.training.numerics import set_up
 from seg.training.optimisation import learning_rate
 from seg.training.outputs import Outputs, event_writer, write_events, write_outputs
-from seg.training.resume import STATE_VERSION, ResumeStore, TrainState
+from seg.training.resume import SAVE_EVERY, ResumeStore, TrainState, save_seconds
+from seg.training.run_identity import run_identity
 from seg.training.step import TrainStep
 from seg.training.validation import validate
 
-SAVE_EVERY = 180.0  # seconds
 _READ_EVERY = 50  # steps between two reads of the losses on a GPU, because each read waits for it
 
 
@@ -62,7 +60,7 @@ def train(
         device: device to train on.
         workers: threads that prepare batches; see `seg.data.loader.Loader`.
         code: digest of the code, recorded in the outputs.
-        save_every: seconds between saved states within an epoch; one is saved after every epoch.
+        save_every: see `seg.training.resume.ResumeStore`; a state is also saved at the end.
 
     Raises:
         ValueError: packs, weights, recipe and number of processes do not match, a loss is not finite, or another
@@ -77,7 +75,7 @@ def train(
     images, step_images = len(train_loader.pack), recipe.batch * recipe.accumulate
     steps = math.ceil(images / step_images)  # per epoch
     patience = recipe.early_stopping.patience if recipe.early_stopping else math.inf
-    store = ResumeStore(outputs.model.parent, _identity(train_pack, val_pack, weights, step, code), save_every)
+    store = ResumeStore(outputs.model.parent, run_identity(train_pack, val_pack, weights, step, code), save_every)
     with (
         lock_directory(outputs.model.parent) if is_main() else nullcontext(),
         event_writer(outputs.events) as events,
@@ -88,33 +86,37 @@ def train(
         progress = _progress(recipe, state, images, steps)
         for row in state.history:
             write_events(events, row)
-        while state.epoch < recipe.epochs and state.validations_since_best < patience:
-            if state.step == 0:  # for dropout
-                torch.manual_seed(recipe.seed + 1_000_003 * (state.epoch + 1) + 999_983 * rank())
-            step.train_mode()
-            order = epoch_order(images, recipe.seed, state.epoch)
-            unread: list[_Unread] = []
-            for number, batches in enumerate(_batches(train_loader, order, recipe, state), start=state.step):
-                state.lr = learning_rate(
-                    recipe.schedule, recipe.lr, epoch=state.epoch, step=number, steps=steps, epochs=recipe.epochs
-                )
-                samples = order[number * step_images : (number + 1) * step_images]
-                unread.append((state.lr, samples, step(batches, state.lr)))
-                if device.type == "cpu" or len(unread) == _READ_EVERY or number == steps - 1:
-                    state.loss += _read_losses(unread, state, train_loader, progress)
-                    state.step, unread = number + 1, []
-                    if store.due():
+        with held_signals() as signals:
+            while state.epoch < recipe.epochs and state.validations_since_best < patience:
+                if state.step == 0:  # for dropout
+                    torch.manual_seed(recipe.seed + 1_000_003 * (state.epoch + 1) + 999_983 * rank())
+                step.train_mode()
+                order = epoch_order(images, recipe.seed, state.epoch)
+                unread: list[_Unread] = []
+                for number, batches in enumerate(_batches(train_loader, order, recipe, state), start=state.step):
+                    state.lr = learning_rate(
+                        recipe.schedule, recipe.lr, epoch=state.epoch, step=number, steps=steps, epochs=recipe.epochs
+                    )
+                    samples = order[number * step_images : (number + 1) * step_images]
+                    unread.append((state.lr, samples, step(batches, state.lr)))
+                    due = store.due(signals.number)
+                    if due or device.type == "cpu" or len(unread) == _READ_EVERY or number == steps - 1:
+                        state.loss += _read_losses(unread, state, train_loader, progress)
+                        state.step, unread = number + 1, []
                         state.seconds = time.monotonic() - clock
+                    if due:
                         store.save(state, step)
-            row = HistoryRow(state.epoch + 1, state.lr, state.loss / images)
-            if row.epoch % recipe.validate_every == 0 or row.epoch == recipe.epochs:
-                row = _validated(row, state, step, val_loader, class_weights)
-            state.history.append(row)
-            state.epoch, state.step, state.loss = row.epoch, 0, 0.0
-            state.seconds = time.monotonic() - clock
-            store.save(state, step)
-            progress.epoch({name: value for name, value in row._asdict().items() if value is not None})
-            write_events(events, row)
+                row = HistoryRow(state.epoch + 1, state.lr, state.loss / images)
+                if row.epoch % recipe.validate_every == 0 or row.epoch == recipe.epochs:
+                    row = _validated(row, state, step, val_loader, class_weights, store, signals)
+                state.history.append(row)
+                state.epoch, state.step, state.loss = row.epoch, 0, 0.0
+                state.seconds = time.monotonic() - clock
+                last = state.epoch == recipe.epochs or state.validations_since_best >= patience
+                if store.due(signals.number) or last:
+                    store.save(state, step)
+                progress.epoch({name: value for name, value in row._asdict().items() if value is not None})
+                write_events(events, row)
         if state.epoch < recipe.epochs and is_main():
             say(f"stopped early: no lower validation loss than in epoch {state.best_epoch}")
         if state.best_weights:
@@ -126,11 +128,18 @@ def train(
 
 
 def _validated(
-    row: HistoryRow, state: TrainState, step: TrainStep, loader: Loader, class_weights: Tensor
+    row: HistoryRow,
+    state: TrainState,
+    step: TrainStep,
+    loader: Loader,
+    class_weights: Tensor,
+    store: ResumeStore,
+    signals: SignalHandler,
 ) -> HistoryRow:
-    """The row of an epoch with the validation after it, which `state` records."""
+    """The row of an epoch with the validation after it, which `state` records; a signal ends the validation at once."""
     started = time.monotonic()
-    loss, *scores = validate(step.model, loader, step.recipe, class_weights, step.precision)
+    with store.saved_if_interrupted(state, step), signals.raised():
+        loss, *scores = validate(step.model, loader, step.recipe, class_weights, step.precision)
     state.validation_seconds += time.monotonic() - started
     state.validations_since_best += 1
     if state.best_loss is None or loss < state.best_loss:
@@ -146,30 +155,6 @@ def _progress(recipe: Recipe, state: TrainState, images: int, steps: int) -> Pro
         where = f"at epoch {state.epoch + 1}, after step {state.step} of {steps}"
         say(f"resumed {where if state.epoch < recipe.epochs else 'after the last epoch'}")
     return Progress(recipe.epochs, recipe.epochs * images - finished, enabled=is_main())
-
-
-def _identity(train_pack: Path, val_pack: Path, weights: Path | None, step: TrainStep, code: str) -> dict[str, Any]:
-    """Everything that affects the result, and the format of states."""
-    return {
-        "recipe": step.recipe.model_dump(mode="json"),
-        "the training pack": sha256(train_pack),
-        "the validation pack": sha256(val_pack),
-        "the file with the initial weights": sha256(weights) if weights else None,
-        "the resolved precision": step.precision,
-        "the device": _device_names(step.device),
-        "the version of torch": torch.__version__,
-        "the code": code,
-        "the format of saved states": STATE_VERSION,
-    }
-
-
-def _device_names(device: torch.device) -> str:
-    """The kind of the device, or the models of the GPUs of all processes, the same text in each of them."""
-    name = machine_info(device)["gpu"]
-    if name is None or world_size() == 1:
-        return name or device.type
-    checksums = all_gather(torch.tensor(crc32(name.encode())))
-    return " ".join(f"GPU model {int(each):08x}" for each in checksums)
 
 
 def _batches(loader: Loader, order: np.ndarray, recipe: Recipe, state: TrainState) -> Iterator[list[Batch]]:
@@ -222,7 +207,7 @@ def main() -> None:
     parser.add_argument(
         "--workers", type=int, help="threads that prepare batches; default: 4 if a GPU has no room for the pack"
     )
-    parser.add_argument("--save-every", type=float, default=SAVE_EVERY, help="seconds between saved states")
+    parser.add_argument("--save-every", help="seconds between saved states; default: SEG_SAVE_SECONDS or 180")
     parser.add_argument("--code", help="digest of the code to record; computed by default")
     arguments = parser.parse_stage()
     recipe = recipe_from_json(arguments.recipe)
@@ -240,7 +225,7 @@ def main() -> None:
             own_device(arguments.device),
             arguments.workers,
             arguments.code or code_digest("seg.training.train", f"seg.models.{recipe.model.name}"),
-            arguments.save_every,
+            save_seconds(arguments.save_every),
         )
 
 

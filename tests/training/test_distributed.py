@@ -16,6 +16,7 @@ from trainings import arguments, bits, fit, history, outputs, varied
 
 from seg.config.architectures import make_model
 from seg.config.recipe import Augmentation, EarlyStopping, Recipe, Schedule
+from seg.plan import launcher
 from seg.training import distributed
 from seg.training.distributed import SharedBatchNorm2d
 
@@ -123,22 +124,30 @@ def test_a_killed_training_in_two_processes_resumes(tiny_recipe: Recipe, packs: 
     recipe = varied(tiny_recipe, gpus=2, epochs=6, model=make_model("fcn", dropout=True))
     log = tmp_path / "log"
 
-    def started(folder: Path) -> subprocess.Popen[bytes]:
-        line = [*TORCHRUN, "-m", "seg.training.train", *arguments(folder, recipe, packs)]
+    def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+        line = [sys.executable, *launcher(2)[1:], "-m", "seg.training.train"]
+        line += [*arguments(folder, recipe, packs), *options]
         with log.open("wb") as file:
-            return subprocess.Popen([*line, "--save-every", "0"], stderr=file, start_new_session=True)
+            return subprocess.Popen(line, stderr=file, start_new_session=True)
+
+    def ended(run: subprocess.Popen[bytes], line: str, number: signal.Signals) -> int:
+        while line not in log.read_text():
+            assert run.poll() is None, log.read_text()
+            time.sleep(0.02)
+        os.killpg(run.pid, number)
+        return run.wait()
 
     whole = started(tmp_path / "whole")
     assert whole.wait() == 0, log.read_text()
     assert len(re.findall(r"epoch \d+/6 loss", log.read_text())) == 6  # only the main process prints
-    run = started(tmp_path / "killed")
-    while "epoch 3/6" not in log.read_text():
-        assert run.poll() is None, log.read_text()
-        time.sleep(0.02)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    ended(started(tmp_path / "killed", "--save-every", "0"), "epoch 2/6", signal.SIGKILL)
+    assert ended(started(tmp_path / "killed"), "epoch 4/6", signal.SIGTERM) == 128 + signal.SIGTERM
+    printed = log.read_text()
+    assert "resumed at epoch " in printed
+    stopped = re.search(r"^interrupted; run again to continue from epoch ([56])$", printed, re.MULTILINE)
+    assert stopped, printed
     assert started(tmp_path / "killed").wait() == 0, log.read_text()
-    assert "resumed at epoch " in log.read_text()
+    assert f"resumed at epoch {stopped[1]}, after step " in log.read_text()
     assert bits(outputs(tmp_path / "killed")) == bits(outputs(tmp_path / "whole"))
     assert len(list((tmp_path / "killed").glob("resume-*"))) == 1
 

@@ -184,7 +184,7 @@ def test_a_state_of_another_format_is_not_read(
     small: Recipe, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stopped(tmp_path / "killed", small, packs, 4, monkeypatch)
-    monkeypatch.setattr(training, "STATE_VERSION", 3)
+    monkeypatch.setattr("seg.training.run_identity.STATE_VERSION", 3)
     assert bits(run(tmp_path / "killed", small, packs)) == bits(fit(tmp_path / "whole", small, packs))
     printed = capfd.readouterr().err
     assert "resumed" not in printed

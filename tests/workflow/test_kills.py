@@ -27,11 +27,11 @@ def bits(clone: Clone) -> list[bytes]:
 
 
 def killed(clone: Clone, log: str, pattern: str) -> None:
-    """Start Snakemake and kill its process group once the log matches the pattern."""
+    """Start Snakemake, which saves states after every step, and kill its process group once the log matches."""
     command = ["snakemake", "--cores", "4", "--resources", "gpu=1", "--", f"{RUN}/metrics.json"]
-    file = clone.path / log
+    file, saving = clone.path / log, environment() | {"SEG_SAVE_SECONDS": "0"}
     file.unlink(missing_ok=True)
-    with subprocess.Popen(command, cwd=clone.path, env=environment(), start_new_session=True) as run:
+    with subprocess.Popen(command, cwd=clone.path, env=saving, start_new_session=True) as run:
         for _ in range(4000):
             if file.exists() and re.search(pattern, file.read_text()):
                 break
@@ -45,7 +45,7 @@ def test_a_run_killed_with_its_processes_resumes_to_the_same_bits(clone: Clone) 
     killed(clone, LOG, r"epoch 2/8 loss")
     killed(clone, LOG, r"epoch [45]/8 loss")
     printed = (clone.path / LOG).read_text()
-    assert re.search(r"resumed at epoch [3-5], after step 0 of 2", printed), printed
+    assert re.search(r"resumed at epoch [3-5], after step [0-2] of 2", printed), printed
     clone.snakemake()
     assert "resumed at epoch " in (clone.path / LOG).read_text()
     assert "epoch 1/8" not in (clone.path / LOG).read_text()
