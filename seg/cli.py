@@ -146,7 +146,7 @@ def init(folder: Annotated[Path, typer.Argument(help="directory of images and la
     import re
 
     from seg.config.description import downloadable
-    from seg.datasets.recognise import recognise, rows_for_params
+    from seg.recognition.recognise import recognise, rows_for_params
 
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such directory; give the dataset's directory")

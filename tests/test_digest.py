@@ -253,7 +253,7 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("datasets/matching.py", "\ndef ", "\nX = 1\n\n\ndef ", {"pack", "native"}),
         ("datasets/polygons.py", "fill=", "width=", {"pack", "native"}),
         ("datasets/images.py", "\ndef ", "\nX = 1\n\n\ndef ", {"pack", "native"}),
-        ("datasets/recognise.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
+        ("recognition/recognise.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),
         ("data/pack.py", "\ndef ", "\nX = 1\n\n\ndef ", {"pack"}),
         ("system/files.py", "indent=1", "indent=2", set()),
         ("system/gpus.py", "\ndef ", "\nX = 1\n\n\ndef ", set()),

@@ -13,6 +13,7 @@ ORDER = (
     "cli",
     "plan",
     "preconditions",
+    "recognition",
     "doctor",
     "report",
     "evaluation",

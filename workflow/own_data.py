@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 
 from seg.config.description import read_description
+from seg.datasets.listing import why_missing
 from seg.datasets.manifest import differing, fingerprint
-from seg.datasets.matching import why_missing
 from seg.datasets.register import own_contents
 from seg.plan import KEPT_MANIFEST, RAW_FOLDER, RAW_MANIFEST, Plan
 from seg.system.console import say

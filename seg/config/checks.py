@@ -73,6 +73,16 @@ def impossible_descriptions(params: "Params") -> Iterator[str]:
             yield from (f"datasets.{name}.{line}" for line in str(error).splitlines())
 
 
+def unknown_classes(params: "Params") -> Iterator[str]:
+    """Classes of studies that their dataset does not have, if `params.yaml` gives its classes."""
+    for name, study in params.studies.items():
+        row = params.datasets.get(study.dataset)
+        known = row.class_names() if row and (row.classes or row.ids) else study.classes
+        for each in study.classes:
+            if each not in known:
+                yield f"studies.{name}.classes: '{each}' is no class of '{study.dataset}'; {nearest(each, known)}"
+
+
 def impossible_recipes(params: "Params") -> Iterator[str]:
     """One line per value that is missing or null, and per combination of values that is invalid."""
     for study, row in params.studies.items():

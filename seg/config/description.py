@@ -1,11 +1,8 @@
 """Description of a dataset: where its files are, what label values mean, how splits and groups are made.
 
-The shipped datasets are described in `seg/datasets/catalogue/*.yaml`, a user's own in `params.yaml` or in
-`dataset.yaml` beside the images. `seg.datasets.matching` and `seg.datasets.images` read files as described.
+The shipped datasets are described in `seg/datasets/catalogue/*.yaml`, a user's own in `params.yaml` or `dataset.yaml`.
 """
 
-import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,120 +10,19 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
-from seg.config.base import Count, Frozen, Number, Part
+from seg.config.base import Number, Part
+from seg.config.description_values import LabelFiles, LabelValue, Pattern, Rgb, as_list, checked_expression, class_rows
+from seg.config.image_form import ImageForm
 from seg.config.messages import error_lines, parse_option
 from seg.system.console import nearest_of_all
 
 CATALOGUE = Path(__file__).parents[1] / "datasets/catalogue"
-MOST_CHANNELS = 64
-PLACEHOLDER = re.compile(r"(\{\w+(?::[^{}]+)?\}|\*\*/|\*|\?)")
 SplitName = Literal["train", "val", "test"]
 _SPLITS: dict[SplitName, list[str]] = {
     "train": ["train", "training"],
     "val": ["val", "valid", "validation"],
     "test": ["test", "testing"],
 }
-
-
-def _list(value: Any) -> Any:
-    """The value in a list, if it is not a list itself."""
-    return value if isinstance(value, list | tuple) or value is None else [value]
-
-
-def _pattern(text: str) -> str:
-    text = text.removeprefix("./")
-    if text.startswith("/") or ".." in text.split("/"):
-        raise ValueError(f"got '{text}', expected a pattern relative to the dataset's directory, such as images/*.jpg")
-    for part in PLACEHOLDER.split(text)[1::2]:
-        expression = _expression(part.strip("{}").partition(":")[2])
-        if re.compile(expression).groupindex:
-            raise ValueError(f"got '{part}', expected an expression without named groups")
-    if re.search(r"[{}\\]", "".join(PLACEHOLDER.split(text)[::2])):
-        raise ValueError(
-            f"got '{text}', expected placeholders such as {{stem}} or {{stem:[0-9]+}}, and no other braces"
-        )
-    return text
-
-
-def _expression(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"got '{text}', no regular expression ({error})") from None
-    return text
-
-
-def _whole(value: Any) -> Any:
-    """Keys of JSON are text."""
-    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
-
-
-def _triple(value: Any) -> Any:
-    """A colour from text such as `220 20 60`, from a list, or from `#dc143c`."""
-    if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        return tuple(bytes.fromhex(value[1:]))
-    if isinstance(value, str) and re.fullmatch(r"\d+[ ,]+\d+[ ,]+\d+", value):
-        return tuple(map(int, re.findall(r"\d+", value)))
-    return tuple(value) if isinstance(value, list) else value
-
-
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Channel = Annotated[int, Field(ge=0, le=255)]
-Rgb = Annotated[tuple[Channel, Channel, Channel], BeforeValidator(_triple)]
-LabelValue = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**31), lt=2**32)]
-
-
-class ClassRow(Part):
-    """A class.
-
-    Attributes:
-        name: its name.
-        colour: red, green and blue that it is drawn in, from 0 to 255, such as `[220, 20, 60]`.
-    """
-
-    name: str
-    colour: Rgb | None = None
-
-
-def class_rows(rows: Any) -> list[ClassRow]:
-    """Classes from a list of names and of mappings with the keys `name` and `colour`.
-
-    Raises:
-        ValueError: one line per error.
-    """
-    if not isinstance(rows, list | tuple):
-        raise ValueError(f"got {rows!r}, expected a list such as '- background'")
-    if not 2 <= len(rows) <= 255:
-        raise ValueError(f"got {len(rows)}, expected 2 to 255")
-    found = [
-        row if isinstance(row, dict) else dict(row) if isinstance(row, ClassRow) else {"name": row} for row in rows
-    ]
-    if errors := list(_row_errors(found)):
-        raise ValueError("\n".join(errors))
-    return [ClassRow(**row) for row in found]
-
-
-def _row_errors(rows: list[dict[str, Any]]) -> Iterator[str]:
-    first: dict[Any, int] = {}
-    for i, row in enumerate(rows):
-        name, colour = row.get("name"), _triple(row.get("colour"))
-        for key in sorted(map(str, row.keys() - {"name", "colour"})):
-            yield f"class {i}: unknown key '{key}'; known are name, colour"
-        if not isinstance(name, str) or not name:
-            yield f"class {i}: got name {name}, expected text; put numbers and words such as no in quotes"
-        elif first.setdefault(name, i) != i:
-            yield f"class {i}: name '{name}' is already used by class {first[name]}; rename one"
-        if colour is None:
-            continue
-        if not (isinstance(colour, tuple) and len(colour) == 3 and all(map(is_byte, colour))):
-            yield f"class {i}: got colour {row['colour']}, expected red, green and blue such as [220, 20, 60]"
-        elif first.setdefault(colour, i) != i:
-            yield f"class {i}: colour {list(colour)} is already used by class {first[colour]}; choose another"
-
-
-def is_byte(value: Any) -> bool:
-    """Whether a value is a whole number from 0 to 255."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
 
 
 def layouts() -> list[str]:
@@ -140,23 +36,9 @@ def _layout(name: str) -> str:
     return name
 
 
-class LabelFiles(Part):
-    """Label files and what their pixels are.
-
-    Attributes:
-        files: pattern of the files.
-        encoding: ids: label values, in images or MATLAB files; train_ids: positions of the scored classes, 255 where
-            not scored; colours: RGB; null: colours in RGB images, else ids. The others are files of polygons: one per
-            image, or one of all images (coco).
-    """
-
-    files: Pattern
-    encoding: Literal["ids", "train_ids", "colours", "coco", "labelme", "yolo", "cityscapes"] | None = None
-
-
 def _label_files(value: Any) -> Any:
     """A list of mappings; text stands for the pattern."""
-    return [{"files": item} if isinstance(item, str) else item for item in _list(value)]
+    return [{"files": item} if isinstance(item, str) else item for item in as_list(value)]
 
 
 def _all_names(names: Any) -> Any:
@@ -173,9 +55,9 @@ def _all_names(names: Any) -> Any:
 
 def _entries(value: Any) -> Any:
     """A list of text. YAML reads a name such as 2_10 as the number 210."""
-    if numbers := [item for item in _list(value) or [] if not isinstance(item, str)]:
+    if numbers := [item for item in as_list(value) or [] if not isinstance(item, str)]:
         raise ValueError(f"got {numbers[0]}, expected names or files; put names such as '2_10' in quotes")
-    return _list(value)
+    return as_list(value)
 
 
 SplitLists = Annotated[
@@ -190,9 +72,10 @@ class Splits(Part):
 
     Attributes:
         names: names of each split in `{split}`, such as `{ val: [dev] }`.
-        lists: pattern of the files that list the names of each split, such as `lists/{split}.csv`, or by split: names
-            of images and files (`.txt`, `.csv`) that list them; a name of several splits then belongs to the last of
-            train, val and test. Without it, train.txt, val.txt and test.txt, if they exist.
+        lists: pattern of the files that list the names of each split, such as `lists/{split}.csv`, or of a table, such
+            as `split.csv`, with a column of names and one of splits; or by split: names of images and files (`.txt`,
+            `.csv`) that list them; a name of several splits then belongs to the last of train, val and test. Without
+            it, train.txt, val.txt and test.txt, or split.csv, if they exist.
         hold_out: share of the training images that become the validation split, by the hash of their group or name.
         draw: official splits whose images are pooled, then drawn 70:15:15 by the hash of their group or name; not
             together with `lists`.
@@ -211,9 +94,10 @@ class Splits(Part):
 
     @model_validator(mode="after")
     def _one_division(self) -> "Splits":
-        if isinstance(self.lists, str) and "{split}" not in self.lists:
+        if isinstance(self.lists, str) and "{split}" not in self.lists and not self.lists.endswith(".csv"):
             raise ValueError(
-                f"lists: got '{self.lists}', expected a pattern with {{split}}, such as lists/{{split}}.txt"
+                f"lists: got '{self.lists}', expected a pattern with {{split}}, such as lists/{{split}}.txt, or a table"
+                " such as split.csv"
             )
         if self.lists and self.draw:
             raise ValueError("got lists and draw, expected one of them")
@@ -228,40 +112,6 @@ LABELS = [
     for folder in ("labels", "labels/{split}", "{split}/labels")
     for suffix in ("", "_mask", "_label", "_labels", "_gt", "_seg")
 ]
-
-
-class ImageForm(Frozen):
-    """How image files become the channels that a network sees.
-
-    Attributes:
-        bands: bands of the file in the order of the channels, from 1; null: all.
-        channels: number of the channels; null: that of `bands`, else red, green and blue, or grey in their place.
-        range: values that become 0 and 255 in files with more than 8 bits per channel, such as `[0, 4095]`; values
-            outside are clipped. Images of 8 bits are used unchanged. Without it, deeper images are refused.
-        resize: how an image gets the size of a pack: `stretch` changes its aspect, `pad` adds pixels that are not
-            scored, `crop` removes what is outside of the largest central part of that aspect.
-    """
-
-    bands: Annotated[list[Count], Field(min_length=1, max_length=MOST_CHANNELS)] | None = None
-    channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] | None = None
-    range: Annotated[tuple[Number, Number], Field(strict=False)] | None = None
-    resize: Literal["stretch", "pad", "crop"] = "stretch"
-
-    def form(self) -> "ImageForm":
-        """These values alone."""
-        return ImageForm(**{key: getattr(self, key) for key in ImageForm.model_fields})
-
-    def channel_count(self) -> int:
-        """Number of channels."""
-        return len(self.bands) if self.bands else self.channels or 3
-
-    @model_validator(mode="after")
-    def _consistent_form(self) -> "ImageForm":
-        if self.range and self.range[0] >= self.range[1]:
-            raise ValueError(f"range: got {list(self.range)}, expected the lower value first, such as [0, 4095]")
-        if self.bands and self.channels not in (None, len(self.bands)):
-            raise ValueError(f"channels: got {self.channels}, but {len(self.bands)} bands; give one of the two")
-        return self
 
 
 class Description(ImageForm):
@@ -295,7 +145,7 @@ class Description(ImageForm):
     """
 
     layout: Annotated[str, AfterValidator(_layout)] = "folder"
-    images: Annotated[list[Pattern], BeforeValidator(_list), Field(min_length=1)] = IMAGES
+    images: Annotated[list[Pattern], BeforeValidator(as_list), Field(min_length=1)] = IMAGES
     labels: Annotated[list[LabelFiles], BeforeValidator(_label_files), Field(min_length=1)] = LABELS
     classes: Annotated[list[Any], AfterValidator(class_rows)] | None = None
     ids: dict[LabelValue, str] | None = None
@@ -304,10 +154,10 @@ class Description(ImageForm):
     nearest: bool = False
     offset: Annotated[int, Field(ge=-255, le=255)] = 0
     ignore: Annotated[
-        list[Annotated[LabelValue | Rgb | str, Field(union_mode="left_to_right")]], BeforeValidator(_list)
+        list[Annotated[LabelValue | Rgb | str, Field(union_mode="left_to_right")]], BeforeValidator(as_list)
     ] = []
     background: str | None = None
-    group: Annotated[str, AfterValidator(_expression)] | None = None
+    group: Annotated[str, AfterValidator(checked_expression)] | None = None
     ordered: bool = False
     splits: Splits = Splits()
     folds: Annotated[int, Field(ge=2, le=100)] | None = None

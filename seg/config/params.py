@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import PrivateAttr, ValidationError
 
 from seg.config.base import Count, Frozen, leaves
-from seg.config.checks import empty_studies, impossible_descriptions, impossible_recipes, unknown_names
+from seg.config.checks import empty_studies, impossible_descriptions, impossible_recipes, unknown_classes, unknown_names
 from seg.config.inference import Inference
 from seg.config.inherit import Inherited, apply_inheritance
 from seg.config.messages import error_lines, one_per_line
@@ -225,7 +225,8 @@ def load_params(content: Mapping[str, Any]) -> Params:
     problems += unknown_names(content)
     if not problems:
         params._inherited = inherited
-        problems += [*impossible_descriptions(params), *impossible_recipes(params), *unknown_keys(params)]
+        problems += [*impossible_descriptions(params), *unknown_classes(params)]
+        problems += [*impossible_recipes(params), *unknown_keys(params)]
     if problems:
         raise ValueError(one_per_line(dict.fromkeys(problems)))
     return params

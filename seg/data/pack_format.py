@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from seg.config.description import ImageForm
+from seg.config.image_form import ImageForm
 from seg.system.files import read_json
 
 PACK_VERSION = 2  # of the `.json`; increases when older packs would be misread

@@ -115,13 +115,22 @@ class Dataset:
         has_label = label is not None and root is not None and (root / label.format(inner.stem)).exists()
         return str(inner) if has_label or (label is None and root is None) else None
 
+    def miscounted(self, root: Path) -> list[str]:
+        """Differences of the files in `root` from `counts`, one line each."""
+        counts = {pattern: sum(path.is_file() for path in root.glob(pattern)) for pattern in self.counts}
+        return [
+            f"got {counts[pattern]} files {pattern}, expected {expected}"
+            for pattern, expected in self.counts.items()
+            if counts[pattern] != expected
+        ]
+
+    def is_extracted(self, root: Path) -> bool:
+        """Whether a user has extracted the dataset to `root`; its content is not compared."""
+        return root.is_dir() and not self.miscounted(root)
+
     def faults(self, root: Path) -> list[str]:
         """Differences of the files in `root` from `counts` and `digests`, one line each."""
-        faults = []
-        for pattern, expected in self.counts.items():
-            count = sum(path.is_file() for path in root.glob(pattern))
-            if count != expected:
-                faults.append(f"got {count} files {pattern}, expected {expected}")
+        faults = self.miscounted(root)
         for pattern, expected_digest in self.digests.items():
             names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
             listing = "".join(f"{sha256(root / name)}  {name}\n" for name in names)
@@ -154,9 +163,19 @@ def missing(names: Iterable[str], archives: Path, raw: Path) -> list[str]:
     """
     problems = []
     for name in names:
+        folder = raw / name
         try:
-            if not (raw / name / "manifest.json").exists():
+            if not (folder / "manifest.json").exists():
                 find_dataset(name).choose(archives)
         except ValueError as error:
-            problems.append(str(error))
+            if not (name in DATASETS and DATASETS[name].is_extracted(folder)):
+                problems.append(f"{error}{_incomplete(name, folder)}")
     return problems
+
+
+def _incomplete(name: str, folder: Path) -> str:
+    """What is missing in a directory that a user has extracted a part of the dataset to."""
+    if name not in DATASETS or not folder.is_dir() or not any(folder.iterdir()):
+        return ""
+    fault = DATASETS[name].miscounted(folder)[0]
+    return f"; or, if the files in {folder} are your selection ({fault}), give them another name, with layout: {name}"

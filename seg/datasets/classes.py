@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.config.description import ClassRow, Description
+from seg.config.description import Description
+from seg.config.description_values import ClassRow
 from seg.datasets import IGNORE
 from seg.datasets.own_files import with_own_classes
 from seg.results import Colour

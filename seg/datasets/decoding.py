@@ -8,30 +8,18 @@ import math
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from seg.config.description import ImageForm
-from seg.datasets.tiff import (
-    ORIENTATION,
-    Decoded,
-    decode_bands,
-    decode_ids,
-    has_ids,
-    has_plain_bands,
-    is_tiff,
-    refuse_several,
-    tiff_orientation,
-    tiff_page,
-    upright,
-    valid_orientation,
-)
+from seg.config.image_form import ImageForm
+from seg.datasets import tiff
+from seg.datasets.tiff import Decoded
 from seg.system.console import describe_os_error
 
 Value = TypeVar("Value")
@@ -47,14 +35,6 @@ class Header(NamedTuple):
     height: int
     width: int
     orientation: int
-
-
-class Clipping(NamedTuple):
-    """Share of the samples of an image that are outside of `range`, the least and the largest sample."""
-
-    share: float
-    low: float
-    high: float
 
 
 def _read(path: Path, read: Callable[[Path], Value]) -> Value:
@@ -83,9 +63,9 @@ def image_header(path: Path) -> Header:
 
 
 def _header(path: Path) -> Header:
-    if is_tiff(path):
-        with tiff_page(path) as page:
-            height, width, orientation = page.imagelength, page.imagewidth, tiff_orientation(page)
+    if tiff.is_tiff(path):
+        with tiff.tiff_page(path) as page:
+            height, width, orientation = page.imagelength, page.imagewidth, tiff.tiff_orientation(page)
     else:
         with Image.open(path) as image:
             _refuse_frames(path, image)
@@ -104,19 +84,19 @@ def decode_label(path: Path) -> Image.Image | np.ndarray:
 
 def _decode_label(path: Path) -> Image.Image | np.ndarray:
     orientation = _header(path).orientation
-    if is_tiff(path):
-        with tiff_page(path) as page:
-            if has_ids(page):
-                return decode_ids(path, page)
+    if tiff.is_tiff(path):
+        with tiff.tiff_page(path) as page:
+            if tiff.has_ids(page):
+                return tiff.decode_ids(path, page)
             bands = page.samplesperpixel
         if bands not in (1, 3, 4):
             raise ValueError(f"{path}: has {bands} bands, expected one of ids, or colours; store the id of each pixel")
     label = _decode_by_pillow(path)
     if len(label.getbands()) >= 3 and _bits(path) > 8:
         raise ValueError(f"{path}: has colours of 16 bits, expected 8; store the mask with 8 bits per channel")
-    if orientation == 1 or is_tiff(path):  # of TIFF, Pillow applies it
+    if orientation == 1 or tiff.is_tiff(path):  # of TIFF, Pillow applies it
         return label
-    turned = Image.fromarray(upright(np.asarray(label), orientation))
+    turned = Image.fromarray(tiff.upright(np.asarray(label), orientation))
     if palette := label.getpalette():
         turned.putpalette(palette)
     return turned
@@ -133,32 +113,16 @@ def read_image(path: Path, form: ImageForm) -> np.ndarray:
         ValueError: the file is damaged, has several pages or frames, other bands than the form names, or more than 8
             bits per channel without a range.
     """
-    return _scaled(path, _samples(path, form), form)
+    return _scaled(path, select_channels(path, decode_image(path), form), form)
 
 
-def measure_clipping(path: Path, form: ImageForm) -> Clipping:
-    """Samples that `read_image` clips. Raises ValueError as it does."""
-    samples = _samples(path, form)
-    low, high = form.range or (-math.inf, math.inf)
-    outside = np.count_nonzero((samples < low) | (samples > high)) if samples.dtype != np.uint8 else 0
-    return Clipping(outside / samples.size, float(samples.min()), float(samples.max()))
+def decode_image(path: Path) -> Decoded:
+    """Decode every band of an image at its own depth, upright.
 
-
-def _samples(path: Path, form: ImageForm) -> np.ndarray:
-    pixels, alpha = _read(path, _decode)
-    return _channels(path, pixels, alpha, form)
-
-
-def suggest_form(paths: Iterable[Path]) -> dict[str, Any]:
-    """Keys of a description with which images can be read. Raises ValueError if one is damaged."""
-    stored = [_read(path, _decode) for path in paths]
-    keys: dict[str, Any] = {}
-    if deep := [each.pixels for each in stored if each.pixels.dtype != np.uint8]:
-        keys["range"] = [0, max(map(_full_scale, deep))]
-    bands = {each.pixels.shape[2] - each.alpha for each in stored}
-    if len(bands) == 1 and bands.isdisjoint({1, 3}):
-        keys["channels"] = bands.pop()
-    return keys
+    Raises:
+        ValueError: the file is damaged, or has several pages or frames.
+    """
+    return _read(path, _decode)
 
 
 def viewable(image: np.ndarray) -> np.ndarray:
@@ -167,10 +131,10 @@ def viewable(image: np.ndarray) -> np.ndarray:
 
 
 def _decode(path: Path) -> Decoded:
-    if is_tiff(path):
-        with tiff_page(path) as page:
-            if has_plain_bands(page):
-                return decode_bands(path, page)
+    if tiff.is_tiff(path):
+        with tiff.tiff_page(path) as page:
+            if tiff.has_plain_bands(page):
+                return tiff.decode_bands(path, page)
     with Image.open(path) as file:
         _refuse_frames(path, file)
         if file.format in _DEEP and _bits(path) > 8:
@@ -181,12 +145,12 @@ def _decode(path: Path) -> Decoded:
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         raise ValueError(f"{path}: got mode {image.mode}, expected grey or RGB; convert the image")
     pixels = np.asarray(image)
-    return Decoded(upright(np.atleast_3d(pixels), orientation), image.mode in ("LA", "RGBA"))
+    return Decoded(tiff.upright(np.atleast_3d(pixels), orientation), image.mode in ("LA", "RGBA"))
 
 
 def _decode_by_pillow(path: Path) -> Image.Image:
     # Pillow maps files that it opens by name into memory, in TIFF with the height and width of the upright image.
-    with path.open("rb") as stream, Image.open(stream if is_tiff(path) else path) as file:
+    with path.open("rb") as stream, Image.open(stream if tiff.is_tiff(path) else path) as file:
         return file.copy()  # a copy is decoded
 
 
@@ -200,7 +164,7 @@ def _decode_deep(path: Path, orientation: int) -> Decoded:
     pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] >= 3 else pixels
     if alpha and _start(path)[25:] == b"\x04":  # PNG of grey and transparency, which OpenCV repeats
         pixels = pixels[..., [0, 3]]
-    return Decoded(upright(pixels, orientation), alpha)
+    return Decoded(tiff.upright(pixels, orientation), alpha)
 
 
 def _bits(path: Path) -> int:
@@ -220,19 +184,24 @@ def _start(path: Path) -> bytes:
 
 def _refuse_frames(path: Path, image: Image.Image) -> None:
     if image.format != "MPO":  # a photograph with previews
-        refuse_several(path, getattr(image, "n_frames", 1), "frames")
+        tiff.refuse_several(path, getattr(image, "n_frames", 1), "frames")
 
 
 def _orientation(image: Image.Image) -> int:
     with suppress(*_BAD_EXIF):
-        return valid_orientation(image.getexif().get(ORIENTATION, 1))
+        return tiff.valid_orientation(image.getexif().get(tiff.ORIENTATION, 1))
     return 1
 
 
-def _channels(path: Path, pixels: np.ndarray, alpha: bool, form: ImageForm) -> np.ndarray:
-    """The samples that the form names: given bands, else all but transparency; grey is repeated for RGB."""
+def select_channels(path: Path, image: Decoded, form: ImageForm) -> np.ndarray:
+    """The samples that the form names: given bands, else all but transparency; grey is repeated for RGB.
+
+    Raises:
+        ValueError: the image has other bands.
+    """
+    pixels = image.pixels
     stored, expected = pixels.shape[2], form.channel_count()
-    colours = stored - alpha
+    colours = stored - image.alpha
     if form.bands:
         if max(form.bands) > stored:
             raise ValueError(f"{path}: has {stored} bands, expected {max(form.bands)}; correct `bands`")
@@ -250,7 +219,7 @@ def _channels(path: Path, pixels: np.ndarray, alpha: bool, form: ImageForm) -> n
     )
 
 
-def _full_scale(pixels: np.ndarray) -> int:
+def full_scale(pixels: np.ndarray) -> int:
     """Largest value of a usual range (1 of floats, else of 8 to 16 bits) that contains the values."""
     high = float(pixels.max())
     if pixels.dtype.kind == "f" and high <= 1:
@@ -270,7 +239,7 @@ def _scaled(path: Path, pixels: np.ndarray, form: ImageForm) -> np.ndarray:
         low, high = pixels.min(), pixels.max()
         raise ValueError(
             f"{path}: has {8 * pixels.itemsize} bits per channel with values from {low} to {high}; give the range to "
-            f"scale in the description of the dataset, such as range: [0, {_full_scale(pixels)}]"
+            f"scale in the description of the dataset, such as range: [0, {full_scale(pixels)}]"
         )
     low, high = form.range
     share = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))

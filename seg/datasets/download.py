@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from urllib3 import Retry
 
@@ -37,8 +38,16 @@ def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry =
     """
     target = out.parent.resolve()  # may be a link to another disk
     remove_leftovers(target)
+    try:
+        source = dataset.choose(archives)
+    except ValueError:
+        if not dataset.is_extracted(target):
+            _refuse_foreign(dataset, target, out.name)
+            raise
+        _write_manifest(dataset, target / out.name, "extracted by the user")
+        say(f"{dataset.name}: {sum(dataset.counts.values())} files that were in {out.parent} already")
+        return
     _refuse_foreign(dataset, target, out.name)
-    source = dataset.choose(archives)
     absent = [archive for archive in source.archives if not (archives / archive.name).exists()]
     found = {archives / archive.name: archive for archive in source.archives if archive not in absent}
     faults = {path: fault for path, archive in found.items() if (fault := archive.fault(path))}
@@ -78,8 +87,12 @@ def _fill(dataset: Dataset, source: Source, archives: Path, folder: Path, manife
     if faults := dataset.faults(folder):
         expected = f"this is not {dataset.name} ({dataset.version}), replace it"
         raise ValueError("\n".join(f"{source}: {fault}; {expected}" for fault in faults))
+    _write_manifest(dataset, folder / manifest, [asdict(archive) for archive in source.archives])
+
+
+def _write_manifest(dataset: Dataset, path: Path, source: str | list[dict[str, Any]]) -> None:
     about = {key: getattr(dataset, key) for key in ("name", "version", "licence", "citation")}
-    write_manifest(folder / manifest, {**about, "source": [asdict(archive) for archive in source.archives]})
+    write_manifest(path, {**about, "source": source})
 
 
 def _refuse_foreign(dataset: Dataset, target: Path, manifest: str) -> None:

@@ -12,6 +12,7 @@ from seg.datasets.decoding import decode_label, image_header, read_image
 from seg.datasets.matching import ImagePair
 from seg.datasets.matlab import is_matlab, read_matlab
 from seg.datasets.polygons import POLYGONS, draw_shapes, polygon_size
+from seg.system.console import escaped_names, printable
 
 _COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
 _IDS = frozenset({"1", "L", "P", "I;16", "I;16B", "I"})
@@ -135,16 +136,18 @@ def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> 
 
 def label_size(pair: ImagePair) -> tuple[int, int]:
     """Height and width of a label, without decoding it if its file gives them."""
-    if pair.encoding not in POLYGONS:
+    with escaped_names(pair.image, pair.label):
+        if pair.encoding in POLYGONS:
+            return polygon_size(pair.label, pair.encoding, pair.stem) or image_header(pair.image)[:2]
         return read_matlab(pair.label).shape if is_matlab(pair.label) else image_header(pair.label)[:2]
-    return polygon_size(pair.label, pair.encoding, pair.stem) or image_header(pair.image)[:2]
 
 
 def read_pair_label(pair: ImagePair, table: ClassTable) -> Image.Image:
     """Read or draw the label of an image, as `read_label` does."""
-    if pair.encoding not in POLYGONS:
+    with escaped_names(pair.image, pair.label):
+        if pair.encoding in POLYGONS:
+            return Image.fromarray(draw_shapes(pair.label, pair.encoding, pair.stem, label_size(pair), table))
         return read_label(pair.label, table, pair.encoding)
-    return Image.fromarray(draw_shapes(pair.label, pair.encoding, pair.stem, label_size(pair), table))
 
 
 def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, Image.Image]:
@@ -155,7 +158,8 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, Image.Ima
     """
     problems = []
     try:
-        image = read_image(pair.image, pair.form)
+        with escaped_names(pair.image):
+            image = read_image(pair.image, pair.form)
     except ValueError as error:
         problems.append(str(error))
     try:
@@ -171,17 +175,18 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, Image.Ima
 def _misfits(pair: ImagePair, image: tuple[int, ...], label: tuple[int, int]) -> list[str]:
     """Errors of an image and a label of these sizes (width, height), which their EXIF orientations may contradict."""
     drawn = pair.encoding in POLYGONS or is_matlab(pair.label)
+    name = printable(str(pair.label))
     turned, other = image_header(pair.image).orientation, 1 if drawn else image_header(pair.label).orientation
     proven = turned >= 5 and image[0] != image[1]  # the sizes tell that the label is upright, too
     if image != label:
         exif = f" after EXIF orientation {turned}" if turned != 1 else ""
         fix = "store both upright, without EXIF orientation" if turned != other else "resize one"
         sizes = f"label of {label[0]}x{label[1]}, image of {image[0]}x{image[1]}{exif}"
-        return [f"{pair.label}: {sizes}; {fix}, their sizes must be equal"]
+        return [f"{name}: {sizes}; {fix}, their sizes must be equal"]
     if turned == other or drawn or (proven and other == 1):
         return []
     return [
-        f"{pair.label}: has EXIF orientation {other}, its image {turned}, so it may be turned against the image; store "
+        f"{name}: has EXIF orientation {other}, its image {turned}, so it may be turned against the image; store "
         "both upright, without EXIF orientation (mogrify -auto-orient)"
     ]
 

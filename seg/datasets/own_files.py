@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from seg.config.description import ClassRow, Description, class_rows, complete, is_byte
+from seg.config.description import Description, complete
+from seg.config.description_values import ClassRow, class_rows, is_byte
 from seg.config.messages import error_lines, one_per_line
 from seg.config.yaml_file import read_mapping, read_yaml
 

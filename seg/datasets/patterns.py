@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from seg.config.description import PLACEHOLDER, SplitName
+from seg.config.description import SplitName
+from seg.config.description_values import PLACEHOLDER
 
 ENDINGS = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif")  # of images, in any letter case
 _ANY_IMAGE = rf"\.(?i:{'|'.join(ENDINGS)})"

@@ -1,24 +1,26 @@
-"""Division of a dataset into training, validation and test images: by lists, halves, folds, or the hash of names."""
+"""Division of names into training, validation and test images: by the hash of names or groups, halves and folds."""
 
 import hashlib
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
 
 from seg.config.description import SplitName
-from seg.datasets.patterns import ENDINGS
 
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 _VALIDATION_PART = 7  # of the images outside of the test fold, one in so many is for validation
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # byte order marks; that of UTF-8 is in "utf-8-sig"
 
 
 def unit_hash(name: str) -> float:
     """Uniformly distributed hash of a name in [0, 1)."""
     digest = hashlib.sha256(f"0/{name}".encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:6]) / 2**48
+
+
+def group_of(expression: str | None, name: str) -> str:
+    """Group of an image: the first group of the expression where it matches, else the match; empty if it does not."""
+    match = re.search(expression, name) if expression else None
+    return (match[1] if match.re.groups else match[0]) or "" if match else ""
 
 
 def draw_split(group: str) -> SplitName:
@@ -81,87 +83,3 @@ def draw_fold(groups: Mapping[str, str], folds: int, fold: int) -> dict[str, Spl
     where: dict[str, SplitName] = dict.fromkeys(groups, "train")
     where |= dict.fromkeys(tested, "test")
     return where | dict.fromkeys([name for name, part in parts.items() if part == validation], "val")
-
-
-def read_list(path: Path, known: Collection[str]) -> list[str]:
-    """Names in a list, one per line: UTF-8 or UTF-16; blank lines do not count.
-
-    A line is a name, with or without directories and ending, possibly followed by other columns, separated by commas,
-    semicolons, tabs or blanks. A first line of column titles does not count.
-
-    Args:
-        path: the list.
-        known: names of the dataset's images.
-
-    Raises:
-        ValueError: the file is no text.
-    """
-    content = path.read_bytes()
-    try:
-        text = content.decode(_MARKS.get(content[:2], "utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is neither UTF-8 nor UTF-16 ({error.reason}); save it as UTF-8") from None
-    lines = [line.strip() for line in unicodedata.normalize("NFC", text).splitlines()]
-    names = [_name(line, known) for line in lines if line]
-    titled = len(names) > 1 and names[0] not in known and (path.suffix == ".csv" or re.search(r"[,;\t]", lines[0]))
-    return names[1:] if titled and set(names[1:]) & set(known) else names
-
-
-def names_by_split(entries: Mapping[SplitName, list[str]], root: Path, known: Collection[str]) -> dict[str, list[str]]:
-    """Names of each split; a name of several splits belongs to the last of them.
-
-    Args:
-        entries: names of images, and files `.txt` or `.csv` that list them, by split.
-        root: directory of the dataset.
-        known: names of the dataset's images.
-
-    Raises:
-        ValueError: a list does not exist or is no text.
-    """
-    found: dict[str, list[str]] = {}
-    taken: set[str] = set()
-    for split in reversed(SPLITS):
-        names: list[str] = []
-        for entry in entries.get(split, []):
-            path = root / entry
-            if path.suffix not in (".txt", ".csv"):
-                names.append(entry)
-            elif path.is_file():
-                names += read_list(path, known)
-            else:
-                raise ValueError(f"{path}: no such list; add it, or correct `splits.lists`")
-        found[split] = [name for name in dict.fromkeys(names) if name not in taken]
-        taken.update(names)
-    return found
-
-
-def refuse_repeated(root: Path, lists: Mapping[str, list[str]]) -> None:
-    """Raise ValueError, one line per name, if a name is listed twice.
-
-    Args:
-        root: directory of the dataset, for the message.
-        lists: names by list.
-    """
-    where: dict[str, list[str]] = {}
-    for file, names in lists.items():
-        for name in names:
-            where.setdefault(name, []).append(file)
-    twice = {name: files for name, files in sorted(where.items()) if len(files) > 1}
-    if twice:
-        lines = [f"{root}: '{name}' is listed in {' and in '.join(files)}; keep one" for name, files in twice.items()]
-        raise ValueError("\n".join(lines))
-
-
-def _name(line: str, known: Collection[str]) -> str:
-    """The name in a line: the first of its readings that is known, else the first column without its ending."""
-    first = re.split(r"[,;\t]|\s+", line)[0].strip("\"'")
-    readings = [
-        reading for text in (line, re.split(r"[,;\t]", line)[0].strip(" \"'"), first) for reading in _readings(text)
-    ]
-    return next((reading for reading in readings if reading in known), _readings(first)[1])
-
-
-def _readings(text: str) -> tuple[str, str, str, str]:
-    path = PurePosixPath(text.replace("\\", "/"))
-    bare = path.with_suffix("") if path.suffix[1:].lower() in ENDINGS and path.name else path
-    return text, str(bare), path.name, bare.name

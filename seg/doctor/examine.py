@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from seg.config.description import Description, SplitName
 from seg.datasets.classes import ClassTable, class_table
-from seg.datasets.matching import ImagePair, match_pairs, missing_directory
+from seg.datasets.listing import missing_directory
+from seg.datasets.matching import ImagePair, match_pairs
 from seg.datasets.own_files import with_own_keys
 from seg.datasets.splits import SPLITS
 from seg.doctor.findings import Finding, from_messages

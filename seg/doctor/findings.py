@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from seg.system.console import printable
+
 _EXAMPLES = 3
 # Kind, title and a part of the reader's messages `<file>: <fault>; <fix>`. The kinds are keys of `--json`.
 _MESSAGES = (
     ("image_without_label", "images without a label", r"image without a label"),
     ("label_without_image", "labels without an image", r"label without an image"),
+    ("broken_link", "links that lead to no file", r"a link to .*, where no file is"),
     ("listed_file_missing", "listed files that are missing", r"missing from split"),
     ("undecodable", "files that cannot be decoded", r"cannot be decoded"),
     ("exif_orientation", "images that EXIF turns against their labels", r"has EXIF orientation \d+, its image"),
@@ -76,7 +79,7 @@ class Finding(NamedTuple):
 
 def found(kind: str, severity: str, title: str, lines: Iterable[str], fix: str) -> list[Finding]:
     """A finding, if it concerns any file."""
-    rows = list(lines)
+    rows = list(map(printable, lines))
     return [Finding(kind, severity, title, rows, len(rows), fix)] if rows else []
 
 

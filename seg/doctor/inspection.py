@@ -16,11 +16,12 @@ from PIL import Image, UnidentifiedImageError
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
-from seg.datasets.decoding import Clipping, image_header, measure_clipping, viewable
+from seg.datasets.decoding import image_header, viewable
 from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
 from seg.datasets.polygons import POLYGONS
 from seg.doctor.alignment import Agreement, measure_agreement
+from seg.doctor.lost_samples import Clipping, drops_band, measure_clipping
 from seg.system.signals import ignore_ending_signals
 
 THUMB = 32  # pixels of a thumbnail's side
@@ -44,6 +45,7 @@ class Sample(NamedTuple):
         between: share of its border pixels whose value is between those of their neighbours.
         orientation: EXIF orientation of the image, 1 if it is upright, or if its label is an image, too.
         clipping: samples of the image outside of `range`; `None` if none are.
+        drops_band: whether a band that is marked as transparency, but may be another one, is not used.
         drawn_as: label values in the palette's colour of another class, with that class.
     """
 
@@ -57,6 +59,7 @@ class Sample(NamedTuple):
     between: float
     orientation: int
     clipping: Clipping | None
+    drops_band: bool
     drawn_as: dict[int, str]
 
 
@@ -129,6 +132,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         share_between(positions) if painted else 0.0,
         _orientation(pair),
         _clipping(pair, pixels),
+        drops_band(pair.image, pair.form),
         _contradictions(pair, table, positions) if painted else {},
     )
 

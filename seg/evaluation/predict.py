@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seg.config.description import ImageForm
+from seg.config.image_form import ImageForm
 from seg.config.inference import Inference
 from seg.datasets.faults import group_faults
 from seg.evaluation.passes import forward_pass, live_bytes

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from seg.config.description import ImageForm
+from seg.config.image_form import ImageForm
 from seg.data.resizing import Box, place_whole, resize_image
 from seg.datasets.decoding import image_header, read_image
 from seg.evaluation.predict_inputs import Picture

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from seg.config.description import ImageForm
+from seg.config.image_form import ImageForm
 from seg.config.recipe import Recipe
 from seg.models import build_model
 from seg.system.tensors import read_tensors, write_tensors

@@ -6,7 +6,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def describe_os_error(error: OSError) -> str:
 def printable(name: str) -> str:
     """The name of a file with line breaks and other control characters escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+
+
+@contextmanager
+def escaped_names(*paths: Path) -> Iterator[None]:
+    """Escape the line breaks that the names of these files have in the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        for path in paths:
+            error.args = (str(error).replace(str(path), printable(str(path))), *error.args[1:])
+        raise
 
 
 def _one_line_each(message: str) -> list[str]:

@@ -639,3 +639,12 @@ def test_early_stopping_is_refused_where_the_validation_split_is_scored(content:
     put(content, f"studies.{STUDY}.defaults.early_stopping", None)
     put(content, "preset", "paper")
     load_params(content)
+
+
+def test_classes_of_a_study_are_those_of_its_dataset(content: dict[str, Any]) -> None:
+    content["datasets"]["cracks"] = {"classes": ["wall", "crack"], "size": [64, 64], "eval_split": "test"}
+    content["studies"][STUDY]["dataset"] = "cracks"
+    content["studies"][STUDY]["classes"] = ["crak"]
+    assert errors_of(content) == [f"studies.{STUDY}.classes: 'crak' is no class of 'cracks'; did you mean crack?"]
+    content["datasets"]["cracks"].pop("classes")  # those of classes.yaml
+    assert load_params(content).studies[STUDY].classes == ["crak"]

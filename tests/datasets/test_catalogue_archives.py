@@ -24,9 +24,9 @@ from seg.datasets.images import read_pair
 from seg.datasets.manifest import write_manifest
 from seg.datasets.matching import find_pairs
 from seg.datasets.matlab import read_matlab
-from seg.datasets.recognise import recognise, rows_for_params
 from seg.datasets.splits import SPLITS
 from seg.doctor.examine import examine
+from seg.recognition.recognise import recognise, rows_for_params
 
 SHAPE = (32, 48)
 Value = int | tuple[int, int, int]

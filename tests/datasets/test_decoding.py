@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image
 
-from seg.config.description import ImageForm
+from seg.config.image_form import ImageForm
 from seg.datasets.decoding import decode_label, image_header, read_image
 
 NOISE = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from servers import BODY, HASTE, Page, Server
 
-from seg.datasets.catalogue import DATASETS, Dataset, Source
+from seg.datasets.catalogue import DATASETS, Dataset, Source, missing
 from seg.datasets.download import download_dataset
 from seg.datasets.manifest import fingerprint, read_manifest
 from seg.system.fetch import Archive
@@ -285,3 +286,33 @@ def test_an_unknown_dataset_ends_the_process_with_one_line_and_code_2(tmp_path: 
     known = ", ".join(DATASETS)
     assert done.stderr == f"error: dataset 'kamvid' is unknown; did you mean 'camvid'? known are {known}\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dataset_that_the_user_has_extracted_needs_no_archive(place: tuple[Path, Path]) -> None:
+    archives, out = place
+    dataset = replace(toy(), sources=(Source((Archive(name="Toy.tar", sha256=None),)),))
+    for name, content in FILES.items():
+        (out.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        (out.parent / name).write_bytes(content)
+    download_dataset(dataset, archives, out, HASTE)
+    manifest = read_manifest(out)
+    assert set(manifest["files"]) == set(FILES)
+    assert manifest["source"] == "extracted by the user"
+    out.unlink()
+    (out.parent / next(iter(FILES))).unlink()
+    with pytest.raises(ValueError, match=r"would be replaced, but is not toy: got \d files"):
+        download_dataset(dataset, archives, out, HASTE)
+
+
+def test_the_check_knows_extracted_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "toy", replace(toy(), sources=(Source((Archive(name="Toy.tar", sha256=None),)),)))
+    assert "toy: get Toy.tar from" in missing(["toy"], tmp_path, tmp_path / "raw")[0]
+    for name, content in FILES.items():
+        (tmp_path / "raw/toy" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw/toy" / name).write_bytes(content)
+    assert missing(["toy"], tmp_path, tmp_path / "raw") == []
+    (tmp_path / "raw/toy" / next(iter(FILES))).unlink()
+    [line] = missing(["toy"], tmp_path, tmp_path / "raw")
+    assert re.search(
+        r"are your selection \(got 1 files .+, expected 2\), give them another name, with layout: toy", line
+    )

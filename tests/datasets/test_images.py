@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from seg.config.description import ImageForm, describe
+from seg.config.description import describe
+from seg.config.image_form import ImageForm
 from seg.datasets.classes import class_table
 from seg.datasets.decoding import image_header, read_image
 from seg.datasets.images import label_size, read_label, read_pair

@@ -1,16 +1,20 @@
 """Patterns of files: which files match, how images and labels pair up, and which split they are in."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.config.description import Description
-from seg.datasets.matching import files_read, find_pairs, group_of, match_pairs
+from seg.config.description import Description, describe
+from seg.datasets.classes import class_table
+from seg.datasets.images import read_pair
+from seg.datasets.lists import read_list
+from seg.datasets.matching import files_read, find_pairs, match_pairs
 from seg.datasets.patterns import ENDINGS, compile_pattern, find_matches
-from seg.datasets.splits import draw_split, halve, read_list
+from seg.datasets.splits import SPLITS, draw_split, group_of, halve
 
 NAMES = {"train": ["train", "training"], "val": ["val", "valid"], "test": ["test"]}
 
@@ -254,3 +258,67 @@ def test_halves_divide_no_group(pairs: list[tuple[int, int]]) -> None:
     groups = [{name.partition("_")[0] for name in names} for names in halves.values()]
     assert not groups[0] & groups[1]
     assert sum(map(len, halves.values())) == len(pairs)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name,split\na.jpg,train\nb.jpg,valid\nc.jpg,Test\n",
+        "\ufeffsplit;image\r\ntrain;images/a.jpg\r\nval;b\r\ntest;c\r\n",
+        "id\tfile\tsplit\n1\ta.jpg\ttraining\n2\tb.jpg\tval\n3\tc.jpg\ttest\n4\td.jpg\t\n",
+    ],
+)
+@pytest.mark.parametrize("lists", [None, "split.csv"])
+def test_a_table_of_splits(tmp_path: Path, content: str, lists: str | None) -> None:
+    write_files(tmp_path, *(f"{kind}/{name}.jpg" for kind in ("images", "labels") for name in "abcd"))
+    (tmp_path / "split.csv").write_text(content)
+    description = Description().merged(splits={"lists": lists}) if lists else Description()
+    assert [list(found(description, tmp_path, split)) for split in ("train", "val", "test")] == [["a"], ["b"], ["c"]]
+    assert "split.csv" in files_read(description, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name,part\na,1\n", r"split\.csv: got the columns 'name,part', expected a column of splits .+; correct it"),
+        ("name,split\nx,train\n", r"split\.csv: got the columns 'name,split', expected .+ one of the images' names"),
+        ("name,split\na,train\na,test\n", r"'a' is listed in split\.csv and in split\.csv; keep one"),
+    ],
+)
+def test_a_table_without_splits_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    write_files(tmp_path, "images/a.jpg", "labels/a.png")
+    (tmp_path / "split.csv").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        match_pairs(Description(), tmp_path, "train")
+
+
+def test_a_broken_link_is_named(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/a.jpg", "labels/a.png")
+    (tmp_path / "images/a.jpg").unlink()
+    (tmp_path / "images/a.jpg").symlink_to("gone.jpg")
+    _, [line] = match_pairs(Description(), tmp_path, draw_split("a"))
+    assert line == f"{tmp_path}/images/a.jpg: a link to gone.jpg, where no file is; correct or remove it"
+
+
+def test_a_label_of_two_splits_beside_one_image_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/a.jpg", "labels/train/a.png", "labels/val/a.png")
+    with pytest.raises(
+        ValueError, match=r"images/a\.jpg: is the image of labels/train/a\.png and of labels/val/a\.png"
+    ):
+        match_pairs(describe_files("images/*.jpg", "labels/{split}/{stem}.png"), tmp_path, "train")
+
+
+def test_line_breaks_in_names_are_escaped(tmp_path: Path) -> None:
+    write_files(tmp_path, "images/a\nb.jpg", "images/c\nd.jpg", "labels/c\nd.png", "labels/e\nf.png", "train.txt")
+    description = describe_files("images/*.jpg", "labels/{stem}.png", group="(.)")
+    (tmp_path / "train.txt").unlink()
+    lines, pairs = [], []
+    for split in SPLITS:
+        with suppress(ValueError):
+            some, problems = match_pairs(description, tmp_path, split)
+            pairs, lines = [*pairs, *some], [*lines, *problems]
+    with pytest.raises(ValueError, match=r"images/c\\nd\.jpg: cannot be decoded") as caught:
+        read_pair(pairs[0], class_table(describe("camvid")))
+    lines += str(caught.value).split("\n")
+    assert len(lines) == 4
+    assert all(re.search(r"/[ace]\\n[bdf]\.(jpg|png): ", line) for line in lines)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from results_tree import CLASSES, IMAGES, PALETTE, write, write_run
 
-from seg.config.description import ImageForm
+from seg.config.image_form import ImageForm
 from seg.data.pack_format import NATIVE_VERSION, PACK_VERSION
 from seg.evaluation.small_pictures import label_png, write_predictions
 from seg.report.pictures import MOST, pictures_of

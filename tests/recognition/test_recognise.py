@@ -13,8 +13,9 @@ from seg.config.description import Description
 from seg.datasets.classes import class_table
 from seg.datasets.images import read_pair_label
 from seg.datasets.matching import match_pairs
-from seg.datasets.recognise import recognise, rows_for_params
 from seg.datasets.splits import SPLITS
+from seg.doctor.examine import examine
+from seg.recognition.recognise import recognise, rows_for_params
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -228,3 +229,93 @@ def test_images_and_labels_in_one_directory(
     description = Description().merged(**found.keys)
     pairs = [pair for split in SPLITS for pair in match_pairs(description, tmp_path, split)[0]]
     assert sorted(pair.name for pair in pairs) == [f"{k:03}" for k in range(COUNT)]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "channels", "assumed"),
+    [
+        (np.arange(2400).reshape(40, 60) % 200, 4, "the last band is data, though it is marked as transparency"),
+        (np.full((40, 60), 255), None, "transparency is not used; `channels: 4` would use it as a band"),
+    ],
+)
+def test_a_band_that_is_marked_as_transparency(
+    tmp_path: Path, alpha: np.ndarray, channels: int | None, assumed: str
+) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for k in range(20):
+        pixels = np.dstack([np.full((40, 60, 3), k), alpha]).astype(np.uint8)
+        tifffile.imwrite(tmp_path / f"images/{k}.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+        Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(tmp_path / f"masks/{k}.png")
+    found = recognise(tmp_path)
+    assert found.keys.get("channels") == channels
+    assert any(line.startswith(assumed) for line in found.assumed)
+    keys = {key: value for key, value in found.keys.items() if key != "channels"}
+    dropped = [each for each in examine(tmp_path, Description().merged(**keys)).findings if each.kind == "dropped_band"]
+    assert [each.number for each in dropped] == ([20] if channels else [])
+    kept = examine(tmp_path, Description().merged(**keys, channels=channels or 3)).findings
+    assert not [each for each in kept if each.kind == "dropped_band"]
+
+
+def test_damaged_images_do_not_hide_the_range_of_the_others(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for k in range(30):
+        Image.fromarray(np.full((40, 60), 3000, np.uint16)).save(tmp_path / f"images/{k:02}.png")
+        Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(tmp_path / f"masks/{k:02}.png")
+    for k in (0, 29):
+        (tmp_path / f"images/{k:02}.png").write_bytes(b"no image")
+    assert recognise(tmp_path).keys["range"] == [0, 4095]
+
+
+def test_few_clips_are_divided_by_folds(tmp_path: Path) -> None:
+    for clip in ("a", "b", "c", "d"):
+        KINDS["ids"](tmp_path / clip)
+    keys = recognise(tmp_path).keys
+    assert (keys["group"], keys["folds"]) == ("(.+)/", 4)
+    described = Description().merged(**keys)
+    for fold in range(4):
+        pairs = {split: match_pairs(described.merged(fold=fold), tmp_path, split)[0] for split in SPLITS}
+        assert [len(pairs[split]) for split in SPLITS] == [2 * COUNT, COUNT, COUNT]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("task-1-annotation-1-by-1-tag-crack-0.png", None, "masks of Label Studio, which do not name their images"),
+        ("ds0/ann/000.png.json", "{}", "annotations of Supervisely; export masks, COCO, LabelMe or YOLO"),
+        ("annotations.xml", "<annotations/>", "annotations in XML"),
+    ],
+)
+def test_labels_of_other_tools_are_named(tmp_path: Path, file: str, content: str | None, message: str) -> None:
+    write_images(tmp_path, "ds0/img/{k:03}.png")
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    if content is None:
+        Image.new("L", (96, 64)).save(tmp_path / file)
+    else:
+        (tmp_path / file).write_text(content)
+    with pytest.raises(ValueError, match=f"is one of the {message}"):
+        recognise(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "names", "eval_split", "splits"),
+    [
+        (".", ["train", "val", "test"], "test", None),
+        ("lists", ["train", "val", "test"], "test", {"lists": "lists/{split}.txt"}),
+        ("lists", ["train", "valid"], "val", {"lists": "lists/{split}.txt"}),
+        ("lists", ["train", "test"], "test", {"lists": "lists/{split}.txt", "hold_out": 0.15}),
+    ],
+)
+def test_lists_of_splits(
+    tmp_path: Path, folder: str, names: list[str], eval_split: str, splits: dict[str, str | float] | None
+) -> None:
+    KINDS["ids"](tmp_path)
+    (tmp_path / folder).mkdir(exist_ok=True)
+    for i, name in enumerate(names):
+        numbers = range(i, COUNT, len(names))
+        (tmp_path / folder / f"{name}.txt").write_text("".join(f"photos/{k:03}.png\n" for k in numbers))
+    found = recognise(tmp_path)
+    assert (found.eval_split, found.keys.get("splits")) == (eval_split, splits)
+    description = Description().merged(**found.keys)
+    assert all(match_pairs(description, tmp_path, split)[0] for split in ("train", "val", eval_split))
