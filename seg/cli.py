@@ -104,7 +104,7 @@ def diff(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="path of a model.safetensors", readable=False)],
+    model: Annotated[Path, typer.Argument(help="model.safetensors, or its directory", readable=False)],
     images: Annotated[list[Path], typer.Argument(help="images, directories, patterns such as 'photos/**/*.jpg'")],
     out: Annotated[Path, typer.Option(help="directory for the predictions")] = Path("predictions"),
     device: Annotated[str, typer.Option(help="cuda, mps or cpu; auto: the fastest available")] = "auto",
@@ -136,8 +136,37 @@ def predict(
     passes = passes.model_copy(update={"flip": True}) if tta else passes
     sizes = Sizes(native, parse_tile(tile_size) if tile or tile_size else None, overlap, batch, max_pixels)
     outputs = prediction_outputs(encoding, overlay, probabilities, shares)
-    for path in segment(model, images, out, device, passes, overwrite, sizes, outputs):
+    for path in segment(_checkpoint(model), images, out, device, passes, overwrite, sizes, outputs):
         print_above(str(path))
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="model.safetensors, or its directory", readable=False)],
+    kind: Annotated[str, typer.Option("--format", help="onnx or pt2 (torch.export)")] = "",
+    out: Annotated[Path | None, typer.Option(help="file to write; default: model.onnx or model.pt2")] = None,
+    fixed: Annotated[bool, typer.Option("--fixed", help="accept images of the evaluation size only")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an existing file")] = False,
+) -> None:
+    """Write a network for other programs, with its classes, sizes and scaling as metadata, and compare the two."""
+    from seg.evaluation.export import export_model
+    from seg.evaluation.export_formats import format_of
+
+    kind = format_of(kind, out)
+    file = out or Path(f"model.{kind}")
+    about, difference = export_model(_checkpoint(model), file, kind, fixed, overwrite)
+    height, width = about["input_size"]
+    sizes = {0: f"{height} x {width} pixels only", 1: f"{height} x {width} pixels, or any other size"}
+    step = f"{height} x {width} pixels, each side plus or minus a multiple of {about['size_step']}"
+    typer.echo(
+        f"{file}: for images of {sizes.get(about['size_step'], step)}; logits differ by at most {difference:.1g}"
+    )
+
+
+def _checkpoint(path: Path) -> Path:
+    """The checkpoint in the directory of a training, or the path itself."""
+    inside = path / "model.safetensors"
+    return inside if inside.exists() or any(path.glob(f"fold*/{inside.name}")) else path
 
 
 @app.command()

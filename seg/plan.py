@@ -4,6 +4,7 @@
 `{fold}` is `/fold<k>` where the dataset has folds, and empty otherwise.
 """
 
+import re
 from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import Literal
@@ -137,10 +138,35 @@ class Plan:
     @cached_property
     def made_weights(self) -> frozenset[str]:
         """Files that rules make and a variant can start from: named weights, models of enabled variants."""
-        template = f"{RUN_FOLDER}model.safetensors"
-        models = [self.study_files(preset, study, template) for preset in self.params.presets for study in self.studies]
-        named = [WEIGHTS_FILE.format(weights=name) for name in self.params.weights]
-        return frozenset(file for files in [*models, named] for file in files)
+        return frozenset([*self._models, *(WEIGHTS_FILE.format(weights=name) for name in self.params.weights)])
+
+    @cached_property
+    def _models(self) -> dict[str, tuple[str, str, str]]:
+        """Preset, study and variant of every model of an enabled variant, by path."""
+        return {
+            file: (preset, study, variant)
+            for preset in self.params.presets
+            for study, variant in self.variants
+            for file in self.study_files(preset, study, f"{RUN_FOLDER}model.safetensors".replace("{variant}", variant))
+        }
+
+    def check_weights(self) -> None:
+        """Check that no training of the selected preset starts from its own result. Raises ValueError with one line."""
+        for model, (preset, *_) in self._models.items():
+            chain = [model]
+            while preset == self.params.preset and chain[-1] in self._models:
+                start = self.weights(*self._models[chain[-1]])
+                if start and start[0] in chain:
+                    circle = " starts from ".join([*chain[chain.index(start[0]) :], start[0]])
+                    raise ValueError(f"weights: {circle}, its own result; give one of them another file or null")
+                chain += start or [""]
+
+    def folds_of(self, file: str) -> list[str]:
+        """Models of the single folds of a training, given the path that its model would have without folds."""
+        folder, _, name = file.rpartition("/")
+        return [
+            model for model in self._models if re.fullmatch(rf"{re.escape(folder)}/fold\d+/{re.escape(name)}", model)
+        ]
 
     def all_weights(self) -> list[str]:
         """Files of named weights that the backbones of the enabled variants start from."""

@@ -174,7 +174,8 @@ class StageRun(ResultFile):
         precision: precision that was used: fp32, tf32 or bf16.
         seconds: duration in seconds.
         images_per_second: images that were processed, per second; of a training without its validations.
-        peak_memory_bytes: most memory in use at once: of the GPU if there is one, else of the process.
+        peak_memory_bytes: most memory in use at once: of the GPU if there is one, without the packs that are kept
+            there, else of the process.
     """
 
     device: str
@@ -200,7 +201,7 @@ class TrainingRun(StageRun):
             early stopping, else the last.
         train_images: number of images of an epoch.
         steps: number of steps of the optimizer.
-        resident_bytes: size of the packs in a GPU's memory, which is not part of `peak_memory_bytes`.
+        resident_bytes: size of the packs that are kept in a GPU's memory.
         versions: versions of Python and of the libraries.
         code: digest of the code behind the training.
         commit: commit of the source, with `-dirty` if files differed; null outside of a git checkout.

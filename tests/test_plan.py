@@ -204,6 +204,40 @@ def test_a_checkpoint_is_an_input_that_no_rule_makes_unless_it_is_a_model_of_a_s
         assert f"The network starts from {file}." in json.loads(plan.notes("demo", "cityscapes_fcn"))[name]
 
 
+def starting_from(files: dict[str, str]) -> Plan:
+    """A plan in which variants of `cityscapes_fcn` start from these files."""
+    row = PARAMS.studies["cityscapes_fcn"]
+    rows = {
+        k: v.model_copy(update={"weights": WeightsFile(file=files[k])}) for k, v in row.variants.items() if k in files
+    }
+    study = row.model_copy(update={"variants": row.variants | rows})
+    return Plan(changed(preset="demo", seeds=[0], studies=PARAMS.studies | {"cityscapes_fcn": study}))
+
+
+def test_trainings_that_start_from_each_other() -> None:
+    file = "results/{}/cityscapes_fcn/{}/seed0/model.safetensors".format
+    starting_from({"baseline": file("demo", "unet"), "dice": file("demo", "baseline")}).check_weights()
+    starting_from({"baseline": file("demo", "unet"), "unet": "elsewhere.safetensors"}).check_weights()
+    with pytest.raises(
+        ValueError, match=r"^weights: \S+/dice/seed0/\S+ starts from \S+/unet/seed0/\S+ starts from \S+/dice/"
+    ):
+        starting_from({"unet": file("demo", "dice"), "dice": file("demo", "unet")}).check_weights()
+    with pytest.raises(
+        ValueError, match=r"camvid.*unet.* starts from .*camvid.*unet.*, its own result; give one of them"
+    ):
+        starting_from({"unet": file("camvid", "unet")}).check_weights()
+
+
+def test_the_model_of_a_training_with_folds() -> None:
+    name = PARAMS.dataset("demo", "cityscapes_fcn")
+    row = PARAMS.datasets[name].model_copy(update={"folds": 2})
+    plan = Plan(changed(preset="demo", seeds=[0], datasets=PARAMS.datasets | {name: row}))
+    folder = "results/demo/cityscapes_fcn/unet/seed0"
+    expected = [f"{folder}/fold{k}/model.safetensors" for k in range(2)]
+    assert plan.folds_of(f"{folder}/model.safetensors") == expected
+    assert Plan(PARAMS).folds_of(f"{folder}/model.safetensors") == []
+
+
 def test_notes_name_start_weights_and_values_that_are_not_in_the_source(plan: Plan) -> None:
     notes = json.loads(plan.notes("demo", "cityscapes_fcn"))
     assert notes["cityscapes_fcn"][-1] == "Not in the source, chosen here: optimizer."

@@ -57,11 +57,12 @@ def weights_digest(file: str, run: Path) -> str:
     return ""
 
 
-def missing_weights(files: Iterable[str]) -> list[str]:
+def missing_weights(files: Iterable[str], plan: Plan) -> list[str]:
     """One line per checkpoint that is not a file."""
     fix = "put the checkpoint there, or correct `weights: {file: ...}` (relative paths begin where Snakemake runs)"
     return [
-        f"{file}: {'a directory' if Path(file).is_dir() else 'no such file'}; {fix}"
+        f"{file}: {'a directory' if Path(file).is_dir() else 'no such file'}; "
+        + (f"there is one per fold: give {' or '.join(folds)}" if (folds := plan.folds_of(file)) else fix)
         for file in files
         if not Path(file).is_file()
     ]

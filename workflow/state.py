@@ -211,6 +211,7 @@ def check_run(workflow: Any, plan: Plan) -> None:
     refuse(place_errors(workflow) or profile_errors(workflow, options.workflow_profile))
     refuse(folder_errors() or link_errors())
     check_names(plan.params, Path(repository_path(workflow, "workflow/resources/published.csv")), Path("data/raw"))
+    plan.check_weights()
     if _acquire_run():
         records = read_records(RECORDS)
         _refuse_links(records.values())

@@ -37,6 +37,14 @@ class Header(NamedTuple):
     orientation: int
 
 
+class FormError(ValueError):
+    """An image that the form does not describe, such as one of 16 bits without `range`; `found` is what it has."""
+
+    def __init__(self, path: Path, found: str, rest: str) -> None:
+        super().__init__(f"{path}: has {found}{rest}")
+        self.found = found
+
+
 def _read(path: Path, read: Callable[[Path], Value]) -> Value:
     """Result of `read`. Raises ValueError if the file is damaged or not readable."""
     try:
@@ -204,18 +212,21 @@ def select_channels(path: Path, image: Decoded, form: ImageForm) -> np.ndarray:
     colours = stored - image.alpha
     if form.bands:
         if max(form.bands) > stored:
-            raise ValueError(f"{path}: has {stored} bands, expected {max(form.bands)}; correct `bands`")
+            raise FormError(path, f"{stored} bands", f", expected {max(form.bands)}; correct `bands`")
         return pixels[..., [band - 1 for band in form.bands]]
     if expected in (stored, colours):
         return pixels[..., :expected]
     if expected == 3 and colours == 1:
         return np.repeat(pixels[..., :1], 3, 2)
     if stored < expected and form.channels:
-        raise ValueError(f"{path}: has {stored} of {expected} bands; correct `channels`, or replace the file")
+        raise FormError(path, f"{stored} of {expected} bands", "; correct `channels`, or replace the file")
     wanted = expected if form.channels else "grey or RGB"
-    raise ValueError(
-        f"{path}: has {stored} bands, expected {wanted}; choose some in the description of the dataset, such as "
-        f"bands: {list(range(1, min(expected, stored) + 1))}, or take all with channels: {stored}"
+    some = list(range(1, min(expected, stored) + 1))
+    raise FormError(
+        path,
+        f"{stored} bands",
+        f", expected {wanted}; choose some in the description of the dataset, such as bands: {some}, or take all with "
+        f"channels: {stored}",
     )
 
 
@@ -237,9 +248,10 @@ def _scaled(path: Path, pixels: np.ndarray, form: ImageForm) -> np.ndarray:
         raise ValueError(f"{path}: has values that are not finite; replace them by numbers")
     if form.range is None:
         low, high = pixels.min(), pixels.max()
-        raise ValueError(
-            f"{path}: has {8 * pixels.itemsize} bits per channel with values from {low} to {high}; give the range to "
-            f"scale in the description of the dataset, such as range: [0, {full_scale(pixels)}]"
+        raise FormError(
+            path,
+            f"{8 * pixels.itemsize} bits per channel with values from {low} to {high}",
+            f"; give the range to scale in the description of the dataset, such as range: [0, {full_scale(pixels)}]",
         )
     low, high = form.range
     share = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))

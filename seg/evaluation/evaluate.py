@@ -50,26 +50,18 @@ class Evaluation(NamedTuple):
 
 
 @torch.inference_mode()
-def evaluate_images(
-    checkpoint: Checkpoint,
-    pack: Pack,
-    native: NativeLabels,
-    inference: Inference,
-    device: torch.device,
-    workers: int = 0,
-) -> Evaluation:
+def evaluate_images(checkpoint: Checkpoint, loader: Loader, native: NativeLabels, inference: Inference) -> Evaluation:
     """Run the network on a pack and count.
 
     The loss is defined as in validation: the loss of the training, mean over batches weighted by labelled pixels.
 
     Args:
         checkpoint: network with its recipe and the class weights of its training.
-        pack: images, and labels of the same size.
+        loader: of a pack, on the device to run on.
         native: labels at their own size.
         inference: passes whose logits are averaged.
-        device: to run on.
-        workers: threads that prepare batches ahead.
     """
+    pack, device = loader.pack, loader.device
     recipe, classes, resize = checkpoint.recipe, len(checkpoint.about["classes"]), pack.about["form"]["resize"]
     to_draw = {int(i) for i in np.linspace(0, len(pack) - 1, min(SAMPLES, len(pack)))}
     forward = forward_pass(checkpoint, device)
@@ -78,7 +70,7 @@ def evaluate_images(
     palette = distinct_colours(pack.about["palette"])
     total_loss, pixels, drawn, pictures = 0.0, 0, {}, [b""] * len(pack)
     times: list[tuple[float, int]] = []  # seconds and images of each batch
-    for batch in Loader(pack, device, workers).batches(np.arange(len(pack)), recipe.eval_batch):
+    for batch in loader.batches(np.arange(len(pack)), recipe.eval_batch):
         images = scaled(batch.images, recipe.scaling)
         synchronize(device)
         start = time.perf_counter()
@@ -105,10 +97,10 @@ def evaluate_images(
 
 
 @torch.inference_mode()
-def network_speed(checkpoint: Checkpoint, pack: Pack, device: torch.device) -> Speed:
+def network_speed(checkpoint: Checkpoint, loader: Loader) -> Speed:
     """Multiply-adds and latency of the network for an image of the pack."""
-    (batch,) = Loader(pack, device).batches(np.arange(1), 1)
-    forward = forward_pass(checkpoint, device)
+    (batch,) = loader.batches(np.arange(1), 1)
+    forward = forward_pass(checkpoint, loader.device)
     return measure_speed(forward, checkpoint.model, scaled(batch.images, checkpoint.recipe.scaling))
 
 
@@ -140,9 +132,10 @@ def evaluate(
     fix = "set {} in evaluation of params.yaml"
     live = partial(live_bytes, forward_pass(checkpoint, device), data.channels)
     with enough_memory(live, shape, inference, device, f"{pack}: {shape[0]} images at a time", fix):
-        found = evaluate_images(checkpoint, data, NativeLabels(pack), inference, device, workers)
+        loader = Loader(data, device, workers)
+        found = evaluate_images(checkpoint, loader, NativeLabels(pack), inference)
         seconds = time.monotonic() - start
-        speed = network_speed(checkpoint, data, device)
+        speed = network_speed(checkpoint, loader)
     matrices = np.stack([found.tallies[scoring].confusion for scoring in SCORINGS])
     if not matrices.any((1, 2, 3)).all():
         raise ValueError(f"{pack}: has no labelled pixel, so no score is defined; check the dataset's labels")
@@ -166,7 +159,7 @@ def evaluate(
         images_per_second=len(data) / seconds,
         throughput_images_per_second=found.throughput,
         **speed._asdict(),
-        peak_memory_bytes=peak_memory(device),
+        peak_memory_bytes=peak_memory(device) - loader.resident_bytes,
     )
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(data.classes)] = data.about["palette"]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from seg.config.image_form import ImageForm
 from seg.data.resizing import Box, place_whole, resize_image
-from seg.datasets.decoding import image_header, read_image
+from seg.datasets.decoding import FormError, image_header, read_image
 from seg.evaluation.predict_inputs import Picture
 from seg.system.console import printable
 from seg.system.memory import bounded_memory
@@ -82,11 +82,22 @@ def _read(path: Path, form: ImageForm, most: int | None) -> np.ndarray:
                 return read_image(path, form)
             with bounded_memory(str(path), "scale the image down", _DECODED * height * width):
                 return read_image(path, form)
+        except FormError as error:
+            trained = f"the model was trained on {_described(form)}; convert the file, or train a model on such files"
+            raise ValueError(f"{path}: has {error.found}, but {trained}") from None
         except ValueError as error:
             if isinstance(error.__context__, Image.DecompressionBombError):
-                fix = "use --tile, or raise the limit with --max-pixels"
+                fix = "raise --max-pixels" if most else "use --tile, or raise the limit with --max-pixels"
                 raise ValueError(f"{path}: {error.__context__}; {fix}") from None
             raise
+
+
+def _described(form: ImageForm) -> str:
+    """The files that a model was trained on."""
+    bands = f"{form.channels} bands" if form.channels else "grey or RGB images"
+    bands = f"bands {form.bands}" if form.bands else bands
+    values = f"values from {form.range[0]} to {form.range[1]}" if form.range else "8 bits per channel"
+    return f"{bands} with {values}"
 
 
 @contextmanager

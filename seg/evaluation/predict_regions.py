@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +17,10 @@ from seg.evaluation.predict_loading import LoadedPicture, image_fault
 from seg.evaluation.tiles import blended, tile_spans
 from seg.metrics.calibration import resized_strips
 from seg.metrics.labels import predict_labels
-from seg.system.progress import tracked
+from seg.system.progress import progress_bar
 
 PixelSize = tuple[int, int]  # height and width, pixels
+_PASS = 1 << 18  # pixels of the small tiles that the network gets at a time
 Region = tuple[slice, slice, np.ndarray, np.ndarray | None]  # rows, columns, train ids, probabilities
 
 
@@ -107,15 +109,24 @@ def _in_tiles(
 ) -> Iterator[Region]:
     """Regions of an image that is segmented in tiles."""
     rows, columns = (tile_spans(side, each, overlap) for side, each in zip(image.size, tile, strict=True))
-    shape = (1, rows[-1].stop - rows[-1].start, columns[-1].stop - columns[-1].start)
+    height, width = (spans[-1].stop - spans[-1].start for spans in (rows, columns))  # of the largest tile
+    together = max(1, _PASS // (height * width))
 
-    def forward(vertical: slice, horizontal: slice) -> Tensor:
-        next(progress, None)
-        return network.logits([image.seen[vertical, horizontal]])[0]
+    def found() -> Iterator[Tensor]:
+        for row in rows:
+            for _, equal in groupby(columns, lambda column: column.stop - column.start):
+                spans = list(equal)
+                for start in range(0, len(spans), together):
+                    batch = spans[start : start + together]
+                    progress.update(len(batch))
+                    yield from network.logits([image.seen[row.start : row.stop, x.start : x.stop] for x in batch])
 
-    progress = iter(tracked(range(len(rows) * len(columns)), "tile"))
     task, fix = str(image.picture.path), "lower --tile-size"
-    with enough_memory(network.live, shape, network.passes, network.device, task, fix):
-        for top, left, logits in blended(forward, rows, columns):
+    shape, logits_of_tiles = (together, height, width), found()
+    with (
+        progress_bar(len(rows) * len(columns), "tile") as progress,
+        enough_memory(network.live, shape, network.passes, network.device, task, fix),
+    ):
+        for top, left, logits in blended(lambda *_: next(logits_of_tiles), rows, columns):
             labels = predict_labels(logits[None], (logits.shape[1], logits.shape[2]))[0].cpu().numpy()
             yield top, left, labels, logits.softmax(0).cpu().numpy() if probabilities else None

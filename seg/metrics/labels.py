@@ -72,8 +72,11 @@ def _argmax(logits: torch.Tensor) -> torch.Tensor:
     threads = torch.get_num_threads()
     share = -(-labels.size // threads)
     spans = [slice(start, start + share) for start in range(0, labels.size, share)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda span: _fill(labels[span], planes[:, span]), spans))
+    if threads == 1:  # a thread for each small image would take longer than the image
+        _fill(labels, planes)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda span: _fill(labels[span], planes[:, span]), spans))
     refuse_nan(labels.max(initial=0) == classes)
     return torch.from_numpy(labels.reshape(height, width))
 

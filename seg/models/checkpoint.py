@@ -48,6 +48,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         state, about = read_tensors(path)
     except ValueError as error:
         raise ValueError(f"{path}: checkpoint is {error}; use another one, or delete it and train again") from None
+    except FileNotFoundError:
+        if folds := sorted(map(str, path.parent.glob(f"fold*/{path.name}"))):
+            raise ValueError(f"{path}: no such file; there is one per fold: give {' or '.join(folds)}") from None
+        raise
     if (version := about.get("schema_version")) != CHECKPOINT_VERSION:
         raise ValueError(f"{path}: schema version {version}, expected {CHECKPOINT_VERSION}; train again")
     try:
@@ -55,7 +59,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         channels = ImageForm.model_validate(about.get("form", {})).channel_count()
         model = build_model(recipe.model.name, len(about["classes"]), recipe.model.options, channels)
         model.load_state_dict(state)
+        if missing := [key for key in ("palette", "precision") if key not in about]:
+            raise ValueError(f"no {missing[0]}")
     except (KeyError, ValueError, RuntimeError) as error:
+        if isinstance(error.__cause__, ImportError):  # of an optional library
+            raise ValueError(f"{path}: {error}") from None
         reason = shorten(str(error), 200)  # torch lists every tensor, pydantic every key
         raise ValueError(f"{path}: does not fit the current code; train again ({reason})") from None
     return Checkpoint(model.eval().to(memory_format=torch.channels_last), recipe, about)

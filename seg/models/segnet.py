@@ -86,7 +86,7 @@ def unpool(x: Tensor, positions: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _scattered(x: Tensor, positions: Tensor, size: tuple[int, int]) -> Tensor:
-    whole = x.new_zeros(len(x), size[0] * size[1], x.shape[-1])
+    whole = x.new_zeros(x.shape[0], size[0] * size[1], x.shape[-1])
     return whole.scatter_(1, positions.flatten(1, 2), x.flatten(1, 2)).unflatten(1, size)
 
 

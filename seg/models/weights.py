@@ -1,6 +1,7 @@
 """Weights that a network starts from: files of backbones, with their source as metadata, and users' checkpoints."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from seg.system.files import sha256, written_whole
 from seg.system.tensors import read_tensors, write_tensors
 
 _REPORTED = 5  # faults in a message; a wrong file has hundreds
+_LEAST_SHARE = 0.5  # of a network's parameters in a file that it starts from
 _COUNTER = "num_batches_tracked"  # of batch norm; missing in files from before torch 0.4.1
 
 
@@ -75,7 +77,7 @@ def load_backbone(model: nn.Module, path: Path) -> dict[str, Any]:
 
 
 def load_fitting(
-    build: Callable[[int], nn.Module], path: Path, classes: Sequence[str], frozen: bool = False
+    build: Callable[[int], nn.Module], architecture: str, path: Path, classes: Sequence[str], frozen: bool = False
 ) -> tuple[nn.Module, dict[str, Any], str]:
     """A network that starts from the tensors of a file that fit it by name and shape; the others are initialized.
 
@@ -84,6 +86,7 @@ def load_fitting(
 
     Args:
         build: the network for a number of classes.
+        architecture: name of the network.
         path: a checkpoint of seg, or the tensors of a state dict as safetensors.
         classes: names of the classes.
         frozen: whether the backbone is not trained, so that all of it must be in the file.
@@ -93,28 +96,49 @@ def load_fitting(
         and a message with the same content.
 
     Raises:
-        ValueError: the file is damaged or in another format, no tensor fits, or one of a frozen backbone is missing.
+        ValueError: the file is damaged, in another format or of another architecture, less than half of the parameters
+            fit and neither does the backbone, or a tensor of a frozen backbone is missing.
         OSError: the file cannot be read.
     """
     try:
         read, about = read_tensors(path, foreign=True)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; give a checkpoint of seg or another file of safetensors") from None
+    trained = architecture
+    with suppress(LookupError, TypeError):  # no checkpoint of seg
+        trained = about["recipe"]["model"]["name"]
+    if trained != architecture:
+        raise ValueError(
+            f"{path}: is a checkpoint of {trained}, expected one of {architecture}; give another file, or set "
+            f"model: {{ name: {trained} }}"
+        )
     model = build(len(classes))
     state = model.state_dict()
     given = max(_renamed(read), key=lambda tensors: sum(_fits(tensors, name, state[name]) for name in state))
     other_head = about.get("classes", [*classes]) != [*classes]
     reasons = _not_loaded(given, state, build(len(classes) + 1).state_dict() if other_head else state)
     loaded = {name: tensor for name, tensor in given.items() if name not in reasons}
-    if all(name.endswith(_COUNTER) for name in loaded):
-        faults = _listed([f"{name}: {reason}" for name, reason in reasons.items()])
+    faults = _listed([f"{name}: {reason}" for name, reason in reasons.items()])
+    if not (share := _share(loaded, state)):
         raise ValueError(f"{path}: no tensor fits this network ({faults}); give a checkpoint of the same network")
     if frozen and (missing := [name for name in reasons if name.startswith("backbone.") and name in state]):
         raise ValueError(f"{path}: lacks tensors of the frozen backbone: {_listed(missing)}; set frozen: false")
+    backbone = {name: tensor for name, tensor in state.items() if name.startswith("backbone.")}
+    if share < _LEAST_SHARE and not (backbone and _share(loaded, backbone) == 1):
+        raise ValueError(
+            f"{path}: {share:.0%} of the parameters of this {architecture} fit, expected {_LEAST_SHARE:.0%} or "
+            f"the whole backbone ({faults}); give a checkpoint of the same network"
+        )
     model.load_state_dict(state | loaded)
     about = {"file": str(path), "sha256": sha256(path), "loaded": len(loaded), "not_loaded": reasons}
     text = _listed([f"{name} ({reason})" for name, reason in reasons.items()]) or "none"
     return model, about, f"{path}: {len(loaded)} tensors loaded; not loaded: {text}"
+
+
+def _share(loaded: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> float:
+    """Share of the numbers of a state dict that are loaded; the counters of batch norm do not count."""
+    sizes = {name: tensor.numel() for name, tensor in state.items() if not name.endswith(_COUNTER)}
+    return sum(size for name, size in sizes.items() if name in loaded) / sum(sizes.values())
 
 
 def _not_loaded(

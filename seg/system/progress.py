@@ -56,6 +56,11 @@ def tracked(items: Sequence[Tracked], unit: str) -> Iterable[Tracked]:
     return bar
 
 
+def progress_bar(total: int, unit: str) -> "tqdm[Any]":
+    """The same bar for work of so many units; call `update` with the number of those that are done."""
+    return tqdm(total=total, unit=unit, disable=None, leave=False, dynamic_ncols=True)
+
+
 def print_above(line: str) -> None:
     """Print a line to standard output, above the progress bars."""
     tqdm.write(line, file=sys.stdout)

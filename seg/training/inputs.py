@@ -46,7 +46,7 @@ def open_inputs(
     build = partial(build_model, recipe.model.name, options=recipe.model.options, channels=packs[0].channels)
     weights_info = None
     if weights and isinstance(recipe.weights, WeightsFile):
-        model, weights_info, message = load_fitting(build, weights, packs[0].classes, recipe.frozen)
+        model, weights_info, message = load_fitting(build, recipe.model.name, weights, packs[0].classes, recipe.frozen)
         if is_main():
             say(message)
     else:

@@ -14,6 +14,7 @@ from PIL import Image
 from seg.config.description import Description
 from seg.config.inference import Inference
 from seg.config.recipe import Recipe
+from seg.data.loader import Loader
 from seg.data.native_labels import write_native_labels
 from seg.data.pack import pack_split
 from seg.data.pack_format import NativeLabels, Pack
@@ -105,7 +106,7 @@ def test_networks_are_scored_on_the_original_pixels(
     about = {"classes": ["a", "b"], "class_weights": [1.0, 1.0], "precision": "fp32"}
     checkpoint = Checkpoint(Oracle(), tiny_recipe.model_copy(update={"scaling": "unit"}), about)
     pack, native = Pack(tmp_path / "val.json"), NativeLabels(tmp_path / "val.json")
-    found = evaluate_images(checkpoint, pack, native, Inference(), torch.device("cpu"))
+    found = evaluate_images(checkpoint, Loader(pack, torch.device("cpu")), native, Inference())
     confusion = found.tallies["native"].confusion[0]
     assert confusion.sum() == scored
     assert confusion.trace() / scored > 0.99  # corners are rounded

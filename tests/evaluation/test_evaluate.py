@@ -16,7 +16,7 @@ from PIL import Image
 
 from seg.config.description import describe
 from seg.config.recipe import Recipe
-from seg.data.loader import scaled
+from seg.data.loader import Loader, scaled
 from seg.data.pack import pack_split
 from seg.data.pack_format import Pack
 from seg.evaluation.evaluate import evaluate
@@ -172,6 +172,23 @@ def test_time_and_machine_are_not_in_the_metrics(out: Files) -> None:
     assert run.images_per_second == pytest.approx(12 / run.seconds)
     assert run.peak_memory_bytes > 2**27
     assert set(run.model_dump()) & json.loads(out.metrics.read_text()).keys() == {"schema_version"}
+
+
+def test_the_peak_memory_leaves_out_the_resident_pack(
+    model: Path, packs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of a training does."""
+
+    class Resident(Loader):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.resident_bytes = 1000
+
+    monkeypatch.setattr("seg.evaluation.evaluate.Loader", Resident)
+    monkeypatch.setattr("seg.evaluation.evaluate.peak_memory", lambda device: 2**30)
+    out = files(tmp_path)
+    evaluate(model, packs.train, *out, CPU)
+    assert read_result(EvaluationRun, out.run, "evaluate again").peak_memory_bytes == 2**30 - 1000
 
 
 def test_a_model_trained_in_tf32_is_evaluated_in_fp32_on_a_cpu(model: Path, packs: Any, tmp_path: Path) -> None:

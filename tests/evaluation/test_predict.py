@@ -15,7 +15,7 @@ from PIL import Image
 from seg.config.description import describe
 from seg.config.inference import Inference
 from seg.config.recipe import Recipe
-from seg.data.loader import scaled
+from seg.data.loader import Loader, scaled
 from seg.data.native_labels import write_native_labels
 from seg.data.pack import pack_split
 from seg.data.pack_format import NativeLabels, Pack
@@ -216,7 +216,9 @@ def test_cityscapes_evaluator_counts_what_evaluation_counts(
     packs, cpu = (tmp_path / "train.json", tmp_path / "val.json"), torch.device("cpu")
     files = Outputs(*(tmp_path / name for name in ("m.safetensors", "h.csv", "r.json", "events")))
     train(tiny_recipe, *packs, None, files, cpu, 0, "0123")
-    found = evaluate_images(load_checkpoint(files.model), Pack(packs[1]), NativeLabels(packs[1]), Inference(), cpu)
+    found = evaluate_images(
+        load_checkpoint(files.model), Loader(Pack(packs[1]), cpu), NativeLabels(packs[1]), Inference()
+    )
     run(files.model, cityscapes_root / "leftImg8bit/val", tmp_path / "out")
     monkeypatch.setattr(cityscapes, "CSUPPORT", False)
     for name, value in {"evalInstLevelScore": False, "evalPixelAccuracy": False, "evalLabels": list(range(34))}.items():

@@ -60,7 +60,7 @@ def case(cityscapes_root: Path, tiny_recipe: Recipe, tmp_path_factory: pytest.Te
     model = nn.Conv2d(3, CLASSES, 3, padding=1)
     about = {"classes": pack.classes, "precision": "fp32", "class_weights": WEIGHTS.tolist()}
     checkpoint = Checkpoint(model, recipe_of(tiny_recipe), about)
-    found = evaluate_images(checkpoint, pack, native, Inference(), CPU)
+    found = evaluate_images(checkpoint, Loader(pack, CPU), native, Inference())
     images, labels = pack.read(np.arange(4))
     with torch.inference_mode():
         parts = torch.from_numpy(images).permute(0, 3, 1, 2).split(3)
@@ -134,7 +134,7 @@ def test_passes_are_averaged_before_scoring(case: Case) -> None:
         (Inference(window=(48, 64), stride=(48, 64)), case.logits["pack"]),
         (Inference(flip=True), (case.logits["pack"] + mirrored(case)) / 2),
     ):
-        found = evaluate_images(case.checkpoint, case.pack, case.native, inference, CPU)
+        found = evaluate_images(case.checkpoint, Loader(case.pack, CPU), case.native, inference)
         labels = torch.from_numpy(case.labels["pack"]).long()
         right = (expected.argmax(1) == labels)[labels != 255].float().mean()
         assert found.tallies["pack"].scores(case.pack.classes).pixel_accuracy == pytest.approx(float(right), rel=1e-6)

@@ -144,6 +144,8 @@ FILES = [
           r"error: model\.safetensors: does not fit the current code; train again \(.+\)"),
     Trial("no classes", PREDICT, described(classes=None),
           r"error: model\.safetensors: does not fit the current code; train again \('classes'\)"),
+    Trial("no palette", PREDICT, described(palette=None),
+          r"error: model\.safetensors: does not fit the current code; train again \(no palette\)"),
     Trial("another number of classes", PREDICT, described(classes=["a", "b"]),
           r"error: model\.safetensors: does not fit the current code; train again \(.+\)"),
 ]  # fmt: skip
@@ -162,7 +164,8 @@ IMAGES = [
           lambda root: image_file((root / "image.png").read_bytes()[:200])(root),
           r"error: image\.png: cannot be decoded \(image file is truncated.*\); replace the file", code=1),
     Trial("16 bits per channel", PREDICT, image(4, 4, "I;16"),
-          r"error: image\.png: has 16 bits per channel with values from 0 to 0; give the range .*", code=1),
+          r"error: image\.png: has 16 bits per channel with values from 0 to 0, but the model was trained on .*",
+          code=1),
     Trial("an unknown device", (*PREDICT[:-1], "gpu"), unchanged, r"error: --device gpu: not available; available .+"),
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from trials import Trial, contents, run_trial
@@ -42,6 +43,19 @@ def tree(*names: str) -> Arrange:
             else:
                 pixels = np.random.default_rng(k).integers(0, 256, (40 + k, 60, 3), np.uint8)
                 Image.fromarray(pixels).save(root / name)
+
+    return arrange
+
+
+def written(name: str, pixels: np.ndarray) -> Arrange:
+    """An image of any depth and number of bands."""
+
+    def arrange(root: Path) -> None:
+        if name.endswith(".tif"):
+            photometric = "minisblack" if pixels.ndim == 3 else None
+            tifffile.imwrite(root / name, pixels, photometric=photometric, planarconfig="contig")
+        else:
+            Image.fromarray(pixels).save(root / name)
 
     return arrange
 
@@ -92,6 +106,13 @@ TRIALS = [
             r"error: --encoding id: unknown; did you mean 'ids'.*", 2),
     predict("too many pixels", "day --max-pixels 100", tree("day/a.png"),
             r"error: day/a\.png: Image size \(2400 pixels\) exceeds limit of 100 .* --max-pixels", 1),
+    predict("too many pixels for tiles", "day --tile --max-pixels 100", tree("day/a.png"),
+            r"error: day/a\.png: Image size .*; raise --max-pixels", 1),
+    predict("16 bits for a model of 8", "deep.png", written("deep.png", np.full((40, 60), 4000, np.uint16)),
+            r"error: deep\.png: has 16 bits per channel with values from 4000 to 4000, but the model was trained on "
+            r"grey or RGB images with 8 bits per channel; convert the file, .*", 1),
+    predict("four bands for a model of RGB", "bands.tif", written("bands.tif", np.zeros((40, 60, 4), np.uint8)),
+            r"error: bands\.tif: has 4 bands, but the model was trained on grey or RGB images .*; convert .*", 1),
     predict("an image named as the legend", "day --overlay", tree("day/legend.png"),
             r"error: the summary of all images: would be written to predictions/legend\.png, as day/legend.*", 2),
     predict("an image named as an overlay", "day --overlay", tree("day/a.png", "day/a.overlay.jpg"),

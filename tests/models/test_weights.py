@@ -1,6 +1,7 @@
 """Weights files: written, read into a backbone, and refused if they do not fit."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ NAMES: dict[str, Callable[[str], str]] = {
 def test_a_network_starts_from_the_tensors_that_fit(tmp_path: Path, rename: Callable[[str], str]) -> None:
     given, path = trained(3), tmp_path / "w.safetensors"
     save_file({rename(name): tensor for name, tensor in given.items()}, path)
-    model, about, message = load_fitting(Net, path, ["wall", "crack"])
+    model, about, message = load_fitting(Net, "net", path, ["wall", "crack"])
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, given[name].to(tensor.dtype)) == name.startswith("backbone")
     reasons = {"head.weight": "(3, 4, 1, 1), expected (2, 4, 1, 1)", "head.bias": "(3,), expected (2,)"}
@@ -120,7 +121,7 @@ def test_a_network_starts_from_the_tensors_that_fit(tmp_path: Path, rename: Call
 @pytest.mark.parametrize(("classes", "loaded"), [(["wall", "crack"], 9), (["crack", "wall"], 7), (["a", "b"], 7)])
 def test_the_head_of_other_classes_does_not_fit(tmp_path: Path, classes: list[str], loaded: int) -> None:
     write_weights(tmp_path / "w.safetensors", trained(), {"classes": ["wall", "crack"]})
-    _, about, message = load_fitting(Net, tmp_path / "w.safetensors", classes)
+    _, about, message = load_fitting(Net, "net", tmp_path / "w.safetensors", classes)
     assert about["loaded"] == loaded
     other = {"head.weight": "of other classes", "head.bias": "of other classes"}
     assert about["not_loaded"] == (other if loaded == 7 else {})
@@ -129,10 +130,52 @@ def test_the_head_of_other_classes_does_not_fit(tmp_path: Path, classes: list[st
 
 def test_a_network_starts_from_the_file_of_a_backbone(tmp_path: Path) -> None:
     write_weights(tmp_path / "w.safetensors", state() | {"fc.weight": torch.ones(3)}, ABOUT)
-    model, about, _ = load_fitting(Net, tmp_path / "w.safetensors", ["wall", "crack"], frozen=True)
+    model, about, _ = load_fitting(Net, "net", tmp_path / "w.safetensors", ["wall", "crack"], frozen=True)
     assert torch.equal(model.state_dict()["backbone.0.weight"], state()["0.weight"])
     assert about["not_loaded"]["backbone.fc.weight"] == "not in this network"
     assert about["not_loaded"]["head.bias"] == "not in the file"
+
+
+class Deep(nn.Module):
+    """10 parameters in the backbone, 30 and those of the head beside it."""
+
+    def __init__(self, classes: int, backbone: str = "backbone") -> None:
+        super().__init__()
+        self.add_module(backbone, nn.Linear(9, 1))
+        self.neck, self.head = nn.Linear(29, 1), nn.Linear(1, classes)
+
+
+@pytest.mark.parametrize(
+    ("parts", "backbone", "share"),
+    [
+        (["encoder", "neck"], "encoder", ""),
+        (["backbone"], "backbone", ""),  # 23%, but the whole backbone
+        (["encoder"], "encoder", "23%"),
+        (["encoder", "head"], "encoder", "32%"),
+    ],
+)
+def test_a_file_must_have_half_of_the_parameters_or_the_backbone(
+    tmp_path: Path, parts: list[str], backbone: str, share: str
+) -> None:
+    tensors = {k: v for k, v in Deep(2, backbone).state_dict().items() if k.partition(".")[0] in parts}
+    save_file(tensors, tmp_path / "w.safetensors")
+    start = partial(load_fitting, lambda n: Deep(n, backbone), "deep", tmp_path / "w.safetensors", ["wall", "crack"])
+    if not share:
+        assert start()[1]["loaded"] == len(tensors)
+        return
+    with pytest.raises(
+        ValueError,
+        match=rf"w\.safetensors: {share} of the parameters of this deep fit, expected 50% or the whole backbone .*",
+    ):
+        start()
+
+
+def test_a_checkpoint_of_another_architecture(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w.safetensors", trained(), {"recipe": {"model": {"name": "u_lite"}}})
+    with pytest.raises(
+        ValueError, match=r"is a checkpoint of u_lite, expected one of net; .*model: \{ name: u_lite \}"
+    ):
+        load_fitting(Net, "net", tmp_path / "w.safetensors", ["wall", "crack"])
 
 
 @pytest.mark.parametrize(
@@ -158,6 +201,6 @@ def test_checkpoints_of_other_networks_are_refused(
     else:
         save_file(content, path)
     with pytest.raises(ValueError, match=message) as caught:
-        load_fitting(Net, path, ["wall", "crack"], frozen)
+        load_fitting(Net, "net", path, ["wall", "crack"], frozen)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)

@@ -133,7 +133,7 @@ def refuse_impossible_jobs():
     """Stop before the first job if the run needs data that only the user can provide, or may not write its files."""
     lines = missing(state.datasets_to_make(workflow, "download_dataset"), Path("data/archives"), Path("data/raw"))
     lines += checks.output_errors(workflow)
-    lines += own_data.missing_weights(state.own_weights_to_read(workflow, "train_variant", PLAN))
+    lines += own_data.missing_weights(state.own_weights_to_read(workflow, "train_variant", PLAN), PLAN)
     lines += own_data.missing_directories(state.datasets_to_make(workflow, "register_folder"))
     checks.refuse(lines)
 
