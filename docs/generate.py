@@ -62,6 +62,8 @@ FILES = {  # of results/<preset>/, by pattern
     "metrics.json": "the overall scores by study and variant, for `dvc metrics`",
     "history.csv": "the epochs of all trainings, for `dvc plots`: study, variant, seed (with a fold `0/fold3`), then "
     "the [columns of a history](#columns-of-a-history)",
+    "classes.csv": "IoU and boundary IoU of each class in each variant, means over seeds and folds; empty if absent",
+    "confusion.csv": "shares of each true class that are predicted as each class, from 1% on",
     "<study>/table.csv": "one row per variant: scores, published figures, intervals, budgets, costs, notes",
     "<study>/table.md": "the main columns as Markdown, with numbered notes",
     "<study>/table.tex": "the same as [LaTeX](../how-to/paper.md#latex)",

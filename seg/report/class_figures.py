@@ -80,7 +80,7 @@ def _draw_shares(axes: Axes, shares: np.ndarray) -> None:
     axes.barh(present, shares[present] - lowest, 0.7, lowest, color=PALETTE[0], alpha=0.55)
     axes.set_xscale("log")
     axes.set_xlim(lowest, 1)
-    label_logarithms(axes.xaxis)
+    label_logarithms(axes.xaxis, ticks=3)
     axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

@@ -16,6 +16,7 @@ from seg.report.series import PALETTE, Curve
 _TRAINING, _VALIDATION = PALETTE[:2]
 _RATE = MUTED
 _COLUMNS = 3
+_MARKED = 12  # validations up to which each has a marker
 _PANEL = (1.95, 1.15, 0.22)  # inches: width, height of the losses and of the learning rate
 
 
@@ -40,7 +41,8 @@ def draw_curves(variants: Mapping[str, Sequence[Curve]], losses: Mapping[str, st
             rates = add_axes(figure, x, y + height + 0.07, width, strip, sharex=axes)
             for curve in trainings:
                 _draw_training(axes, curve)
-                rates.plot(curve.epochs, curve.lr, color=_RATE, linewidth=0.9)
+            for epochs, lr in dict.fromkeys((curve.epochs, curve.lr) for curve in trainings):
+                rates.plot(epochs, lr, color=_RATE, linewidth=0.9)
             rates.tick_params(length=0)
             highest = max(max(curve.lr) for curve in trainings)
             rates.set_ylim(0, 1.15 * highest or 1)
@@ -65,7 +67,8 @@ def draw_curves(variants: Mapping[str, Sequence[Curve]], losses: Mapping[str, st
 def _draw_training(axes: Axes, curve: Curve) -> None:
     axes.plot(curve.epochs, curve.train, color=_TRAINING, alpha=0.85)
     if curve.validation:
-        axes.plot(*zip(*curve.validation, strict=True), color=_VALIDATION, marker=".", markersize=3.5, alpha=0.85)
+        marker = "." if len(curve.validation) <= _MARKED else None
+        axes.plot(*zip(*curve.validation, strict=True), color=_VALIDATION, marker=marker, markersize=3.5, alpha=0.85)
     epoch, loss = curve.scored
     if loss is not None:
         axes.plot([epoch], [loss], "o", color="none", markeredgecolor=_VALIDATION, markersize=5.5)

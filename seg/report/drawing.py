@@ -110,10 +110,10 @@ def text_width(texts: Iterable[str], size: float = 7, weight: str = "normal") ->
     return float(max(widths, default=0.0)) / 72
 
 
-def label_logarithms(axis: Axis) -> None:
+def label_logarithms(axis: Axis, ticks: int = 7) -> None:
     """Label a logarithmic axis with 0.1, 1, 10 k, 2 M: matplotlib's labels need `text.parse_math`."""
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 60 * low else (1,), numticks=7))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 60 * low else (1,), numticks=ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
     axis.set_minor_locator(NullLocator())
 
@@ -123,15 +123,16 @@ def short_number(value: float) -> str:
     for factor, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         if abs(value) >= 0.9995 * factor:
             return f"{value / factor:.3g}{unit}"
-    return f"{value:.3g}"
+    return f"{value:.3g}".replace("e-0", "e-")
 
 
 def paint(axes: Axes, values: np.ndarray, colours: Colormap = SHADES, high: float = 1.0) -> None:
     """Cells (H, W) with values from 0 to `high`, as a picture; white for NaN."""
     pixels = colours(np.nan_to_num(values) / high)
     pixels[np.isnan(values)] = 1
-    cells = np.kron((255 * pixels[..., :3]).round().astype(np.uint8), np.ones((8, 8, 1), np.uint8))
     height, width = values.shape
+    factor = int(np.clip(400 / max(height, width), 1, 8))  # so that renderers that smooth pictures leave cells sharp
+    cells = np.kron((255 * pixels[..., :3]).round().astype(np.uint8), np.ones((factor, factor, 1), np.uint8))
     axes.imshow(cells, extent=(-0.5, width - 0.5, height - 0.5, -0.5), aspect="auto", interpolation="none")
     axes.grid(visible=False)
     axes.tick_params(length=0)

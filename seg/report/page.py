@@ -2,16 +2,16 @@
 
     python -m seg.report.page --preset demo --title TEXT --study NAME=DIRECTORY --statistics NAME=statistics.json
         --pictures NAME=test.json --comparison results/demo/comparison.csv --latex results/demo/comparison.tex
-        --history results/demo/history.csv --metrics results/demo/metrics.json --page results/demo/index.html
-        --figures results/demo/figures
+        --history results/demo/history.csv --classes results/demo/classes.csv --confusion results/demo/confusion.csv
+        --metrics results/demo/metrics.json --page results/demo/index.html --figures results/demo/figures
 
 `--study`, `--statistics`, `--validation`, `--evaluation` and `--pictures` may be repeated. `--validation` and
 `--evaluation` give the `.json` of the packs that the models of a dataset are validated and evaluated on, `--pictures`
 that of the pack with the images of a study, or of `<study>/fold<k>`. A study's directory contains `table.csv`,
 `pairs.csv`, `figures/` and `<variant>/seed<k>/` for the variants and seeds in the table, or
-`<variant>/seed<k>/fold<i>/` with a cross-validation. `metrics.json` and `history.csv` are for DVC. The page's
-style, script, data and images are inlined, and its Content-Security-Policy allows nothing else. Tables are HTML that
-the script makes sortable; without a script they are complete.
+`<variant>/seed<k>/fold<i>/` with a cross-validation. `metrics.json`, `history.csv`, `classes.csv` and `confusion.csv`
+are for DVC. The page's style, script, data and images are inlined, and its Content-Security-Policy allows nothing else.
+Tables are HTML that the script makes sortable; without a script they are complete.
 """
 
 import json
@@ -27,6 +27,7 @@ from markupsafe import Markup
 from seg.report.figure_names import PRESET_FIGURES, suffixes
 from seg.report.formatting import count, digits, duration, size
 from seg.report.latex import comparison_latex
+from seg.report.long_tables import class_score_table, confusion_table
 from seg.report.payload import json_for_script, page_data
 from seg.report.pictures import pictures_of
 from seg.report.provenance import environments
@@ -58,7 +59,15 @@ _PARTS = (
 )  # in this order
 SCRIPTS = tuple(f"{name}.js" for name in _PARTS)
 
-_OUTPUTS = {"comparison": ".csv", "latex": ".tex", "history": ".csv", "metrics": ".json", "page": ".html"}
+_OUTPUTS = {
+    "comparison": ".csv",
+    "latex": ".tex",
+    "history": ".csv",
+    "classes": ".csv",
+    "confusion": ".csv",
+    "metrics": ".json",
+    "page": ".html",
+}
 
 
 def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequence[View], cost_figure: str) -> str:
@@ -132,10 +141,13 @@ def main() -> None:
         named_paths(given.statistics, "--statistics").items(),
     )
     scores = {study["name"]: overall_scores(study["rows"]) for study in studies}
+    runs = {study["name"]: study["runs"] for study in studies}
     texts = {
         given.comparison: table_text(common_rows([study["rows"] for study in studies])),
         given.latex: comparison_latex([study["rows"] for study in studies], given.title),
         given.history: table_text(all_histories(studies)),
+        given.classes: table_text(class_score_table(runs)),
+        given.confusion: table_text(confusion_table(runs)),
         given.metrics: json.dumps(scores, indent=1, allow_nan=False) + "\n",
     }
     costs = {study["name"]: {cost: cost_points(study["rows"], cost) for cost in COSTS} for study in studies}

@@ -109,14 +109,10 @@ def draw_pairs(matrix: PairMatrix, note: str, *paths: Path) -> None:
         for side_of in ("left", "bottom"):
             axes.spines[side_of].set_visible(False)
         verdicts = {verdict for i, row in enumerate(matrix.verdicts) for verdict in row[i + 1 :]}
-        handles = (
-            [Patch(color=SHADES(0.6), label="row better than column, in points of mIoU")] if verdicts != {""} else []
-        )
+        better = f"row better than column, by up to {100 * high:.1f} points of mIoU"
+        undecidable = "row minus column in points of mIoU; no verdicts: unequal budgets"
+        handles = [Patch(color=SHADES(0.6), label=undecidable if verdicts == {""} else better)]
         handles += [Patch(color=colour, label=verdict) for verdict, colour in _NEAR.items() if verdict in verdicts]
-        if not handles:
-            handles = [
-                Patch(color=SHADES(0.6), label="row minus column in points of mIoU; unequal budgets: no verdicts")
-            ]
         figure.legend(handles=handles, loc="lower left", ncols=3, fontsize=6.5, borderaxespad=0.3)
         note_line(figure, note)
         save(figure, *paths)

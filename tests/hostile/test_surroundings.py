@@ -90,7 +90,7 @@ ERRORS = [
           r"error: pack\.json: lacks classes, form, height, .+; delete the pack and run again"),
     Trial("a page without a study", ("seg.report.page", "--preset", "demo", "--title", "t", "--study", "a=b",
                                      "--comparison=c.csv", "--history=h.csv", "--metrics=m.json", "--page=p.html",
-                                     "--latex=c.tex", "--figures=f"),
+                                     "--latex=c.tex", "--figures=f", "--classes=k.csv", "--confusion=m.csv"),
           nothing, r"error: b/table\.csv: missing; .+"),
 ]  # fmt: skip
 

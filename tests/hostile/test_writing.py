@@ -388,7 +388,7 @@ STAGES = [
     stage(
         "the page onto a table",
         "seg.report.page --preset p --title t --study s=results/s --comparison results/s/table.csv --history h.csv"
-        " --latex c.tex --metrics m.json --page index.html --figures f",
+        " --classes k.csv --confusion n.csv --latex c.tex --metrics m.json --page index.html --figures f",
         files("results/s/table.csv"),
         r"error: --comparison results/s/table\.csv: would replace what is read as --study; give another name",
     ),

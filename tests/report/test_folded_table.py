@@ -115,13 +115,15 @@ def test_folds_of_other_images_are_not_compared(folded: Path, monkeypatch: pytes
 def test_the_page_shows_every_fold(folded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = make_table(folded, monkeypatch)
     write_statistics(folded / "statistics.json")
-    (folded / "classes.png").write_bytes((study / "figures/curves.png").read_bytes())
+    (folded / "classes.svg").write_bytes((study / "figures/curves.svg").read_bytes())
     arguments = ["--preset", "demo", "--title", "Demo", "--study", f"streets={study}"]
     arguments += ["--statistics", f"streets/fold0={folded / 'statistics.json'}"]
     for option, name in {
         "comparison": "c.csv",
         "latex": "c.tex",
         "history": "h.csv",
+        "classes": "classes.csv",
+        "confusion": "confusion.csv",
         "metrics": "m.json",
         "page": "p.html",
         "figures": "f",
@@ -130,7 +132,9 @@ def test_the_page_shows_every_fold(folded: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "argv", ["page", *arguments])
     page.main()
     text = (folded / "p.html").read_text()
-    assert all(f"Seed {seed}/fold{fold}: started" in text for seed in (0, 1) for fold in range(3))
+    runs = [f'<td class="n">{seed}/fold{fold}</td>' for seed in (0, 1) for fold in range(3)]
+    assert [text.count(run) for run in runs] == [2] * 6  # a row per variant
+    assert text.count('<td class="left">2031-02-03 04:05</td>') == 12  # started
     assert "Means over the seeds and folds." in text
     history = read_table(folded / "h.csv", ["seed"], "")
     assert set(history["seed"]) == {f"{seed}/fold{fold}" for seed in (0, 1) for fold in range(3)}

@@ -51,6 +51,7 @@ def make_page(results: Path, monkeypatch: pytest.MonkeyPatch, preset: str = "dem
     arguments += ["--statistics", f"streets={results / 'statistics.json'}"]
     arguments += ["--comparison", str(results / "comparison.csv"), "--page", str(results / "index.html")]
     arguments += ["--metrics", str(results / "metrics.json"), "--history", str(results / "history.csv")]
+    arguments += ["--classes", str(results / "classes.csv"), "--confusion", str(results / "confusion.csv")]
     arguments += ["--figures", str(results / "figures"), "--latex", str(results / "comparison.tex")]
     monkeypatch.setattr(sys, "argv", ["page", *arguments, *more])
     page.main()

@@ -9,7 +9,19 @@ from clones import VARIANTS, Clone
 
 pytestmark = pytest.mark.workflow
 
-CURVES = {"train_loss": "Training loss", "val_loss": "Validation loss", "val_miou": "Validation mIoU"}
+CURVES = {
+    "train_loss": "Training loss",
+    "val_loss": "Validation loss",
+    "val_miou": "Validation mIoU",
+    "lr": "Learning rate",
+}
+OTHERS = {  # plots and the number of their rows: variants; classes; confusions
+    "mIoU with 95% intervals": len(VARIANTS),
+    "mIoU against parameters": len(VARIANTS),
+    "mIoU against training time (s)": len(VARIANTS),
+    "Class IoU": 19 * len(VARIANTS),
+    "Class boundary IoU": 19 * len(VARIANTS),
+}
 
 
 def trained(clone: Clone) -> dict[str, int]:
@@ -40,6 +52,15 @@ def test_repro_records_and_trains_nothing_then_an_experiment_trains_one(clone: C
         assert {row["variant"] for row in points} == set(VARIANTS)
         assert all(float(row[column]) >= 0 for row in points)
         assert plot["content"]["transform"][-1]["calculate"] == f"toNumber(datum['{column}'])"
+
+    for title, count in OTHERS.items():
+        (plot,) = drawn["data"][title]
+        assert len(plot["content"]["data"]["values"]) == count, title
+        assert "<DVC_METRIC" not in json.dumps(plot["content"])
+    (confusion,) = drawn["data"]["Confusion from 1% of a true class"]
+    assert all(0.01 <= float(row["share"]) <= 1 for row in confusion["content"]["data"]["values"])
+    (image,) = drawn["data"]["results/demo/figures/cost.svg"]
+    assert image["type"] == "image"
 
     clone.run("git", "add", "-A")
     clone.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "results")

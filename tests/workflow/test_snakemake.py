@@ -12,6 +12,7 @@ import pytest
 from clones import VARIANTS, Clone, rerun
 from safetensors import safe_open
 
+from seg.report.figure_names import STUDY_FIGURES
 from workflow.state import RECORDS, read_records
 
 pytestmark = pytest.mark.workflow
@@ -259,6 +260,8 @@ def test_lint_and_report(clone: Clone) -> None:
     report = (clone.path / "report.html").read_text()
     assert "samples.png" in report
     assert "table.csv" in report
+    assert all(f"{name}.svg" in report for name in (*STUDY_FIGURES, "cost", "classes"))
+    assert "Studies use different datasets, so their scores cannot be compared with each other." in report
 
 
 def test_a_variant_may_ask_for_several_gpus(clone: Clone) -> None:

@@ -109,6 +109,8 @@ rule report_preset:
         latex=f"{plan.PRESET_FOLDER}comparison.tex",
         metrics=f"{plan.PRESET_FOLDER}metrics.json",
         history=f"{plan.PRESET_FOLDER}history.csv",
+        classes=f"{plan.PRESET_FOLDER}classes.csv",
+        confusion=f"{plan.PRESET_FOLDER}confusion.csv",
         page=f"{plan.PRESET_FOLDER}index.html",
     log:
         "logs/{preset}/report.log",
@@ -132,4 +134,5 @@ rule report_preset:
     shell:
         "python -m seg.report.page --preset {wildcards.preset:q} --title={params.title:q} {params.studies:q}"
         " {params.statistics:q} {params.pictures:q} --comparison {output.comparison:q} --latex {output.latex:q}"
-        " --metrics {output.metrics:q} --history {output.history:q} --page {output.page:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
+        " --metrics {output.metrics:q} --history {output.history:q}"
+        " --classes {output.classes:q} --confusion {output.confusion:q} --page {output.page:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
