@@ -1,4 +1,7 @@
-"""Run time of `snakemake -n` and `dvc status` with a thousand variants that are all up to date."""
+"""Run time of `snakemake -n` and `dvc status` with a thousand variants that are all up to date.
+
+The same for a workflow of as many jobs and files with constant parameters shows what Snakemake itself needs.
+"""
 
 import argparse
 import json
@@ -13,30 +16,10 @@ from typing import Any
 
 import yaml
 
-from workflow.state import RUN_VERSION
+from workflow.records import RUN_VERSION
 
 ROOT = Path(__file__).parents[1]
 STUDIES = 5
-RUN = [
-    "model.safetensors",
-    "history.csv",
-    "run.json",
-    "metrics.json",
-    "confusion.npy",
-    "samples.png",
-    "evaluation.json",
-]
-TABLE = ["table.csv", "pairs.csv", "table.md", "curves.png"]
-PACKS = [
-    "val.json",
-    "val.images.npy",
-    "val.labels.npy",
-    "val.native.json",
-    "val.native.npy",
-    "train.json",
-    "train.images.npy",
-    "train.labels.npy",
-]
 
 
 def finished(folder: Path, variants: int) -> None:
@@ -52,11 +35,8 @@ def finished(folder: Path, variants: int) -> None:
     content["studies"] = {f"study{k}": _study(variants // STUDIES) for k in range(STUDIES)}
     content["budgets"]["demo"]["epochs"] = content["cluster"]["training_of"] = {}
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    for name in _files(content):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(json.dumps({"schema_version": RUN_VERSION, "name": name}) + "\n")
+    _write_outputs(folder, "--", "all", "data")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    run(folder, "snakemake", "--touch", "--forceall", "--quiet", "--", "all", "data")
     run(folder, "dvc", "commit", "--force", "--quiet")
 
 
@@ -67,20 +47,21 @@ def _study(variants: int) -> dict[str, Any]:
     return {**about, "defaults": defaults, "variants": rows}
 
 
-def _files(content: dict[str, Any]) -> list[str]:
-    """All files that the workflow writes."""
-    packs = [f"data/packs/demo/streets-{size}/{name}" for size in ("80x120", "40x60") for name in PACKS]
-    counted = [f"data/packs/demo/streets-40x60/{name}" for name in ("statistics.json", "classes.png")]
-    tables = [f"results/demo/{study}/{name}" for study in content["studies"] for name in TABLE]
-    runs = [
-        f"results/demo/{study}/{variant}/seed0/{name}"
-        for study, row in content["studies"].items()
-        for variant in row["variants"]
-        for name in RUN
-    ]
-    report = [f"results/demo/{name}" for name in ("comparison.csv", "history.csv", "index.html", "metrics.json")]
-    data = ["data/raw/streets/manifest.json", "data/manifests/streets.json", "data/weights/none"]
-    return [*data, *packs, *counted, *tables, *runs, *report]
+def bare(folder: Path, variants: int) -> None:
+    """Write a finished workflow with as many jobs and files, but only the profile in common with the project."""
+    shutil.copytree(ROOT / "profiles/default", folder / "profiles/default")
+    text = (ROOT / "benchmarks/bare.smk").read_text()
+    (folder / "Snakefile").write_text(text.replace("range(200)", f"range({variants // STUDIES})"))
+    _write_outputs(folder)
+
+
+def _write_outputs(folder: Path, *targets: str) -> None:
+    """Write a line to every output of a workflow, and have Snakemake record them."""
+    listed, _ = run(folder, "snakemake", "--summary", *targets)
+    for name in (line.split("\t")[0] for line in listed.splitlines()[1:] if "\t" in line):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps({"schema_version": RUN_VERSION, "name": name}) + "\n")
+    run(folder, "snakemake", "--touch", "--forceall", "--quiet", *targets)
 
 
 def run(folder: Path, *command: str) -> tuple[str, float]:
@@ -96,17 +77,27 @@ def main() -> None:
     parser.add_argument("--variants", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    programs = {("snakemake", "-n"): "Nothing to be done", ("dvc", "status"): "up to date"}
     with tempfile.TemporaryDirectory() as name:
-        finished(Path(name), given.variants)
-        for command, expected in programs.items():
+        ours, theirs = Path(name, "ours"), Path(name, "bare")
+        finished(ours, given.variants)
+        bare(theirs, given.variants)
+        for folder, command, expected, what in (
+            (ours, ("snakemake", "-n"), "Nothing to be done", ""),
+            (
+                theirs,
+                ("snakemake", "-n"),
+                "Nothing to be done",
+                " of benchmarks/bare.smk, the time of Snakemake itself",
+            ),
+            (ours, ("dvc", "status"), "up to date", ""),
+        ):
             spent = []
             for _ in range(given.rounds):
-                printed, seconds = run(Path(name), *command)
+                printed, seconds = run(folder, *command)
                 if expected not in printed:
                     sys.exit(f"{' '.join(command)}: {printed[-2000:]}")
                 spent.append(seconds)
-            print(f"{' '.join(command)}, {given.variants} variants: {median(spent):.2f} s")
+            print(f"{' '.join(command)}, {given.variants} variants{what}: {median(spent):.2f} s")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from functools import cache, cached_property
 from typing import Literal
 
 from seg.config.description import downloadable
+from seg.config.notes import study_notes
 from seg.config.params import PackSpec, Params
-from seg.config.readings import readings_of
 from seg.config.recipe import WeightsFile
 from seg.config.schema import GpuJob
 from seg.system.files import canonical_json
@@ -249,40 +249,10 @@ class Plan:
         return self.params.cluster.training_of.get(f"{study}/{variant}", self.params.cluster.training)
 
     def notes(self, preset: str, study: str) -> str:
-        """Notes on all variants of a study and on each variant as JSON: readings, weights, values not in the source."""
-        variants = self.params.variants(study)
-        texts = {variant: self._texts(preset, study, variant) for variant in variants}
-        chosen = {variant: self.params.not_in_source(study, variant) for variant in variants}
-        shared, shared_keys = _common(texts.values()), _common(chosen.values())
-        notes = {study: [*shared, *_chosen_here(shared_keys)]} | {
-            variant: [
-                *(text for text in texts[variant] if text not in shared),
-                *_chosen_here([key for key in chosen[variant] if key not in shared_keys]),
-            ]
-            for variant in variants
-        }
-        return canonical_json(notes)
-
-    def _texts(self, preset: str, study: str, variant: str) -> list[str]:
-        recipe = self.recipe(preset, study, variant, self.params.run_seeds(preset)[0])
-        own = recipe.weights.file if isinstance(recipe.weights, WeightsFile) else None
-        start = f"network starts from {own}" if own else f"backbone starts from {recipe.weights}"
-        frozen = f"{', its backbone' if own else ' and'} is not trained" if recipe.frozen else ""
-        inference = self.params.inference(study, variant).model_dump(mode="json", exclude_defaults=True)
-        passes = ", ".join(f"{key} {str(value).lower()}" for key, value in inference.items())
-        return [
-            *(reading.text() for reading in readings_of(self.params, preset, study, variant)),
-            *([f"The {start}{frozen}."] if recipe.weights else []),
-            *self._subset_note(study, variant, recipe.train_images),
-            *([f"Evaluated with averages of logits: {passes}."] if passes else []),
-        ]
-
-    def _subset_note(self, study: str, variant: str, used: int | None) -> list[str]:
-        images = self.params.values(study, variant)["train_images"]
-        if used:
-            return [f"Trained on a fixed subset of {used} images of the training split, or on all if it has fewer."]
-        limiting = ", ".join(name for name, row in self.params.presets.items() if row.limit_train_images) or "none"
-        return [f"Trained on all images; train_images: {images} applies to the presets: {limiting}."] if images else []
+        """Notes on all variants of a study and on each variant as JSON."""
+        seed = self.params.run_seeds(preset)[0]
+        recipes = {variant: self.recipe(preset, study, variant, seed) for variant in self.params.variants(study)}
+        return canonical_json(study_notes(self.params, preset, study, recipes))
 
     def _used_packs(self, uses: Iterable[PackUse] = ("train", "val", "eval")) -> set[PackSpec]:
         return {self.pack(self.params.preset, study, variant, use) for use in uses for study, variant in self.variants}
@@ -303,13 +273,3 @@ class Plan:
 
 def _pack_file(preset: str, pack: PackSpec, name: str, fold: str) -> str:
     return PACK_FOLDER.format(preset=preset, fold=fold, **pack._asdict()) + name
-
-
-def _common(lists: Iterable[list[str]]) -> list[str]:
-    """The entries that all lists have, in the order of the first."""
-    first, *others = lists
-    return [entry for entry in first if all(entry in other for other in others)]
-
-
-def _chosen_here(keys: list[str]) -> list[str]:
-    return [f"Not in the source, chosen here: {', '.join(keys)}."] if keys else []

@@ -1,6 +1,6 @@
 """Content of users' own datasets and checkpoints, compared by Snakemake with its records when a run starts.
 
-Relies on these internals of Snakemake, see `workflow.state`:
+Relies on these internals of Snakemake, see `workflow.records`:
 
 - `.snakemake/metadata`: `params` of a record are the texts of the parameters. Used by `_recorded`.
 """
@@ -20,7 +20,7 @@ from seg.datasets.register import own_contents
 from seg.plan import KEPT_MANIFEST, RAW_FOLDER, RAW_MANIFEST, Plan
 from seg.system.console import say
 from seg.system.files import sha256
-from workflow import state
+from workflow.records import RECORDS, read_records
 
 MEMORY = ".snakemake/own/{dataset}.json"  # not shared through DVC: inodes differ between machines
 
@@ -70,7 +70,7 @@ def missing_weights(files: Iterable[str], plan: Plan) -> list[str]:
 
 def _recorded(manifest: str) -> str:
     """Digest in the record of a manifest; empty if there is none."""
-    record = state.read_records(state.RECORDS).get(manifest)
+    record = read_records(RECORDS).get(manifest)
     digests = re.findall(r"'([0-9a-f]{64})'", str(json.loads(record.read_bytes()).get("params"))) if record else []
     return digests[0] if digests else ""
 

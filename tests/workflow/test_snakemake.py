@@ -13,7 +13,7 @@ from clones import VARIANTS, Clone, rerun
 from safetensors import safe_open
 
 from seg.report.figure_names import STUDY_FIGURES
-from workflow.state import RECORDS, read_records
+from workflow.records import RECORDS, read_records
 
 pytestmark = pytest.mark.workflow
 

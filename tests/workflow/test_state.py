@@ -10,7 +10,8 @@ import pytest
 from clones import Clone
 
 from seg.config.params import load_params
-from workflow.state import RUN_VERSION, schema_version, warn_of_processors
+from workflow.records import RUN_VERSION, schema_version
+from workflow.state import warn_of_processors
 
 pytestmark = pytest.mark.workflow
 
