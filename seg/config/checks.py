@@ -127,12 +127,16 @@ def _impossible_training(params: "Params", study: str, variant: str) -> Iterator
     uses: tuple[Literal["train", "eval"], ...] = ("train", "eval")
     for use in uses:
         pack, key = params.pack(params.preset, study, variant, use), f"{use}_size"
+        small = min(pack.height, pack.width) < SMALLEST_SIDE
+        single = recipe.batch == recipe.gpus and max(pack.height, pack.width) <= _stride(recipe.model)
+        if not (small or (single and use == "train")):
+            continue
         value = values[key] if isinstance(values[key], float) else list(values[key])
         path = f"{params.settings(study, variant)[key][1]}.{key}"
         size = f"{path}: {value} makes {pack.height} x {pack.width} pixels of '{pack.dataset}'"
-        if min(pack.height, pack.width) < SMALLEST_SIDE:
+        if small:
             yield f"{size}, expected at least {SMALLEST_SIDE} x {SMALLEST_SIDE}; give more"
-        elif use == "train" and recipe.batch == recipe.gpus and max(pack.height, pack.width) <= _stride(recipe.model):
+        else:
             yield (
                 f"{size}, a single one at the network's lowest resolution, where batch norm requires several per GPU; "
                 "raise batch or train_size"

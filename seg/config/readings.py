@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
@@ -30,7 +30,9 @@ def readings_of(params: "Params", preset: str, study: str, variant: str) -> list
     selected = dict(leaves(recipe.model_dump()))
     settings = params.settings(study, variant)
     replaced = {key for key in _BY_PRESET if key in settings and settings[key][0] != selected[key]}
-    values = [each for key, each in _value_readings(params, study, variant).items() if each and key not in replaced]
+    values = [
+        each for key, each in _value_readings(params, settings, study, variant).items() if each and key not in replaced
+    ]
     dataset = params.datasets[params.dataset(preset, study)].readings
     code = [
         each.reading
@@ -40,14 +42,15 @@ def readings_of(params: "Params", preset: str, study: str, variant: str) -> list
     return [*filter(None, dataset.values()), *values, *code]
 
 
-def _value_readings(params: "Params", study: str, variant: str) -> dict[str, Reading | None]:
+def _value_readings(
+    params: "Params", settings: dict[str, tuple[Any, str]], study: str, variant: str
+) -> dict[str, Reading | None]:
     """Readings in the rows of a variant by key, without those of values that a row of higher precedence sets.
 
     Those of published figures concern a single variant and are not inherited.
     """
     path = f"studies.{study}.variants.{variant}"
     rows = [*_chain(params, study, variant), f"studies.{study}.defaults", "defaults"]  # the highest precedence first
-    settings = params.settings(study, variant)
 
     def applies(key: str, written: str) -> bool:
         if key.partition(".")[0] not in Settings.model_fields:
