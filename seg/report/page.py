@@ -35,7 +35,7 @@ from seg.report.rows import common_rows, overall_scores, table_text
 from seg.report.runs import named_paths, read_all
 from seg.report.score_figures import draw_costs
 from seg.report.series import COSTS, cost_points
-from seg.report.view import View, read_study, statistics_view, svg_uri
+from seg.report.view import View, read_study, statistics_view, svg_uri, with_pictures
 from seg.results import HistoryRow
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
@@ -54,6 +54,7 @@ _PARTS = (
     "pairs",
     "classes",
     "curves",
+    "pictures",
     "provenance",
     "main",
 )  # in this order
@@ -134,7 +135,7 @@ def main() -> None:
     studies = read_all(lambda item: read_study(*item), named_paths(given.study, "--study").items())
     runs = {study["name"]: study["runs"] for study in studies}
     pictures = pictures_of(runs, named_paths(given.pictures, "--pictures"), PICTURE_BYTES)
-    studies = [study | {"pictures": pictures.get(study["name"])} for study in studies]
+    studies = [with_pictures(study, pictures.get(study["name"])) for study in studies]
     packs = {use: named_paths(getattr(given, use), f"--{use}") for use in USES}
     statistics = read_all(
         lambda item: statistics_view(*item, {use: packs[use][item[0]] for use in USES if item[0] in packs[use]}),

@@ -54,12 +54,7 @@ def read_study(name: str, directory: Path) -> View:
     runs = read_runs(variants, rows[0]["seeds"].split(), rows[0]["scoring"], fold_count(rows))
     if len({run.metrics.classes for each in runs.values() for run in each}) > 1:
         raise ValueError(f"{directory}: its variants are scored on different classes; {REMAKE_TABLE}")
-    images = [
-        *(directory / f"figures/{figure}.svg" for figure in _FIGURES),
-        *(each[0].directory / "samples.png" for each in runs.values()),
-    ]
-    uris = iter(read_all(_data_uri, images))
-    figures = dict(zip(_FIGURES, uris, strict=False))
+    uris = read_all(_data_uri, [directory / f"figures/{figure}.svg" for figure in _FIGURES])
     first = next(iter(runs.values()))[0]
     notes = footnotes(rows)
     pairs = read_pairs(directory / "pairs.csv", list(runs))
@@ -88,11 +83,7 @@ def read_study(name: str, directory: Path) -> View:
         "own_classes": {name: _cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
         "classes": _heat_map(data, mark=not unequal_budgets(rows)),
         "colours": _colours(first.training.classes, first.training.palette),
-        "figures": figures,
-        "samples": [
-            {"variant": variant, "seed": each[0].name, "uri": uri}
-            for (variant, each), uri in zip(runs.items(), uris, strict=True)
-        ],
+        "figures": dict(zip(_FIGURES, uris, strict=True)),
         "recipes": recipe_view(runs),
     }
 
@@ -135,21 +126,36 @@ def _colours(classes: Sequence[str], palette: Sequence[Colour]) -> dict[str, str
 
 
 def _data_uri(path: Path) -> str:
-    """A PNG or SVG file, of which only the first bytes are checked, as a URI."""
     fix = "run the stage that makes it again"
-    content = read_bytes(path, fix)
-    if path.suffix == ".svg":
-        return svg_uri(content, f"{path}: not an SVG file; {fix}")
-    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
-        raise ValueError(f"{path}: not a PNG file; {fix}")
-    return f"data:image/png;base64,{b64encode(content).decode()}"
+    return svg_uri(read_bytes(path, fix), f"{path}: not an SVG file; {fix}")
 
 
 def svg_uri(content: bytes, problem: str = "not an SVG file") -> str:
-    """An SVG file as a URI. Raises ValueError with the `problem` if it does not begin as one."""
+    """An SVG file, of which only the first bytes are checked, as a URI. Raises ValueError with the `problem`."""
     if b"<svg" not in content[:1000]:
         raise ValueError(problem)
     return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
+
+
+def with_pictures(study: View, pictures: View | None) -> View:
+    """A study with its pictures: those of the samples for the gallery, the others for the script, each only once."""
+    if pictures is None:
+        return study | {"pictures": None, "gallery": []}
+    images = {name: dict(image) for name, image in pictures["images"].items()}
+    predictions = {variant: dict(uris) for variant, uris in pictures["predictions"].items()}
+    gallery = []
+    for index, name in enumerate(images):
+        if name not in pictures["sets"]["samples"]:
+            continue
+        shown = [{"kind": kind, "title": kind, "uri": images[name].pop(kind)} for kind in ("image", "truth")]
+        shown += [
+            {"kind": place, "title": variant, "uri": uri}
+            for place, variant in enumerate(study["data"]["variants"])
+            if (uri := predictions.get(variant, {}).pop(name, None))
+        ]
+        gallery.append({"name": name, "index": index, "pictures": shown})
+    data = study["data"] | {"pictures": pictures | {"images": images, "predictions": predictions}}
+    return study | {"pictures": pictures, "gallery": gallery, "data": data}
 
 
 def _overview(rows: Sequence[Row], notes: Footnotes) -> View:

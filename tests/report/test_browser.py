@@ -1,6 +1,8 @@
 """The page in Chromium: what a reader sees, clicks, types and prints, and what the page must not do."""
 
+import base64
 import csv
+import io
 import json
 import re
 import shutil
@@ -10,13 +12,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from requirements import not_met
-from results_tree import HOSTILE, NOTES, write_results
+from results_tree import CLASSES, HOSTILE, NOTES, PALETTE, write_results
 from test_page import make_page
 from test_table import make_table
 
-from seg.report import class_figures
+from seg.report import class_figures, page
 from seg.report.pairs import PairDifference, pairs_text
 from seg.report.rows import read_rows
 from seg.report.runs import read_statistics
@@ -46,8 +49,36 @@ def results_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         make_table(root, patch, notes=json.dumps(notes))
         class_figures.draw_classes(read_statistics(root / "statistics.json"), root / "classes.svg")
+        patch.setattr(page, "pictures_of", lambda *_: {"streets": pictures()})
         make_page(root, patch)
     return root
+
+
+def picture_uri(colour: tuple[int, int, int], wrong: int = 0) -> str:
+    """A PNG of 8x6 pixels, of which the first have the colour of the second class."""
+    pixels = Image.new("RGB", (8, 6), colour)
+    for x in range(wrong):
+        pixels.putpixel((x, 0), PALETTE[1])
+    content = io.BytesIO()
+    pixels.save(content, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def pictures() -> dict[str, Any]:
+    """Pictures of two images, of which one is a sample: all is road, and `unet` is wrong in 4 of 48 pixels."""
+    names = [f"{HOSTILE}, {RIGHT_TO_LEFT}", "night/b.png"]
+    image = {"image": picture_uri((9, 9, 9)), "truth": picture_uri(PALETTE[0]), "size": [8, 6]}
+    wrong = {"baseline": 0, "unet": 4, "dice": 8}
+    return {
+        "classes": list(CLASSES),
+        "palette": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in PALETTE],
+        "seed": 0,
+        "images": dict.fromkeys(names, image),
+        "predictions": {v: {name: picture_uri(PALETTE[0], count) for name in names} for v, count in wrong.items()},
+        "scores": {v: dict.fromkeys(names, 1 - count / 48) for v, count in wrong.items()},
+        "sets": {"samples": names[:1], "differ": names[1:], "worst": dict.fromkeys(wrong, names[::-1])},
+        "omitted": {"samples": 0, "differ": 0, "worst": 0, "predictions": 3},
+    }
 
 
 @pytest.fixture
@@ -269,6 +300,77 @@ def test_the_confusion_matrix_of_a_variant(visit: Visit) -> None:
     assert "% of building" in tools.locator("li").first.inner_text()
 
 
+def colours_of(canvas: Locator) -> dict[str, int]:
+    """Number of pixels of each colour (r,g,b,alpha)."""
+    found: dict[str, int] = canvas.evaluate(
+        """async (canvas) => {
+          await new Promise((done) => setTimeout(done, 200));
+          const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+          copy.drawImage(canvas, 0, 0);
+          const pixels = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+          const counts = {};
+          for (let i = 0; i < pixels.length; i += 4) {
+            const colour = pixels.slice(i, i + 4).join();
+            counts[colour] = (counts[colour] ?? 0) + 1;
+          }
+          return counts;
+        }"""
+    )
+    return found
+
+
+def test_pictures_errors_highlighted_classes_and_the_slider(visit: Visit) -> None:
+    page = visit("#study-1-predictions")
+    tools = page.locator("[data-tools=pictures]")
+    tools.scroll_into_view_if_needed()
+    assert not page.locator(".gallery").is_visible()
+    grid = tools.locator(".picture-grid")
+    assert grid.locator("b").all_inner_texts() == ["Image", "Truth", "unet", "baseline", "dice"]  # best first
+    assert HOSTILE in grid.locator(".picture-name").inner_text()
+    assert "3 pictures are left out" in tools.inner_text()
+    tools.get_by_label("Images").select_option("differ")
+    tools.get_by_role("button", name="dice").click()
+    assert grid.locator("b").all_inner_texts() == ["Image", "Truth", "unet", "baseline"]
+    assert grid.locator("canvas").count() == 4
+    assert grid.locator("small").all_inner_texts() == ["night/b.png", "0.917", "1.000"]
+    tools.get_by_label("errors instead of predictions").check()
+    assert colours_of(grid.locator("canvas").nth(2)) == {"213,94,0,255": 4, "222,226,230,255": 44}
+    tools.get_by_role("button", name="building").click()
+    # 44 of the pixels of the prediction are not of the class and fade
+    assert sorted(colours_of(grid.locator("canvas").nth(2)).values()) == [4, 44]
+    assert "213,94,0,255" in colours_of(grid.locator("canvas").nth(2))
+    compare = tools.locator(".compare")
+    compare.scroll_into_view_if_needed()
+    compare.get_by_label("left").select_option(label="prediction of dice")
+    slider = compare.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    for _ in range(2):
+        assert compare.locator(".top").evaluate("(top) => top.style.clipPath") == "inset(0px 0px 0px 3%)"
+        assert (
+            compare.locator("canvas").first.get_attribute("aria-label")
+            == f"Prediction of dice, {HOSTILE}, {RIGHT_TO_LEFT}"
+        )
+        page.reload()
+        compare.scroll_into_view_if_needed()
+        compare.locator(".top").wait_for()
+
+
+def test_boundary_iou_of_the_classes(visit: Visit) -> None:
+    page = visit("#study-1-classes")
+    row = page.locator("table.heat tbody tr", has_text="unet").first
+    assert row.locator("td").all_inner_texts() == ["0.610", "0.510", "0.410", "absent", "0.510"]
+    page.locator("[data-tools=classes]").get_by_label("Score").select_option("boundary_iou")
+    shown = row.locator("td").all_inner_texts()
+    assert shown[3] == "absent"
+    assert shown == page.evaluate(
+        "DATA.studies[0].boundary_iou[1].map((value) => value === null ? 'absent' : value.toFixed(3))"
+    )
+    assert shown[0] != "0.610"
+
+
 def test_light_and_dark(visit: Visit) -> None:
     page = visit(color_scheme="dark")
     ground = "Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"
@@ -313,6 +415,7 @@ def test_tables_and_figures_are_there_without_a_script(visit: Visit) -> None:
     ).first.is_visible()  # the loss, which is hidden at first
     assert page.locator("svg.dots").first.is_visible()
     assert page.get_by_alt_text("Training and validation loss over epochs").is_visible()
+    assert page.locator(".gallery img").count() == 5
     for name in ("table.heat", "table.runs", "table.recipes"):
         assert page.locator(name).is_visible()
     assert not page.locator(".needs-script").first.is_visible()

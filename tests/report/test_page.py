@@ -110,8 +110,7 @@ def test_the_page_is_self_contained(ready, monkeypatch):
         {},
     ]
     kinds = Counter(source.partition(";")[0] for source in outline.values("src"))
-    # Pictures of three variants; costs, class statistics, and three figures of the study
-    assert kinds == {"data:image/png": 3, "data:image/svg+xml": 5}
+    assert kinds == {"data:image/svg+xml": 5}  # costs, class statistics, and three figures of the study
     policy = next(attributes["content"] for _, attributes in outline.tags if "http-equiv" in attributes)
     assert policy
     assert policy.startswith("default-src 'none'; img-src data:; ")
@@ -122,8 +121,8 @@ def test_the_page_is_self_contained(ready, monkeypatch):
         assert len(inline) == 1
         digest = base64.b64encode(hashlib.sha256(inline[0].encode()).digest()).decode()
         assert f"{tag}-src 'sha256-{digest}';" in policy
-    picture = (ready / "streets/unet/seed0/samples.png").read_bytes()
-    assert base64.b64encode(picture).decode() in text
+    curves = (ready / "streets/figures/curves.svg").read_bytes()
+    assert base64.b64encode(curves).decode() in text
 
 
 def test_every_link_of_the_page_has_its_target_and_ids_are_unique(ready, monkeypatch):
@@ -308,16 +307,17 @@ def test_metrics_for_dvc(ready, monkeypatch):
 
 
 def test_all_missing_or_damaged_files_are_reported_and_nothing_is_written(ready, monkeypatch):
-    (ready / "streets/unet/seed0/samples.png").unlink()
+    (ready / "streets/figures/confusion.svg").unlink()
     write(ready / "streets/figures/curves.svg", "no picture")
     with pytest.raises(ValueError, match=r"curves\.svg: not an SVG file; run the stage") as caught:
         make_page(ready, monkeypatch)
-    assert "unet/seed0/samples.png: missing" in str(caught.value)
+    assert "figures/confusion.svg: missing" in str(caught.value)
     write(ready / "streets/table.csv", "variant,seeds,schema_version\nunet,0,1\n")
     with pytest.raises(ValueError, match=r"table\.csv: lacks the columns .*; make the study's table again$"):
         make_page(ready, monkeypatch)
     write(ready / "streets/figures/curves.svg", "<svg/>")
     (ready / "streets/table.csv").unlink()
+    write(ready / "streets/figures/confusion.svg", "<svg/>")
     with pytest.raises(ValueError, match=r"table\.csv: missing; make the study's table again$"):
         make_page(ready, monkeypatch)
     assert not list(ready.glob("*index.html*"))

@@ -5,9 +5,28 @@ const MOST_NUMBERED = 30; // classes; cells of larger matrices have no room for 
 function classTools(section, study) {
   const table = section.querySelector("table.heat");
   const tools = section.querySelector('[data-tools="classes"]');
-  tools.append(filterField(table, `${study.name}.classfilter`));
+  const fill = () => fillHeatMap(table, study, study[score.value()]);
+  const score = choice("Score", `${study.name}.classscore`, [["iou", "IoU"], ["boundary_iou", "boundary IoU"]], "iou", fill);
+  tools.append(score.node, filterField(table, `${study.name}.classfilter`));
+  if (score.value() !== "iou") fill(); // the table of the page has the IoU
   sortable(table, `${study.name}.classsort`);
   confusionTools(section, study);
+}
+
+/** Scores by variant and class in the cells, the best of each class bold if the variants can be ranked. */
+function fillHeatMap(table, study, scores) {
+  const ranked = study.verdicts.some(Boolean);
+  const best = study.classes.map((_, j) => {
+    const known = scores.map((line) => line[j]).filter((value) => value !== null);
+    return ranked && known.length > 1 && Math.max(...known) > 0 ? Math.max(...known) : null;
+  });
+  for (const row of table.tBodies[0].rows) {
+    scores[row.dataset.variant].forEach((value, j) => {
+      const cell = row.cells[j + 1];
+      cell.textContent = value === null ? "absent" : value.toFixed(3);
+      cell.className = `n ${value === null ? "absent" : `h${Math.round(20 * value)}`}${value !== null && value === best[j] ? " best" : ""}`;
+    });
+  }
 }
 
 function confusionTools(section, study) {

@@ -55,7 +55,11 @@ function choice(label, key, options, fallback, changed) {
     shown();
     if (select.value !== before) changed();
   });
-  return { node: element("label", { class: "field" }, element("span", {}, label), select), value: () => select.value };
+  const set = (value) => {
+    select.value = value;
+    view.set(key, value, fallback);
+  };
+  return { node: element("label", { class: "field" }, element("span", {}, label), select), value: () => select.value, set };
 }
 
 /** A labelled checkbox bound to the view under `key`. */

@@ -55,6 +55,7 @@ for (const section of document.querySelectorAll("section.study")) {
   pairMatrix(section, study, index);
   classTools(section, study);
   curveTools(section, study);
+  pictureTools(section, study);
 }
 markContents();
 view.reveal();
