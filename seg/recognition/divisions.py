@@ -36,6 +36,10 @@ def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: l
     if "{split}" in str([keys["images"], keys["labels"]]):
         assumed.append("directories are the splits")
         return _scored(keys, pairs, assumed)
+    if list(pairs) == ["train"] and any(map(_USUAL.fullmatch, files)):  # such as the table of Kaggle's training images
+        keys["splits"] = {"draw": ["train"]}
+        assumed.append(f"lists name images of one split only: {_DRAWN} divides all images, 70:15:15")
+        return "test"
     if lists := _lists(root, files, names):
         assumed.append(f"the splits are {', '.join(lists)}")
         if not all(map(_USUAL.fullmatch, lists)):
@@ -119,4 +123,6 @@ def _draw(keys: dict[str, Any], names: list[str], assumed: list[str]) -> None:
             keys["folds"] = folds
             assumed.append(f"{number} names or groups are too few for three splits, so {folds} folds cross-validate")
             return
+        assumed.append(f"{number} names or groups, which are too few for three splits: add images, or lists of splits")
+        return
     assumed.append(f"no lists of splits: {_DRAWN} selects it, 70:15:15; `folds: {_FOLDS}` cross-validates instead")

@@ -1,5 +1,6 @@
 """Description of a directory of images and labels, guessed from its files: `seg init`."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ from seg.recognition.divisions import divide_images
 from seg.recognition.foreign_labels import foreign_labels
 from seg.recognition.image_forms import suggest_form
 from seg.recognition.label_kinds import LabelKeys, coco_keys, label_keys, spread
+from seg.system.console import printable
 
 _LARGEST = 512  # pixels of the suggested size's longer side
 
@@ -83,6 +85,7 @@ def _is_generic(root: Path) -> bool:
 
 def _images_and_labels(root: Path, files: list[str]) -> tuple[str, str, LabelKeys]:
     """Patterns of the images and of their labels, and what the labels mean."""
+    _refuse_names(root, files)
     pictures = file_kinds(files, ENDINGS)
     if not pictures:
         raise ValueError(f"{root}: no images; expected files such as .png or .jpg")
@@ -103,6 +106,14 @@ def _images_and_labels(root: Path, files: list[str]) -> tuple[str, str, LabelKey
         labels.pattern,
         keys._replace(assumed=[f"{len(found)} labels {labels.pattern}", *keys.assumed]),
     )
+
+
+def _refuse_names(root: Path, files: list[str]) -> None:
+    """Raise ValueError for a directory whose name no pattern can contain."""
+    for folder in dict.fromkeys(file.rpartition("/")[0] for file in files):
+        if re.search(r"[{}*?\\]", folder) or not folder.isprintable():
+            fault = "braces, *, ?, backslashes or line breaks in a name, which patterns cannot have"
+            raise ValueError(f"{printable(str(root / folder))}: {fault}; rename the directory")
 
 
 def _stems_found(kind: FileKind, stems: set[str]) -> tuple[object, ...]:

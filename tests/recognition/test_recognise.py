@@ -319,3 +319,29 @@ def test_lists_of_splits(
     assert (found.eval_split, found.keys.get("splits")) == (eval_split, splits)
     description = Description().merged(**found.keys)
     assert all(match_pairs(description, tmp_path, split)[0] for split in ("train", "val", eval_split))
+
+
+@pytest.mark.parametrize("name", ["a{1}", "a*b", "a\nb", "a\\b"])
+def test_directories_whose_name_no_pattern_contains_are_refused(tmp_path: Path, name: str) -> None:
+    KINDS["ids"](tmp_path / name)
+    with pytest.raises(ValueError, match="which patterns cannot have; rename the directory") as caught:
+        recognise(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_the_training_images_divides_nothing(tmp_path: Path) -> None:
+    KINDS["ids"](tmp_path)
+    (tmp_path / "train.csv").write_text("id,rle\n" + "".join(f"{k:03},1 2\n" for k in range(0, COUNT, 2)))
+    found = recognise(tmp_path)
+    assert (found.keys["splits"], found.eval_split) == ({"draw": ["train"]}, "test")
+    pairs = [match_pairs(Description().merged(**found.keys), tmp_path, split)[0] for split in SPLITS]
+    assert sum(map(len, pairs)) == COUNT
+    assert all(pairs)
+
+
+def test_too_few_images_are_said(tmp_path: Path) -> None:
+    for name in ("images/1.png", "images/2.png", "masks/1.png", "masks/2.png"):
+        save(tmp_path / name, np.eye(64, dtype=np.uint8))
+    assert "2 names or groups, which are too few for three splits: add images, or lists of splits" in (
+        recognise(tmp_path).assumed
+    )
