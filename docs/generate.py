@@ -81,7 +81,8 @@ FILES = {  # of results/<preset>/, by pattern
     "<study>/<variant>/<run>/model.safetensors": "weights; recipe, classes, versions and code digest as metadata",
     "<study>/<variant>/<run>/history.csv": "one row per epoch, see [below](#columns-of-a-history)",
     "<study>/<variant>/<run>/run.json": "the [training](#runjson)",
-    "<study>/<variant>/<run>/tensorboard/*": "the history as TensorBoard events",
+    "<study>/<variant>/<run>/tensorboard/*": "TensorBoard events: the history, the recipe, "
+    "augmented samples, and predictions of four validation images after at most eleven epochs",
     "<study>/<variant>/<run>/metrics.json": "loss and scores at both sizes, see [below](#metricsjson)",
     "<study>/<variant>/<run>/confusion.npy": "one confusion matrix per image for each size, `native` first: int64 "
     "(2, N, C, C); rows are the truth, columns the prediction",

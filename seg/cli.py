@@ -1,4 +1,4 @@
-"""Compare segmentation models: show a variant, compare results, segment images, check a dataset."""
+"""Compare segmentation models: show variants, draw samples, compare results, segment images, check a dataset."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,10 +33,7 @@ def show(
         return
     if not variant:
         raise ValueError("give study/variant, or --dataset with a name in params.yaml")
-    study, _, name = variant.partition("/")
-    if study not in content.studies or name not in content.studies[study].variants:
-        known = [f"{key}/{row}" for key, rows in content.studies.items() for row in rows.variants]
-        raise ValueError(f"{variant}: unknown variant; known are {', '.join(known)}")
+    study, name = _study_and_variant(content, variant)
     row = "{:32} {:44} {}".format
     not_in_source = content.not_in_source(study, name)
     for key, (value, path) in sorted(content.resolved(study, name).items()):
@@ -62,6 +59,14 @@ def show(
         typer.echo(line)
 
 
+def _study_and_variant(params: "Params", text: str) -> tuple[str, str]:
+    study, _, name = text.partition("/")
+    if study not in params.studies or name not in params.studies[study].variants:
+        known = [f"{key}/{row}" for key, rows in params.studies.items() for row in rows.variants]
+        raise ValueError(f"{text}: unknown variant; known are {', '.join(known)}")
+    return study, name
+
+
 def _row(params: "Params", name: str) -> "DatasetRow":
     from seg.system.console import nearest
 
@@ -85,6 +90,37 @@ def _description(params: "Params", name: str) -> str:
         described = with_own_classes(with_own_keys(row.description(), folder), folder)
     content = described.model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120).rstrip()
+
+
+@app.command()
+def augmented(
+    variant: Annotated[str, typer.Argument(help="study/variant, for example cityscapes_fcn/augmented")],
+    out: Annotated[Path, typer.Option(help="PNG to write")] = Path("augmented.png"),
+    preset: Annotated[str | None, typer.Option(help="preset of data; default: the one in params.yaml")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="seed of the training; default: the preset's first")] = None,
+    params: Annotated[Path, typer.Option(help="path of params.yaml")] = Path("params.yaml"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an existing picture")] = False,
+) -> None:
+    """Draw the first 16 training samples of a variant, before and after augmentation, with their labels over them.
+
+    They are the first of the first epoch, as drawn with that seed; of a dataset with folds, of the first fold.
+    """
+    from seg.config.params import read_params
+    from seg.plan import Plan
+    from seg.report.augmented import augmentation_text, write_augmented
+    from seg.system.console import nearest
+
+    content = read_params(params)
+    study, name = _study_and_variant(content, variant)
+    if preset is not None and preset not in content.presets:
+        raise ValueError(f"--preset {preset}: unknown; {nearest(preset, content.presets)}")
+    plan, used = Plan(content), preset or content.preset
+    fold = plan.folds(content.dataset(used, study))[0]
+    pack = f"{plan.pack_stem(used, study, name, 'train', fold)}.json"
+    recipe = content.recipe(used, study, name, content.run_seeds(used)[0] if seed is None else seed)
+    chosen = ["--config", f"preset={used}"] if used != content.preset else []
+    write_augmented(out, Path(pack), recipe, ["snakemake", "--cores", "2", *chosen, "--", pack], overwrite)
+    typer.echo(f"{out}: {augmentation_text(recipe.augmentation)}")
 
 
 @app.command()

@@ -23,9 +23,10 @@ EXEMPT = (
     "seg.digest",
     "seg.data.pack_format",
     "seg.models.checkpoint",
-    "seg.training.run_identity",
+    "seg.training.events",
     "seg.training.outputs",
     "seg.training.resume",
+    "seg.training.run_identity",
 )
 
 

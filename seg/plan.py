@@ -97,6 +97,14 @@ class Plan:
             for fold in self.folds(self.params.dataset(preset, study))
         }
 
+    def training_packs(self, preset: str) -> dict[str, str]:
+        """`.json` of the training pack of each variant, of the first fold, by study and variant."""
+        fold = {study: self.folds(self.params.dataset(preset, study))[0] for study in self.studies}
+        return {
+            f"{study}/{variant}": f"{self.pack_stem(preset, study, variant, 'train', fold[study])}.json"
+            for study, variant in self.variants
+        }
+
     def raw_folder(self, dataset: str) -> str:
         """Directory of the files that the packs of a dataset are made from."""
         return RAW_FOLDER.format(dataset=self.params.files(dataset))
@@ -219,8 +227,9 @@ class Plan:
         return [f"--{option}={dataset}={path}" for option, paths in files.items() for dataset, path in paths.items()]
 
     def picture_options(self, preset: str) -> list[str]:
-        """`--pictures=study=path` for each of `picture_packs`."""
-        return [f"--pictures={study}={path}" for study, path in self.picture_packs(preset).items()]
+        """`--pictures=study=path` for each of `picture_packs`, `--training=study/variant=path` of `training_packs`."""
+        packs = {"pictures": self.picture_packs(preset), "training": self.training_packs(preset)}
+        return [f"--{option}={name}={path}" for option, paths in packs.items() for name, path in paths.items()]
 
     def eval_split(self, preset: str, study: str) -> str:
         """Split of the study's dataset that the tables report."""

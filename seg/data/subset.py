@@ -2,12 +2,21 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from seg.data.pack_format import Pack
+from seg.data.pack_format import Pack, read_pack_info
 
 _CHUNK = 16  # images whose labels are read at a time
+
+
+def training_pack(path: Path, limit: int | None) -> Pack:
+    """The training pack with this `.json` file, or a fixed subset of `limit` images if it has more."""
+    info = read_pack_info(path)
+    if limit is None or info["images"] <= limit:
+        return Pack(path)
+    return Pack(path, choose_subset(info["names"], info["groups"], limit))
 
 
 def choose_subset(names: Sequence[str], groups: Sequence[str], count: int) -> np.ndarray:

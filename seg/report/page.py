@@ -5,10 +5,10 @@
         --history results/demo/history.csv --classes results/demo/classes.csv --confusion results/demo/confusion.csv
         --metrics results/demo/metrics.json --page results/demo/index.html --figures results/demo/figures
 
-`--study`, `--statistics`, `--validation`, `--evaluation` and `--pictures` may be repeated. `--validation` and
-`--evaluation` give the `.json` of the packs that the models of a dataset are validated and evaluated on, `--pictures`
-that of the pack with the images of a study, or of `<study>/fold<k>`. A study's directory contains `table.csv`,
-`pairs.csv`, `figures/` and `<variant>/seed<k>/` for the variants and seeds in the table, or
+All options with `NAME=` may be repeated. `--validation` and `--evaluation` give the `.json` of the packs that the
+models of a dataset are validated and evaluated on, `--pictures` that of the pack with the images of a study, or of
+`<study>/fold<k>`, `--training` that of the training pack of `<study>/<variant>`. A study's directory contains
+`table.csv`, `pairs.csv`, `figures/` and `<variant>/seed<k>/` for the variants and seeds in the table, or
 `<variant>/seed<k>/fold<i>/` with a cross-validation. `metrics.json`, `history.csv`, `classes.csv` and `confusion.csv`
 are for DVC. The page's style, script, data and images are inlined, and its Content-Security-Policy allows nothing else.
 Tables are HTML that the script makes sortable; without a script they are complete.
@@ -24,6 +24,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from seg.report.augmented import augmented_of
 from seg.report.figure_names import PRESET_FIGURES, suffixes
 from seg.report.formatting import count, digits, duration, size
 from seg.report.latex import comparison_latex
@@ -41,7 +42,8 @@ from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import written_whole
 
-PICTURE_BYTES = 3_000_000  # of all pictures in the page
+PICTURE_BYTES = 3_000_000  # of all images, truths and predictions in the page
+AUGMENTED_BYTES = 800_000  # of all pictures of augmentations
 USES = ("validation", "evaluation")  # of the packs whose classes are compared with those of the training pack
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("page.css", "controls.css", "charts.css", "print.css")
@@ -127,7 +129,8 @@ def main() -> None:
     parser.add_named_inputs("--statistics", "NAME=FILE", action="append", default=[])
     for use in USES:
         parser.add_named_inputs(f"--{use}", "NAME=FILE", action="append", default=[])
-    parser.add_named_inputs("--pictures", "NAME=FILE", action="append", default=[])
+    for pack in ("pictures", "training"):
+        parser.add_named_inputs(f"--{pack}", "NAME=FILE", action="append", default=[])
     for output, suffix in _OUTPUTS.items():
         parser.add_output(f"--{output}", suffix, f"{suffix} to write")
     parser.add_outputs("--figures", suffixes(PRESET_FIGURES), "directory of the figures to write")
@@ -135,7 +138,10 @@ def main() -> None:
     studies = read_all(lambda item: read_study(*item), named_paths(given.study, "--study").items())
     runs = {study["name"]: study["runs"] for study in studies}
     pictures = pictures_of(runs, named_paths(given.pictures, "--pictures"), PICTURE_BYTES)
-    studies = [with_pictures(study, pictures.get(study["name"])) for study in studies]
+    augmented = augmented_of(runs, named_paths(given.training, "--training"), AUGMENTED_BYTES)
+    studies = [
+        with_pictures(study, pictures.get(study["name"])) | {"augmented": augmented[study["name"]]} for study in studies
+    ]
     packs = {use: named_paths(getattr(given, use), f"--{use}") for use in USES}
     statistics = read_all(
         lambda item: statistics_view(*item, {use: packs[use][item[0]] for use in USES if item[0] in packs[use]}),

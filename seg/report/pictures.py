@@ -141,7 +141,7 @@ class _Study:
         fold, position = self._places[wish.image]
         files = [self._runs[variant][fold].directory / "predictions.zip" for variant in missing]
         contents = read_all(lambda path: read_predictions(path, [position], EVALUATE_AGAIN)[0], files)
-        drawn = [_uri("png", content) for content in contents]
+        drawn = [data_uri("png", content) for content in contents]
         used = sum(map(len, drawn)) + sum(len(each["image"]) + len(each["truth"]) for each in new.values())
         if used > budget:
             return None
@@ -171,8 +171,8 @@ class _Study:
         stream = io.BytesIO()
         pixels = resize_image(viewable(images[0]), shown, picture_size(size))
         Image.fromarray(pixels).save(stream, "WEBP", quality=_QUALITY, method=6)
-        truth_uri = _uri("png", label_png(truth, self._palette))
-        return {"image": _uri("webp", stream.getvalue()), "truth": truth_uri, "size": list(truth.shape[::-1])}
+        truth_uri = data_uri("png", label_png(truth, self._palette))
+        return {"image": data_uri("webp", stream.getvalue()), "truth": truth_uri, "size": list(truth.shape[::-1])}
 
     def content(self) -> dict[str, Any]:
         """What has been embedded."""
@@ -199,5 +199,6 @@ class _Study:
         }
 
 
-def _uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """An image file as a URI; `kind` is `webp` or `png`."""
     return f"data:image/{kind};base64,{b64encode(content).decode()}"

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from seg.config.recipe import Recipe, WeightsFile
 from seg.data.class_weights import inverse_weights
 from seg.data.loader import Loader
-from seg.data.pack_format import Pack, read_pack_info
-from seg.data.subset import choose_subset, class_pixels
+from seg.data.pack_format import Pack
+from seg.data.subset import class_pixels, training_pack
 from seg.models import build_model
 from seg.models.channels import RGB_CHANNELS
 from seg.models.weights import load_backbone, load_fitting
@@ -33,7 +33,7 @@ def open_inputs(
         raise ValueError(f"number of processes is {world_size()}, but the recipe's gpus are {recipe.gpus}; {fix}")
     if (recipe.weights is None) != (weights is None):
         raise ValueError(f"--weights is {weights}, but the recipe's weights are {recipe.weights}; give both or neither")
-    packs = _training_pack(train_pack, recipe.train_images), Pack(val_pack)
+    packs = training_pack(train_pack, recipe.train_images), Pack(val_pack)
     if packs[0].classes != packs[1].classes:
         raise ValueError(f"{train_pack} and {val_pack} have different classes; use packs of the same dataset")
     if packs[0].about["form"] != packs[1].about["form"]:
@@ -55,11 +55,3 @@ def open_inputs(
     if recipe.frozen:
         model.get_submodule("backbone").requires_grad_(False)
     return train, val, class_weights, model.to(device).to(memory_format=torch.channels_last), weights_info
-
-
-def _training_pack(path: Path, limit: int | None) -> Pack:
-    """The training pack, or a fixed subset of `limit` images if it has more."""
-    info = read_pack_info(path)
-    if limit is None or info["images"] <= limit:
-        return Pack(path)
-    return Pack(path, choose_subset(info["names"], info["groups"], limit))

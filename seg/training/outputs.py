@@ -1,20 +1,17 @@
-"""Outputs of a training: checkpoint, history, run information and TensorBoard events."""
+"""Outputs of a training: checkpoint, history, run information."""
 
 import math
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from seg.data.loader import Loader
 from seg.models.checkpoint import save_checkpoint
-from seg.results import HistoryRow, Machine, TrainingRun, history_text
+from seg.results import Machine, TrainingRun, history_text
 from seg.system.files import written_whole
 from seg.system.machine import commit, machine_info, peak_memory, versions
-from seg.training.distributed import is_main
 from seg.training.resume import TrainState
 from seg.training.step import TrainStep
 
@@ -83,23 +80,3 @@ def write_outputs(
         save_checkpoint(model_file, step.model, step.recipe, about)
         history_file.write_text(history_text(state.history), encoding="utf-8")
         run_file.write_text(run.text(), encoding="utf-8")
-
-
-def event_writer(directory: Path) -> SummaryWriter | nullcontext[None]:
-    """Writer of TensorBoard events; `None` outside the main process.
-
-    Events of an earlier, interrupted training are deleted first, because TensorBoard shows all of a directory.
-    """
-    if not is_main():
-        return nullcontext()
-    for file in directory.glob("events.out.tfevents.*"):
-        file.unlink()
-    return SummaryWriter(str(directory))
-
-
-def write_events(events: SummaryWriter | None, row: HistoryRow) -> None:
-    """Write the values of an epoch as scalars."""
-    if events:
-        for name, value in row._asdict().items():
-            if name != "epoch" and value is not None:
-                events.add_scalar(name, value, row.epoch)

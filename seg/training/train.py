@@ -24,10 +24,11 @@ from seg.system.memory import bounded_memory
 from seg.system.progress import Progress
 from seg.system.signals import SignalHandler, held_signals
 from seg.training.distributed import is_main, own_device, process_group, rank, world_size
+from seg.training.events import PREDICTED, Events
 from seg.training.inputs import open_inputs
 from seg.training.numerics import set_up
 from seg.training.optimisation import learning_rate
-from seg.training.outputs import Outputs, event_writer, write_events, write_outputs
+from seg.training.outputs import Outputs, write_outputs
 from seg.training.resume import SAVE_EVERY, ResumeStore, TrainState, save_seconds
 from seg.training.run_identity import run_identity
 from seg.training.step import TrainStep
@@ -78,14 +79,13 @@ def train(
     store = ResumeStore(outputs.model.parent, run_identity(train_pack, val_pack, weights, step, code), save_every)
     with (
         lock_directory(outputs.model.parent) if is_main() else nullcontext(),
-        event_writer(outputs.events) as events,
+        Events(outputs.events, recipe) as events,
         store.named_in_interruptions(),
     ):
         state = store.restore(step)
         clock -= state.seconds
         progress = _progress(recipe, state, images, steps)
-        for row in state.history:
-            write_events(events, row)
+        events.start(train_loader.pack, state.history)
         with held_signals() as signals:
             while state.epoch < recipe.epochs and state.validations_since_best < patience:
                 if state.step == 0:  # for dropout
@@ -107,8 +107,7 @@ def train(
                     if due:
                         store.save(state, step)
                 row = HistoryRow(state.epoch + 1, state.lr, state.loss / images)
-                if row.epoch % recipe.validate_every == 0 or row.epoch == recipe.epochs:
-                    row = _validated(row, state, step, val_loader, class_weights, store, signals)
+                row, predictions = _validated(row, state, step, val_loader, class_weights, store, signals)
                 state.history.append(row)
                 state.epoch, state.step, state.loss = row.epoch, 0, 0.0
                 state.seconds = time.monotonic() - clock
@@ -116,7 +115,7 @@ def train(
                 if store.due(signals.number) or last:
                     store.save(state, step)
                 progress.epoch({name: value for name, value in row._asdict().items() if value is not None})
-                write_events(events, row)
+                events.epoch(row, val_loader.pack, predictions)
         if state.epoch < recipe.epochs and is_main():
             say(f"stopped early: no lower validation loss than in epoch {state.best_epoch}")
         if state.best_weights:
@@ -135,17 +134,22 @@ def _validated(
     class_weights: Tensor,
     store: ResumeStore,
     signals: SignalHandler,
-) -> HistoryRow:
-    """The row of an epoch with the validation after it, which `state` records; a signal ends the validation at once."""
+) -> tuple[HistoryRow, dict[int, np.ndarray]]:
+    """The row of an epoch with the validation after it, which `state` records, and a few of its predictions.
+
+    Without validation after this epoch, the row and no predictions. A signal ends the validation at once.
+    """
+    if row.epoch % step.recipe.validate_every and row.epoch != step.recipe.epochs:
+        return row, {}
     started = time.monotonic()
     with store.saved_if_interrupted(state, step), signals.raised():
-        loss, *scores = validate(step.model, loader, step.recipe, class_weights, step.precision)
+        loss, *scores, predictions = validate(step.model, loader, step.recipe, class_weights, step.precision, PREDICTED)
     state.validation_seconds += time.monotonic() - started
     state.validations_since_best += 1
     if state.best_loss is None or loss < state.best_loss:
         state.best_epoch, state.best_loss, state.validations_since_best = row.epoch, loss, 0
         state.best_weights = copy.deepcopy(step.model.state_dict()) if step.recipe.early_stopping else {}
-    return HistoryRow(*row[:3], loss, *scores)
+    return HistoryRow(*row[:3], loss, *scores), predictions
 
 
 def _progress(recipe: Recipe, state: TrainState, images: int, steps: int) -> Progress:

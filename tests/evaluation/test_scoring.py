@@ -115,7 +115,7 @@ def test_native_iou_is_that_of_cityscapes_scripts_on_files(
 def test_the_loss_is_that_of_validation(case: Case) -> None:
     weights = torch.from_numpy(WEIGHTS).float()
     recipe = case.checkpoint.recipe
-    loss, _, miou = validate(case.checkpoint.model, Loader(case.pack, CPU), recipe, weights, "fp32")
+    loss, _, miou, _ = validate(case.checkpoint.model, Loader(case.pack, CPU), recipe, weights, "fp32")
     assert case.found.loss == loss
     assert case.found.tallies["pack"].scores(case.pack.classes).miou == pytest.approx(miou, rel=1e-12)
     plain = F.cross_entropy(case.logits["pack"], torch.from_numpy(case.labels["pack"]).long(), ignore_index=255)

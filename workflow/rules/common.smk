@@ -75,10 +75,11 @@ def pack_pixels(use):
 
 
 def picture_pixels(w):
-    """Input function: images, labels and labels at their own size of the packs that pictures of the report show."""
-    names = ("images.npy", "labels.npy", "native.json", "native.npy")
-    stems = sorted({pack.removesuffix("json") for pack in PLAN.picture_packs(w.preset).values()})
-    return [ancient(stem + name) for stem in stems for name in names]
+    """Input function: pixels of the packs that pictures of the report show, and labels at their own size."""
+    names = ("images.npy", "labels.npy")
+    uses = {(*names, "native.json", "native.npy"): PLAN.picture_packs(w.preset), names: PLAN.training_packs(w.preset)}
+    files = {pack.removesuffix("json") + name for use in uses for pack in uses[use].values() for name in use}
+    return [ancient(file) for file in sorted(files)]
 
 
 def runs(name):

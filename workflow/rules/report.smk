@@ -101,7 +101,7 @@ rule report_preset:
             for study in PLAN.studies
             for file in PLAN.study_files(w.preset, study, f"{plan.RUN_FOLDER}predictions.zip")
         ],
-        pictures=lambda w: sorted({*PLAN.picture_packs(w.preset).values()}),
+        pictures=lambda w: sorted({*PLAN.picture_packs(w.preset).values(), *PLAN.training_packs(w.preset).values()}),
         pixels=picture_pixels,
     output:
         **figures(plan.PRESET_FOLDER, PRESET_FIGURES, "Overview"),
