@@ -64,8 +64,8 @@ def test_repro_records_and_trains_nothing_then_an_experiment_trains_one(clone: C
 
     clone.run("git", "add", "-A")
     clone.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "results")
-    clone.run("dvc", "exp", "run", "-S", "studies.cityscapes_fcn.variants.baseline.lr=0.004")
-    assert clone.params()["studies"]["cityscapes_fcn"]["variants"]["baseline"]["lr"] == 0.004
+    clone.run("dvc", "exp", "run", "-S", "studies.cityscapes_fcn.variants.baseline.lr=0.01")
+    assert clone.params()["studies"]["cityscapes_fcn"]["variants"]["baseline"]["lr"] == 0.01
     assert [name for name, moment in trained(clone).items() if moment != before[name]] == ["baseline"]
     assert "up to date" in clone.run("dvc", "status")
     assert clone.scheduled() == []
