@@ -95,11 +95,12 @@ def _weights_of_folds(params: Params) -> Iterator[str]:
     """A model of one fold has seen the images that the other folds are scored on."""
     for study in params.studies:
         row = params.datasets[params.dataset(params.preset, study)]
-        if not row.folds or row.fold is not None:
+        if not row.folds:
             continue
         for variant in params.variants(study):
             weights = params.recipe(params.preset, study, variant, params.run_seeds(params.preset)[0]).weights
-            if isinstance(weights, WeightsFile) and re.search(r"(^|/)fold\d+/", weights.file):
+            found = isinstance(weights, WeightsFile) and re.search(r"(^|/)fold(\d+)/", weights.file)
+            if isinstance(weights, WeightsFile) and found and (row.fold is None or int(found[2]) != row.fold):
                 where = f"studies.{study}.variants.{variant}.weights.file"
                 seen = "was trained on images that other folds are scored on"
                 yield f"{where}: {weights.file} {seen}; give other weights"

@@ -19,7 +19,7 @@ _OPACITY = 0.5  # of labels over an image
 
 
 def augmentation_sheet(pack: Pack, augmentation: Augmentation, seed: int, width: int) -> np.ndarray:
-    """The first samples of the first epoch, (H, W, 3) uint8: a row as they are, below it as the network gets them.
+    """The first samples of the first epoch, (H, W, 3) uint8: each sample unchanged, and below it after augmentation.
 
     Labels are mixed with the images; pixels that are not scored show the image alone.
 

@@ -44,6 +44,9 @@ def download_dataset(dataset: Dataset, archives: Path, out: Path, retry: Retry =
         if not dataset.is_extracted(target):
             _refuse_foreign(dataset, target, out.name)
             raise
+        for wrong in dataset.faults(target):
+            problem = f"{out.parent}: {wrong}; this is not {dataset.name} ({dataset.version}), replace it"
+            raise ValueError(problem) from None
         _write_manifest(dataset, target / out.name, "extracted by the user")
         say(f"{dataset.name}: {sum(dataset.counts.values())} files that were in {out.parent} already")
         return

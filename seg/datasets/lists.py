@@ -69,6 +69,8 @@ def read_list(path: Path, known: Collection[str]) -> list[str]:
         ValueError: the file is no text.
     """
     lines = _lines(path)
+    if lines and re.match("[,;]", lines[0]):  # the index that pandas writes has no title
+        lines = [re.split("[,;]", line, maxsplit=1)[-1] for line in lines]
     names = [_name(line, known) for line in lines]
     titled = len(names) > 1 and names[0] not in known and (path.suffix == ".csv" or re.search(r"[,;\t]", lines[0]))
     return names[1:] if titled and set(names[1:]) & set(known) else names
@@ -91,7 +93,10 @@ def read_split_table(path: Path, known: Collection[str], words: Mapping[SplitNam
     by_word = {"": None} | {word: split for split, each in words.items() for word in each}
     columns = [[text.strip() for text in column] for column in zip_longest(*rows, fillvalue="")]
     lower = [[text.casefold() for text in column] for column in columns]
-    splits = next((each for each in lower if any(each) and set(each) <= by_word.keys()), None)
+    candidates = {tuple(each) for each in lower if any(each) and set(each) <= by_word.keys()}
+    if len(candidates) > 1:
+        raise ValueError(f"{path}: got several columns of splits, expected one; remove the others")
+    splits = next(iter(candidates), None)
     names = [[_name(text, known) for text in column] for column in columns if all(column)]
     best = max(names, key=lambda column: len(set(column).intersection(known)), default=[])
     if splits is None or not set(best).intersection(known):

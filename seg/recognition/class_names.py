@@ -11,6 +11,7 @@ from seg.config.yaml_file import read_yaml
 from seg.results import Colour
 
 _LISTS = ("classes.txt", "labels.txt", "names.txt", "class_names.txt", "obj.names")
+_IGNORED = "__ignore__"  # the first line of labelme's list, whose class has the value -1
 _YAML = ("data.yaml", "dataset.yaml")
 _TABLES = ("labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "classes.csv", "labels.csv")
 _NAMES = ("name", "class", "label", "class_name")
@@ -40,7 +41,8 @@ def named_classes(root: Path, files: Iterable[str]) -> NamedClasses | None:
         with suppress(ValueError, LookupError):
             if name in _LISTS:
                 lines = (root / file).read_text(encoding="utf-8-sig").splitlines()
-                return NamedClasses(file, [line.strip() for line in lines if line.strip()], [], [])
+                names = [line.strip() for line in lines if line.strip()]
+                return NamedClasses(file, names[1:] if names[:1] == [_IGNORED] else names, [], [])
             if name in _YAML and (names := _yaml_names(root / file)):
                 return NamedClasses(file, names, [], [])
             if name in _TABLES and (found := _table(root / file, file)):
@@ -51,7 +53,7 @@ def named_classes(root: Path, files: Iterable[str]) -> NamedClasses | None:
 def _yaml_names(path: Path) -> list[str]:
     content = read_yaml(path)
     rows = content.get("names") if isinstance(content, dict) else None
-    rows = list(rows.values()) if isinstance(rows, dict) else rows
+    rows = [rows[k] for k in range(len(rows))] if isinstance(rows, dict) else rows  # KeyError: not 0, 1, 2, ...
     return [str(row) for row in rows] if isinstance(rows, list) else []
 
 

@@ -39,6 +39,7 @@ def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: l
     if list(pairs) == ["train"] and any(map(_USUAL.fullmatch, files)):  # such as the table of Kaggle's training images
         keys["splits"] = {"draw": ["train"]}
         assumed.append(f"lists name images of one split only: {_DRAWN} divides all images, 70:15:15")
+        _add_group(keys, sorted(names), assumed)
         return "test"
     if lists := _lists(root, files, names):
         assumed.append(f"the splits are {', '.join(lists)}")
@@ -66,12 +67,13 @@ def _scored(keys: dict[str, Any], pairs: dict[str, list[ImagePair]], assumed: li
         return "val"
     if not existing or "val" in existing or "layout" in keys:
         return "test"
-    if "{split}" in str(keys["images"]):
-        keys["splits"] = {"draw": existing}
-        assumed.append(f"there are no validation images: {_DRAWN} divides all images, 70:15:15")
-    elif existing[0] == "train":
+    if existing == ["train", "test"]:
         keys["splits"] = keys.get("splits", {}) | {"hold_out": _HELD_OUT}
         assumed.append(f"there are no validation images: {_DRAWN} holds out {_HELD_OUT:.0%} of the training images")
+    else:
+        keys["splits"] = {"draw": existing}
+        assumed.append(f"there are no validation images: {_DRAWN} divides all images, 70:15:15")
+    _add_group(keys, sorted({pair.name for members in pairs.values() for pair in members}), assumed)
     return "test"
 
 
@@ -102,20 +104,7 @@ def _lists(root: Path, files: Iterable[str], names: set[str]) -> list[str]:
 
 def _draw(keys: dict[str, Any], names: list[str], assumed: list[str]) -> None:
     """Groups of images, and folds where the hash of few names or groups leaves a split empty."""
-    groups = {name: name for name in names}
-    for expression, what in ((r"(.+)/", "directories such as {} keep their images"), (_NUMBERED, "names such as {}")):
-        found = {name: group_of(expression, name) for name in names}
-        number = len(set(found.values()))
-        if not names or not all(found.values()) or number == len(names) or number > len(names) / 2:
-            continue
-        if number < 3:
-            if "/" in names[0]:
-                assumed.append(f"images of one directory may be in several splits, for there are only {number}")
-            continue
-        keys["group"], groups = expression, found
-        together = what.format(found[names[0]] if "/" in expression else names[0])
-        assumed.append(f"{together} together: {number} groups, which are not divided")
-        break
+    groups = _add_group(keys, names, assumed)
     number = len(set(groups.values()))
     if names and {draw_split(group) for group in groups.values()} != set(SPLITS):
         with suppress(ValueError):
@@ -126,3 +115,24 @@ def _draw(keys: dict[str, Any], names: list[str], assumed: list[str]) -> None:
         assumed.append(f"{number} names or groups, which are too few for three splits: add images, or lists of splits")
         return
     assumed.append(f"no lists of splits: {_DRAWN} selects it, 70:15:15; `folds: {_FOLDS}` cross-validates instead")
+
+
+def _add_group(keys: dict[str, Any], names: list[str], assumed: list[str]) -> dict[str, str]:
+    """The group of each image: its outermost directory, or what its name begins with where that is a clip."""
+    outermost = r"([^/]+)/" if any(name.count("/") > 1 for name in names) else r"(.+)/"
+    for expression, what in ((outermost, "directories such as {} keep their images"), (_NUMBERED, "names such as {}")):
+        found = {name: group_of(expression, name) for name in names}
+        number = len(set(found.values()))
+        if not names or not all(found.values()) or number == len(names):
+            continue
+        if expression == _NUMBERED and number > len(names) / 2:
+            continue
+        if number < 3:
+            if "/" in expression:
+                assumed.append(f"images of one directory may be in several splits, for there are only {number}")
+            continue
+        keys["group"] = expression
+        together = what.format(found[names[0]] if "/" in expression else names[0])
+        assumed.append(f"{together} together: {number} groups, which are not divided")
+        return found
+    return {name: name for name in names}

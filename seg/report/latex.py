@@ -44,7 +44,7 @@ _REPLACED = {
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
     "[": "{[}",  # an optional argument after a line break
-    "--": "-{}-",  # a ligature
+    "*": "{*}",  # the starred form of a line break
     "–": "--",
     "—": "---",
     "…": r"\dots{}",
@@ -53,7 +53,7 @@ _REPLACED = {
     "×": r"$\times$",
     "−": "$-$",
 }
-_SPECIAL = re.compile("|".join(map(re.escape, _REPLACED)))
+_SPECIAL = re.compile("-(?=[-–—])|" + "|".join(map(re.escape, _REPLACED)))  # hyphens in a row become dashes
 _HEADLINE = ("pixel_accuracy", "miou")
 
 
@@ -69,7 +69,7 @@ class _Line(NamedTuple):
 def escaped(text: str) -> str:
     """Text on one line that LaTeX prints unchanged."""
     text = " ".join("".join(" " if unicodedata.category(each) == "Cc" else each for each in text).split())
-    return _SPECIAL.sub(lambda found: _REPLACED[found[0]], text)
+    return _SPECIAL.sub(lambda found: _REPLACED.get(found[0], "-{}"), text)
 
 
 def latex_text(rows: Sequence[Row]) -> str:

@@ -84,6 +84,7 @@ def _provenance(preset: str, run: Run, machines: list[dict[str, str]]) -> dict[s
         "scored": training.scored_epoch,
         "steps": training.steps,
         "command": command(preset, run),
+        "edited": (training.commit or "").endswith("-dirty"),
     }
 
 
@@ -108,14 +109,13 @@ def _history(run: Run) -> dict[str, Any]:
 
 
 def _pair(pair: PairDifference, places: Mapping[str, int]) -> list[Any]:
-    figures = (pair.difference, pair.joint_low, pair.joint_high)
-    ends = [_rounded(value, 4) for value in figures]
+    ends = [_rounded(value) for value in (pair.difference, pair.joint_low, pair.joint_high)]
     return [places[pair.variant], places[pair.other], *ends, _VERDICTS[pair.verdict], int(pair.same_classes)]
 
 
-def _rounded(value: float | None, digits: int = 6) -> float | int | None:
+def _rounded(value: float | None) -> float | int | None:
     """Shorter numbers: plots do not show more digits."""
     if value is None or isinstance(value, int):
         return value
-    rounded = float(f"{value:.{digits}g}")
+    rounded = float(f"{value:.6g}")
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded

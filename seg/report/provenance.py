@@ -56,13 +56,15 @@ def environments(studies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def command(preset: str, run: Run) -> str:
-    """Commands for a shell that train and evaluate a run again, with the code that it was made with."""
+    """Commands for a shell that train and evaluate a run again, with the code that it was made with.
+
+    The records of a run do not contain `--config`, `--configfile` and `--directory` of the command that made it.
+    """
     targets = [shlex.quote((run.directory / name).as_posix()) for name in ("model.safetensors", "metrics.json")]
     config = shlex.quote(f"preset={preset}")
     again = f"snakemake --cores 4 --resources gpu=1 --config {config} --force -- {' '.join(targets)}"
-    commit, _, edited = (run.training.commit or "").partition("-")  # `-dirty` if tracked files differed from the commit
-    note = "  # and the edits that were not committed" if edited else ""
-    return f"git checkout {shlex.quote(commit)}{note}\n{again}" if commit else again
+    commit = (run.training.commit or "").removesuffix("-dirty")  # tracked files differed from the commit
+    return f"git checkout {shlex.quote(commit)}\n{again}" if commit else again
 
 
 def _text(value: Any) -> str:

@@ -139,21 +139,19 @@ def svg_uri(content: bytes, problem: str = "not an SVG file") -> str:
 
 def with_pictures(study: View, pictures: View | None) -> View:
     """A study with its pictures: those of the samples for the gallery, the others for the script, each only once."""
-    if pictures is None:
+    if pictures is None or not pictures["images"]:
         return study | {"pictures": None, "gallery": []}
     images = {name: dict(image) for name, image in pictures["images"].items()}
     predictions = {variant: dict(uris) for variant, uris in pictures["predictions"].items()}
     gallery = []
-    for index, name in enumerate(images):
-        if name not in pictures["sets"]["samples"]:
-            continue
+    for name in [each for each in images if each in pictures["sets"]["samples"]]:
         shown = [{"kind": kind, "title": kind, "uri": images[name].pop(kind)} for kind in ("image", "truth")]
         shown += [
             {"kind": place, "title": variant, "uri": uri}
             for place, variant in enumerate(study["data"]["variants"])
             if (uri := predictions.get(variant, {}).pop(name, None))
         ]
-        gallery.append({"name": name, "index": index, "pictures": shown})
+        gallery.append({"name": name, "pictures": shown})
     data = study["data"] | {"pictures": pictures | {"images": images, "predictions": predictions}}
     return study | {"pictures": pictures, "gallery": gallery, "data": data}
 

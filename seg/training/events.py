@@ -40,10 +40,10 @@ class Events:
         self._recipe = recipe
         self._writer = None
         self._predictions: list[tuple[int, np.ndarray]] = []  # epoch and sheet
+        self._replaced: list[Path] = []
         if is_main():
             self._predictions = _earlier_predictions(directory)
-            for file in directory.glob("events.out.tfevents.*"):
-                file.unlink()
+            self._replaced = list(directory.glob("events.out.tfevents.*"))
             self._writer = SummaryWriter(str(directory))
 
     def __enter__(self) -> Self:
@@ -67,6 +67,9 @@ class Events:
         for epoch, earlier in self._predictions:
             if epoch <= len(history):
                 self._writer.add_image(_PREDICTIONS, earlier, epoch, dataformats="HWC")
+        self._writer.flush()
+        for file in self._replaced:
+            file.unlink()
 
     def epoch(self, row: HistoryRow, val_pack: Pack, predictions: dict[int, np.ndarray]) -> None:
         """Write the values of an epoch, and the predictions (H, W) by position of the image after some epochs."""

@@ -131,6 +131,7 @@ class ResumeStore:
         if self.save_every:
             self._interval = max(self.save_every, (self._last_save - started) / _SHARE)
         if self._stopped_by:
+            broadcast([0])  # no process ends before the main one has written the state
             raise Interrupted(self._stopped_by)
 
     def restore(self, step: TrainStep) -> TrainState:

@@ -112,10 +112,11 @@ def train(
                 state.epoch, state.step, state.loss = row.epoch, 0, 0.0
                 state.seconds = time.monotonic() - clock
                 last = state.epoch == recipe.epochs or state.validations_since_best >= patience
-                if store.due(signals.number) or last:
-                    store.save(state, step)
+                # Before the state: a training that resumes from it does not validate this epoch again.
                 progress.epoch({name: value for name, value in row._asdict().items() if value is not None})
                 events.epoch(row, val_loader.pack, predictions)
+                if store.due(signals.number) or last:
+                    store.save(state, step)
         if state.epoch < recipe.epochs and is_main():
             say(f"stopped early: no lower validation loss than in epoch {state.best_epoch}")
         if state.best_weights:

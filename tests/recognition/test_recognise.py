@@ -12,9 +12,11 @@ from PIL import Image, ImageDraw
 from seg.config.description import Description
 from seg.datasets.classes import class_table
 from seg.datasets.images import read_pair_label
+from seg.datasets.lists import read_list, read_split_table
 from seg.datasets.matching import match_pairs
 from seg.datasets.splits import SPLITS
 from seg.doctor.examine import examine
+from seg.recognition.class_names import named_classes
 from seg.recognition.recognise import recognise, rows_for_params
 
 
@@ -95,7 +97,7 @@ def test_directories_that_are_no_dataset(tmp_path: Path, kind: str) -> None:
         (["train", "val", "test"], "test", None),
         (["Train", "Valid"], "val", None),
         (["train"], "test", {"draw": ["train"]}),
-        (["train", "test"], "test", {"draw": ["train", "test"]}),
+        (["train", "test"], "test", {"hold_out": 0.15}),
     ],
 )
 def test_the_scored_split_exists(
@@ -345,3 +347,42 @@ def test_too_few_images_are_said(tmp_path: Path) -> None:
     assert "2 names or groups, which are too few for three splits: add images, or lists of splits" in (
         recognise(tmp_path).assumed
     )
+
+
+def test_visits_of_a_patient_stay_together(tmp_path: Path) -> None:
+    for patient in "abcd":
+        for visit in ("first", "second"):
+            KINDS["ids"](tmp_path / patient / visit)
+    assert recognise(tmp_path).keys["group"] == "([^/]+)/"
+
+
+def test_two_slices_of_a_patient_stay_together(tmp_path: Path) -> None:
+    for k in range(COUNT):
+        save(tmp_path / f"images/p{k // 2:02}/{k % 2}.png", np.full((8, 8, 3), k, np.uint8))
+        save(tmp_path / f"masks/p{k // 2:02}/{k % 2}.png", np.eye(8, dtype=np.uint8))
+    assert recognise(tmp_path).keys["group"] == "(.+)/"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "expected"),
+    [
+        ("labels.txt", "__ignore__\n_background_\ncat\ndog\n", ["_background_", "cat", "dog"]),
+        ("data.yaml", "names: {0: cat, 1: dog}\n", ["cat", "dog"]),
+        ("data.yaml", "names: {1: cat, 2: dog}\n", None),  # ids with gaps, which a list cannot give
+    ],
+)
+def test_names_of_classes_keep_their_ids(tmp_path: Path, file: str, content: str, expected: list[str] | None) -> None:
+    (tmp_path / file).write_text(content)
+    found = named_classes(tmp_path, [file])
+    assert (found.names if found else None) == expected
+
+
+def test_two_columns_of_splits_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("image,source,split\na,train,train\nb,train,test\n")
+    with pytest.raises(ValueError, match="got several columns of splits, expected one; remove the others"):
+        read_split_table(tmp_path / "split.csv", {"a", "b"}, {"train": ["train"], "val": ["val"], "test": ["test"]})
+
+
+def test_the_index_of_pandas_is_no_name(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(",image\n0,7\n1,8\n2,9\n")
+    assert read_list(tmp_path / "train.csv", {str(k) for k in range(10)}) == ["7", "8", "9"]

@@ -5,11 +5,15 @@ const MOST_NUMBERED = 30; // classes; cells of larger matrices have no room for 
 function classTools(section, study) {
   const table = section.querySelector("table.heat");
   const tools = section.querySelector('[data-tools="classes"]');
-  const fill = () => fillHeatMap(table, study, study[score.value()]);
+  let sort = () => {};
+  const fill = () => {
+    fillHeatMap(table, study, study[score.value()]);
+    sort();
+  };
   const score = choice("Score", `${study.name}.classscore`, [["iou", "IoU"], ["boundary_iou", "boundary IoU"]], "iou", fill);
   tools.append(score.node, filterField(table, `${study.name}.classfilter`));
   if (score.value() !== "iou") fill(); // the table of the page has the IoU
-  sortable(table, `${study.name}.classsort`);
+  sort = sortable(table, `${study.name}.classsort`);
   confusionTools(section, study);
 }
 
@@ -34,12 +38,12 @@ function confusionTools(section, study) {
   place.hidden = false;
   const key = (name) => `${study.name}.${name}`;
   const holder = element("div", { class: "confusion" });
-  const draw = () => holder.replaceChildren(...drawConfusion(study, Number(variant.value()), norm.value() === "truth"));
-  const names = study.variants.map((name, i) => [String(i), name]);
-  const variant = choice("Variant", key("confused"), names, String(study.best ?? 0), draw);
+  const draw = () => holder.replaceChildren(...drawConfusion(study, study.variants.indexOf(variant.value()), norm.value() === "truth"));
+  const names = study.variants.map((name) => [name, name]);
+  const variant = choice("Variant", key("confused"), names, study.variants[study.best ?? 0], draw);
   const norms = [["truth", "pixels of the true class"], ["prediction", "pixels of the predicted class"]];
   const norm = choice("Shares of the", key("norm"), norms, "truth", draw);
-  place.append(element("h4", {}, "Confusion matrix"), element("div", { class: "toolbar" }, variant.node, norm.node), holder);
+  place.append(element("h4", {}, "Confusion matrix"), element("div", { class: "toolbar" }, variant.node, norm.node), holder, element("p", { class: "caption" }, "Pixels are summed over all seeds and folds."));
   whenVisible(place, draw);
 }
 

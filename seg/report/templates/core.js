@@ -94,7 +94,12 @@ function drawNow(node) {
   if (!draw) return;
   waiting.delete(node);
   watcher.unobserve(node);
-  draw();
+  try {
+    draw();
+  } catch (error) {
+    console.error(error); // the other plots are still drawn
+    return;
+  }
   let width = node.clientWidth;
   new ResizeObserver(() => {
     if (Math.abs(node.clientWidth - width) < 2) return;

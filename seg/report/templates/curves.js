@@ -18,7 +18,7 @@ function curveTools(section, study) {
   const draw = () => {
     const options = { quantity: quantity.value(), log: log.value() };
     const width = holder.clientWidth;
-    if (layout.value() === "overlay") holder.replaceChildren(...drawOverlay(study, options, width, key("lines"), draw));
+    if (layout.value() === "overlay") holder.replaceChildren(...drawOverlay(study, options, holder, key("lines"), draw));
     else holder.replaceChildren(...drawPanels(study, options, width, all, () => ((all = true), draw())));
   };
   const quantity = choice("Show", key("curve"), Object.entries(QUANTITIES).map(([name, { title }]) => [name, title]), "loss", draw);
@@ -120,7 +120,7 @@ function readEpochs(svg, entries) {
 }
 
 /** Chosen variants in one plot; buttons choose them. The view keeps their names. */
-function drawOverlay(study, { quantity, log }, room, key, redraw) {
+function drawOverlay(study, { quantity, log }, holder, key, redraw) {
   const { title, columns } = QUANTITIES[quantity];
   const ranked = study.variants.map((_, i) => i).sort((a, b) => study.scores.miou.value[b] - study.scores.miou.value[a]);
   const fallback = ranked.slice(0, 5).map((i) => study.variants[i]).join(" ");
@@ -128,7 +128,7 @@ function drawOverlay(study, { quantity, log }, room, key, redraw) {
   const variants = ranked.filter((i) => chosen.has(study.variants[i]));
   const colours = new Map(variants.map((i, k) => [i, k % COLOURS]));
   const up = curveDomain(study, variants.length ? variants : ranked, columns, log);
-  const { svg, entries } = curvePlot(study, variants, columns, { width: room, height: 380, up, log, name: title, colours });
+  const { svg, entries } = curvePlot(study, variants, columns, { width: holder.clientWidth, height: 380, up, log, name: title, colours });
   svg.setAttribute("aria-label", `${title} of ${variants.map((i) => study.variants[i]).join(", ")}; arrow keys read the epochs`);
   readEpochs(svg, entries);
   const buttons = ranked.map((i) => {
@@ -137,6 +137,7 @@ function drawOverlay(study, { quantity, log }, room, key, redraw) {
       if (!chosen.delete(name)) chosen.add(name);
       view.set(key, [...chosen].join(" "), fallback);
       redraw();
+      [...holder.querySelectorAll("button.chosen")].find((each) => each.textContent === name)?.focus();
     };
     const pressed = String(chosen.has(name));
     return element("button", { type: "button", class: "chosen", "aria-pressed": pressed, onclick: change }, colours.has(i) ? lineKey(colours.get(i)) : null, name);

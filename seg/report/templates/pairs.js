@@ -18,10 +18,12 @@ function pairMatrix(section, study, index) {
   const holder = element("div", { class: "scroll matrix" });
   const draw = () => holder.replaceChildren(drawMatrix(study, index, ranked, cells, place.clientWidth - 24));
   const kinds = ["better", "worse", "equivalent", "undecided"].map((kind) => element("span", {}, legendKey(`pair ${kind}`), kind));
+  const ranks = study.pairs[0][5] !== null; // unequal budgets rank no variant
+  const meaning = "mIoU of the row minus mIoU of the column, from the highest mIoU down. The stronger the colour, the larger the difference.";
   place.append(
-    element("p", { class: "legend" }, element("span", {}, "The row is"), ...(study.pairs[0][5] === null ? [] : kinds)),
+    ...(ranks ? [element("p", { class: "legend" }, element("span", {}, "The row is"), ...kinds)] : []),
     holder,
-    element("p", { class: "caption" }, "mIoU of the row minus mIoU of the column, from the best variant down. The stronger the colour, the larger the difference. Verdicts hold for all pairs at once; undecided does not mean equal."),
+    element("p", { class: "caption" }, ranks ? `${meaning} Verdicts hold for all pairs at once; undecided does not mean equal.` : meaning),
   );
   whenVisible(place, draw);
 }
@@ -54,8 +56,7 @@ function drawMatrix(study, index, ranked, cells, room) {
       if (row === column) return;
       const { difference, verdict } = cells.get(row * count + column);
       const level = Math.ceil((4 * Math.abs(difference)) / largest) || 1;
-      const sign = verdict === null ? (difference > 0 ? 1 : -1) : verdict;
-      const kind = `pair ${VERDICT_TEXTS[sign]}${Math.abs(sign) === 1 ? ` level${level}` : ""}`;
+      const kind = `pair ${VERDICT_TEXTS[verdict] ?? "unranked"}${verdict === null || Math.abs(verdict) === 1 ? ` level${level}` : ""}`;
       const path = `M${(left + c * size).toFixed(1)} ${(top + r * high).toFixed(1)}h${(size - gap).toFixed(1)}v${(high - gap).toFixed(1)}h-${(size - gap).toFixed(1)}z`;
       if (!paths.has(kind)) paths.set(kind, []);
       paths.get(kind).push(path);

@@ -1,9 +1,11 @@
 // Pictures of a study: the same images for all variants, errors, a slider between two pictures, and classes highlighted.
 
+const KEPT = 200; // decoded pictures
 const decoded = new Map();
 
 /** Pixels of a data URI. */
 function pixelsOf(uri) {
+  if (decoded.size > KEPT) decoded.delete(decoded.keys().next().value);
   if (!decoded.has(uri)) {
     const image = new Image();
     image.src = uri;
@@ -20,14 +22,13 @@ function pixelsOf(uri) {
 /** Data URIs of a study's pictures; those of the gallery, which is there without a script, are read from it. */
 function pictureSources(section, study) {
   const { images, predictions } = study.pictures;
-  const names = Object.keys(images);
   const found = new Map();
   for (const [name, { image, truth }] of Object.entries(images)) {
     if (image) found.set(`image/${name}`, image);
     if (truth) found.set(`truth/${name}`, truth);
   }
   study.variants.forEach((variant, i) => Object.entries(predictions[variant] ?? {}).forEach(([name, uri]) => found.set(`${i}/${name}`, uri)));
-  for (const image of section.querySelectorAll(".gallery img")) found.set(`${image.dataset.kind}/${names[image.dataset.image]}`, image.src);
+  for (const image of section.querySelectorAll(".gallery img")) found.set(`${image.dataset.kind}/${image.dataset.image}`, image.src);
   return (kind, name) => found.get(`${kind}/${name}`);
 }
 
@@ -61,13 +62,14 @@ function pictureTools(section, study) {
       return element("button", { type: "button", class: "chosen", "aria-pressed": String(chosen.has(name)), onclick: change }, name);
     }));
     const [set, owner] = imageSet.value().split(/ (.*)/s);
-    const names = set === "worst" ? sets.worst[owner] : sets[set];
+    const rows = set === "worst" ? sets.worst[owner] : sets[set];
     const kinds = ["image", "truth", ...ranked.filter((i) => chosen.has(study.variants[i]) || study.variants[i] === owner)];
-    drawGrid(grid, study, source, names, kinds, errors.value(), marked, open);
+    drawGrid(grid, study, source, rows, kinds, errors.value(), marked, open);
   };
   const imageSet = choice("Images", key("images"), options, "samples", draw);
   const errors = toggle("errors instead of predictions", key("errors"), draw);
-  const comparer = comparison(compare, study, source, Object.keys(images), ranked, key);
+  const names = [...new Set([sets.samples, sets.differ, ...Object.values(sets.worst)].flat())].filter((name) => Object.hasOwn(images, name));
+  const comparer = comparison(compare, study, source, names, ranked, key);
   const open = (name, kind) => {
     comparer.open(name, kind);
     compare.scrollIntoView({ block: "nearest" });
@@ -157,7 +159,10 @@ function highlight(result, labels, colour) {
 
 /** Two pictures of an image on top of each other, and a slider between them. */
 function comparison(place, study, source, names, ranked, key) {
-  const kinds = [["image", "image"], ["truth", "truth"], ...ranked.flatMap((i) => [[String(i), `prediction of ${study.variants[i]}`], [`error ${i}`, `errors of ${study.variants[i]}`]])];
+  // The view keeps names of variants, which are the same after variants are added.
+  const named = (kind) => kind.replace(/^(error )?(\d+)$/, (_, error, i) => `${error ? "errors" : "prediction"} of ${study.variants[i]}`);
+  const places = new Map(["image", "truth", ...ranked.flatMap((i) => [String(i), `error ${i}`])].map((kind) => [named(kind), kind]));
+  const kinds = [...places.keys()].map((name) => [name, name]);
   const stage = element("div", { class: "stage" });
   const slider = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Slider between the two pictures" });
   let marked = null;
@@ -168,26 +173,29 @@ function comparison(place, study, source, names, ranked, key) {
     if (edge) edge.style.left = `${slider.value}%`;
   };
   const draw = () => {
-    const [below, above] = [left, right].map((each) => picture(study, source, image.value(), each.value(), marked));
+    const [below, above] = [left, right].map((each) => picture(study, source, image.value(), places.get(each.value()), marked));
     above.classList.add("top");
     stage.replaceChildren(below, above, element("div", { class: "edge" }));
     cut();
   };
-  slider.addEventListener("input", () => {
-    view.set(key("slider"), slider.value, "50");
+  slider.addEventListener("input", cut);
+  slider.addEventListener("change", () => view.set(key("slider"), slider.value, "50"));
+  const follow = () => {
+    slider.value = view.get(key("slider"), "50");
     cut();
-  });
-  slider.value = view.get(key("slider"), "50");
+  };
+  view.follow(follow);
+  follow();
   const image = choice("Image", key("image"), names.map((name) => [name, name]), names[0], draw);
   const left = choice("left", key("left"), kinds, "truth", draw);
-  const right = choice("right", key("right"), kinds, String(ranked[0]), draw);
+  const right = choice("right", key("right"), kinds, named(String(ranked[0])), draw);
   place.append(element("h4", {}, "Compare two pictures"), element("div", { class: "toolbar" }, image.node, left.node, right.node), stage, slider);
   return {
     draw,
     mark: (value) => ((marked = value), draw()),
     open(name, kind) {
       image.set(name);
-      right.set(kind);
+      right.set(named(kind));
       draw();
     },
   };

@@ -16,7 +16,7 @@ function provenanceFromView() {
   const [name, variant, metric] = view.get("score", "").split("/");
   const study = DATA.studies.findIndex((each) => each.name === name);
   const place = study < 0 ? -1 : DATA.studies[study].variants.indexOf(variant);
-  if (place >= 0 && metric in DATA.titles) openProvenance(study, place, metric);
+  if (place >= 0 && Object.hasOwn(DATA.titles, metric)) openProvenance(study, place, metric);
   else if (dialog.open) dialog.close();
 }
 
@@ -82,7 +82,9 @@ function commands(runs) {
     copy.textContent = "Copy";
   });
   const seed = runs.length > 1 ? element("label", { class: "field" }, element("span", {}, "Seed"), choose) : null;
-  return [element("div", { class: "toolbar" }, seed, copy), element("pre", { tabindex: "0" }, text)];
+  const edited = runs.some((run) => run.edited) ? " Files had been edited after this commit." : "";
+  const note = `Add --configfile, --config values and --directory of the original command, if it had any.${edited}`;
+  return [element("div", { class: "toolbar" }, seed, copy), element("pre", { tabindex: "0" }, text), element("p", { class: "caption" }, note)];
 }
 
 /** Values of the recipe beside those of another variant; at first, only those that differ. */

@@ -1,6 +1,6 @@
 // Tables that can be sorted, filtered and reduced to some of their columns.
 
-/** Make the columns with `data-sort` sortable; `key` is the place of the choice in the view. */
+/** Make the columns with `data-sort` sortable; `key` is the place of the choice in the view. Returns what sorts again. */
 function sortable(table, key) {
   const body = table.tBodies[0];
   const original = [...body.rows];
@@ -10,8 +10,8 @@ function sortable(table, key) {
 
   function value(row, column, kind) {
     const cell = row.cells[column];
-    if (kind === "text") return cell.textContent.trim();
-    const text = cell.dataset.value ?? cell.textContent;
+    const text = cell.dataset.value ?? cell.textContent; // without the numbers of notes
+    if (kind === "text") return text.trim();
     return text.trim() === "" || Number.isNaN(Number(text)) ? null : Number(text);
   }
 
@@ -54,6 +54,7 @@ function sortable(table, key) {
   });
   view.follow(apply);
   apply();
+  return apply;
 }
 
 /** The header cell of every column: those of the second row replace the ones that span several columns. */
@@ -66,7 +67,7 @@ function leafHeads(table) {
 /** Filter of rows by the text of their first cell. */
 function filterField(table, key) {
   const rows = [...table.tBodies[0].rows];
-  const texts = rows.map((row) => row.cells[0].textContent.toLowerCase());
+  const texts = rows.map(({ cells: [cell] }) => (cell.dataset.value ?? cell.textContent).toLowerCase());
   const input = element("input", { type: "search", placeholder: "all variants", spellcheck: "false", autocomplete: "off" });
   const count = element("output", { class: "count" });
 

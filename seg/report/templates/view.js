@@ -7,7 +7,11 @@ const view = (() => {
 
   function read() {
     const [place, query] = location.hash.slice(1).split("?");
-    section = decodeURIComponent(place);
+    try {
+      section = decodeURIComponent(place);
+    } catch {
+      section = ""; // typed by hand
+    }
     if (query === undefined) return false; // an ordinary link to a section keeps the choices
     values = new URLSearchParams(query);
     return true;
@@ -15,7 +19,11 @@ const view = (() => {
 
   function write() {
     const query = values.toString();
-    history.replaceState(null, "", `#${encodeURIComponent(section)}${query ? `?${query}` : ""}`);
+    try {
+      history.replaceState(null, "", `#${encodeURIComponent(section)}${query ? `?${query}` : ""}`);
+    } catch {
+      // browsers limit the rate of changes; the next one stores them all
+    }
   }
 
   function reveal() {
