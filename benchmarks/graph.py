@@ -35,6 +35,7 @@ def finished(folder: Path, variants: int) -> None:
     content["studies"] = {f"study{k}": _study(variants // STUDIES) for k in range(STUDIES)}
     content["budgets"]["demo"]["epochs"] = content["cluster"]["training_of"] = {}
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    (folder / "data/weights").mkdir(parents=True)  # as the stage in dvc.yaml does; no variant has weights
     _write_outputs(folder, "--", "all", "data")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     run(folder, "dvc", "commit", "--force", "--quiet")
