@@ -80,7 +80,7 @@ def coco_keys(root: Path, files: list[str]) -> tuple[LabelKeys, set[str]] | None
         return None
     pattern, content = next(iter(read.items()))
     used = {row["category_id"] for row in content["annotations"]}
-    kinds = {str(row.get("supercategory")) for row in content["categories"]}  # Roboflow lists one as a class
+    kinds = {str(row.get("supercategory")) for row in content["categories"]}  # a class of its own in Roboflow
     rows = [row for row in content["categories"] if row["id"] in used or row["name"] not in kinds]
     names = list(dict.fromkeys(str(row["name"]) for row in rows))
     keys = _outlines(pattern, "coco", names if "background" in names else ["background", *names])

@@ -16,7 +16,7 @@ from seg.report.series import PALETTE, Curve
 _TRAINING, _VALIDATION = PALETTE[:2]
 _RATE = MUTED
 _COLUMNS = 3
-_MARKED = 12  # validations up to which each has a marker
+_MARKED = 12  # curves with more validations than this have no markers
 _PANEL = (1.95, 1.15, 0.22)  # inches: width, height of the losses and of the learning rate
 
 

@@ -65,7 +65,7 @@ def picture_uri(colour: tuple[int, int, int], wrong: int = 0) -> str:
 
 
 def pictures() -> dict[str, Any]:
-    """Pictures of two images, of which one is a sample: all is road, and `unet` is wrong in 4 of 48 pixels."""
+    """Pictures of two images, one of them a sample. The truth is road everywhere; `unet` has 4 wrong pixels of 48."""
     names = [f"{HOSTILE}, {RIGHT_TO_LEFT}", "12"]  # JavaScript puts keys that are numbers first
     image = {"image": picture_uri((9, 9, 9)), "truth": picture_uri(PALETTE[0]), "size": [8, 6]}
     wrong = {"baseline": 0, "unet": 4, "dice": 8}
