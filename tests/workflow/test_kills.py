@@ -45,7 +45,8 @@ def test_a_run_killed_with_its_processes_resumes_to_the_same_bits(clone: Clone) 
     killed(clone, LOG, r"epoch 2/8 loss")
     killed(clone, LOG, r"epoch [45]/8 loss")
     printed = (clone.path / LOG).read_text()
-    assert re.search(r"resumed at epoch [3-5], after step [0-2] of 2", printed), printed
+    # Epoch 2 is printed before its state is saved: a kill in between repeats its validation.
+    assert re.search(r"resumed at epoch (2, after step 2|[3-5], after step [0-2]) of 2", printed), printed
     clone.snakemake()
     assert "resumed at epoch " in (clone.path / LOG).read_text()
     assert "epoch 1/8" not in (clone.path / LOG).read_text()
