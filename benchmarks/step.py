@@ -2,7 +2,8 @@
 
 The plain loop has bf16 autocast, channels-last memory, `torch.optim.Adam(fused=True)` and a DataLoader with two workers
 over the memory map, with torchvision v2's flip and scaling. Each loop runs in a process of its own: seg in the
-environment of the workflow's commands, the plain loop once in the default environment and once in that of seg.
+environment of the workflow's commands, the plain loop once in the default environment and once in that of seg. In bf16
+seg is also compared with itself under `compile: true`, after it is compiled.
 """
 
 import time
@@ -73,10 +74,15 @@ def _compared(case: Case, precision: str) -> list[Row]:
             )
             for environment in ({}, WORKFLOW)
         )
+        peers = {name: (plain, case.aim), f"{name}, environment of seg": (same_environment, None)}
+        if precision == "bf16":
+            compiled = chosen.model_copy(update={"compile": True})
+            process = processes.enter_context(in_process(training_epoch, compiled, path, environment=WORKFLOW))
+            peers["seg with compile: true"] = process, None
         rows = compare(
             f"training, {case.name} {case.height}x{case.width}, batch {case.batch}",
             ours,
-            {name: (plain, case.aim), f"{name}, environment of seg": (same_environment, None)},
+            peers,
             unit="images/s",
             amount=case.batch * case.steps,
             rounds=5,

@@ -91,7 +91,7 @@ rule train_variant:
 rule evaluate_variant:
     input:
         model=required(
-            lambda w: expand(f"{plan.RUN_FOLDER}model.safetensors", **w), output=f"{plan.RUN_FOLDER}metrics.json"
+            lambda w: [f"{plan.RUN_FOLDER}model.safetensors".format(**w)], output=f"{plan.RUN_FOLDER}metrics.json"
         ),
         pack=pack_json("eval"),
         pixels=pack_pixels("eval"),
