@@ -1,6 +1,7 @@
 """Shared fixtures, which tests must not change: random datasets in two layouts, packs of one, a recipe, clones."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -69,6 +70,20 @@ def write_dataset(
     about = {"name": f"tiny {layout}", "version": "1", "licence": "MIT", "citation": "none", "source": "the tests"}
     write_manifest(root / "manifest.json", about)
     return root
+
+
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """The handlers of a process that a user starts; a test may run where some signals are ignored."""
+    defaults = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(name="write_dataset", scope="session")

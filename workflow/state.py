@@ -130,12 +130,14 @@ def forward_signals(workflow: Any) -> None:
 
     def forward(number: int) -> None:
         end()
-        seen: set[psutil.Process] = set()
+        reached: set[tuple[psutil.Process, str]] = set()
         while True:  # a job may be starting
-            for process in {*psutil.Process().children(recursive=True)} - seen:
-                seen.add(process)
+            for process in psutil.Process().children(recursive=True):
                 with suppress(psutil.Error):
-                    process.send_signal(number)
+                    program = process, process.exe()  # a signal to a shell is lost if it is about to become the stage
+                    if program not in reached:
+                        reached.add(program)
+                        process.send_signal(number)
             time.sleep(_POLL_INTERVAL)
 
     for each in ending_signals():

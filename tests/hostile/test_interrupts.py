@@ -6,8 +6,9 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -21,6 +22,8 @@ from trials import Trial, run_trial
 from seg.config.architectures import make_model
 from seg.config.recipe import Recipe
 from seg.system.console import run_stage
+
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OUTPUTS = "--model run/model.safetensors --history run/history.csv --run-info run/run.json --events run/events"
@@ -124,16 +127,6 @@ MOMENTS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _default_signals() -> Iterator[None]:
-    """The handlers of a process that a user starts; a test may run where some signals are ignored."""
-    defaults = (signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL)
-    before = [signal.signal(number, default) for number, default in zip(ENDING, defaults, strict=True)]
-    yield
-    for number, handler in zip(ENDING, before, strict=True):
-        signal.signal(number, handler)
-
-
 @pytest.fixture(scope="module")
 def recipe(tiny_recipe: Recipe) -> Recipe:
     return tiny_recipe.model_copy(update={"model": make_model("u_lite")})
@@ -209,6 +202,26 @@ def test_a_second_signal_does_not_change_how_a_stage_ends(
 RUN = "results/demo/cityscapes_fcn/baseline/seed0"
 LOG = "logs/demo/cityscapes_fcn/baseline.seed0.train.log"
 SNAKEMAKE = ("snakemake", "--cores", "4", "--resources", "gpu=1", "--")
+FORWARD = """
+import os, signal, subprocess, sys, types
+from workflow.state import forward_signals
+signal.signal(signal.SIGTERM, lambda *_: None)  # in place of Snakemake's handler
+forward_signals(types.SimpleNamespace(local_exec=True))
+command = ["bash", "-c", "trap : TERM; echo ready; read -t 1 line; exec sleep 60"]
+shell = subprocess.Popen(command, stdin=subprocess.PIPE)
+sys.exit(-shell.wait())
+"""
+
+
+def test_a_signal_reaches_the_program_that_a_shell_becomes() -> None:
+    """A shell that handles the signal becomes the stage only later."""
+    with subprocess.Popen([sys.executable, "-c", FORWARD], stdout=subprocess.PIPE, env=environment()) as run:
+        assert run.stdout
+        assert run.stdout.readline() == b"ready\n"
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(20) == signal.SIGTERM
+
+
 TARGETS = ("group", "Snakemake", "training")
 
 

@@ -2,7 +2,6 @@
 
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from seg.training import train as training
 from seg.training.resume import ResumeStore, TrainState
 from seg.training.step import TrainStep
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 VARIED = {
     "adam": {},
@@ -30,16 +31,6 @@ VARIED = {
 def small(tiny_recipe: Recipe) -> Recipe:
     """Two epochs of three steps with the smallest network."""
     return varied(tiny_recipe, model=make_model("u_lite"))
-
-
-@pytest.fixture(autouse=True)
-def _default_signals() -> Iterator[None]:
-    """The handlers of a process that a user starts; a test may run where some signals are ignored."""
-    defaults = (signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL)
-    before = [signal.signal(number, default) for number, default in zip(ENDING, defaults, strict=True)]
-    yield
-    for number, handler in zip(ENDING, before, strict=True):
-        signal.signal(number, handler)
 
 
 class Clock:
