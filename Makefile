@@ -29,11 +29,11 @@ demo: $(READY) ## Run every study on synthetic scenes -> results/demo/index.html
 
 .PHONY: test
 test: $(DEV) ## Run all tests
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: fast
 fast: $(DEV) ## Run the tests that are neither slow nor run the workflow
-	pytest --numprocesses 2 --dist loadfile -m "not slow and not workflow"
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow and not workflow"
 
 .PHONY: lint
 lint: $(DEV) ## Check style, types, rules and params.yaml

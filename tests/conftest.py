@@ -178,7 +178,11 @@ def clone(template: Clone, tmp_path: Path) -> Clone:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of a GPU where there is none; pytest reports how many."""
+    """Leave out the tests of a GPU where there is none; pytest reports how many. Long tests come first.
+
+    One of the files whose tests run workflows, in minutes, would otherwise start last and run alone.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
     if not torch.cuda.is_available():
         left_out = [item for item in items if item.get_closest_marker("gpu")]
         config.hook.pytest_deselected(items=left_out)
