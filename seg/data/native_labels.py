@@ -53,7 +53,7 @@ def write_native_labels(
                 except ValueError as error:
                     problems.append(str(error))
                 else:
-                    file.write(train_ids[np.asarray(label)].tobytes())
+                    file.write(train_ids[label].tobytes())
         if problems:
             raise ValueError("\n".join(group_faults(problems)))
         digest = sha256(part)

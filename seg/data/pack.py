@@ -131,12 +131,12 @@ def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarr
     """Write a pair. Returns the number of pixels (256,) of each id, or the errors of the pair, one per line."""
     index, pair = numbered_pair
     try:
-        image, drawn = read_pair(pair, target.table)
+        image, native = read_pair(pair, target.table)
     except ValueError as error:
         return str(error)
     size = (target.height, target.width)
-    placement = place(pair.form.resize, (drawn.height, drawn.width), size)
-    label = resize_label(np.asarray(drawn), placement, size)
+    placement = place(pair.form.resize, native.shape, size)
+    label = resize_label(native, placement, size)
     pixels = {"images": resize_image(image, placement, size), "labels": target.table.train_ids()[label]}
     for part, values in pixels.items():
         with target.files[part].open("rb+") as file:

@@ -14,9 +14,8 @@ from seg.datasets.matlab import is_matlab, read_matlab
 from seg.datasets.polygons import POLYGONS, draw_shapes, polygon_size
 from seg.system.console import escaped_names, printable
 
-_COLOURS = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # at most 8 bits per channel
+_COLOURS = frozenset({"PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _IDS = frozenset({"1", "L", "P", "I;16", "I;16B", "I"})
-_RGB = frozenset({"RGB", "RGBA"})
 _LISTED = 5  # classes or values in a message
 _MOST_SHADES = 100_000  # colours that count as the nearest one
 
@@ -34,8 +33,8 @@ class UnknownValuesError(ValueError):
         self.codes, self.unknown = codes, unknown
 
 
-def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Image.Image:
-    """Read the classes of a label as an image of mode L: positions in `table.ids`, `IGNORE` where there is none.
+def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> np.ndarray:
+    """Read the classes (H, W) uint8 of a label: positions in `table.ids`, `IGNORE` where there is none.
 
     Args:
         path: image of ids (up to 64 bits, palette indices or 1 bit) or of colours.
@@ -49,23 +48,19 @@ def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> Im
     if isinstance(label, np.ndarray):
         if encoding == "colours":
             raise ValueError(f"{path}: got values of type {label.dtype}, expected colours; use encoding: ids")
-        return Image.fromarray(_positions_of_ids(path, label, table, encoding))
+        return _positions_of_ids(path, label, table, encoding)
     if label.mode == "RGBA" and np.asarray(label.getchannel("A")).min() < 255:
         raise ValueError(f"{path}: has transparent pixels; store the mask without an alpha channel")
     label = label.convert("RGB") if encoding == "colours" else label
-    colours = label.mode in _RGB and encoding in (None, "colours") and bool(table.colours)
-    if not colours and label.mode not in _IDS:
+    if label.mode in ("RGB", "RGBA") and encoding in (None, "colours") and table.colours:
+        return _positions_of_colours(path, label, table)
+    if label.mode not in _IDS:
         raise ValueError(_not_ids(path, label.mode))
-    positions = (
-        _positions_of_colours(path, label, table)
-        if colours
-        else _positions_of_ids(path, np.asarray(label), table, encoding)
-    )
-    return Image.fromarray(positions)
+    return _positions_of_ids(path, np.asarray(label), table, encoding)
 
 
 def _not_ids(path: Path, mode: str) -> str:
-    got = f"colours (mode {mode})" if mode in _COLOURS - {"1", "LA"} else f"mode {mode}"
+    got = f"colours (mode {mode})" if mode in _COLOURS else f"mode {mode}"
     return f"{path}: got {got}, expected 8-bit ids (mode L or P); store the id of each pixel"
 
 
@@ -142,16 +137,16 @@ def label_size(pair: ImagePair) -> tuple[int, int]:
         return read_matlab(pair.label).shape if is_matlab(pair.label) else image_header(pair.label)[:2]
 
 
-def read_pair_label(pair: ImagePair, table: ClassTable) -> Image.Image:
+def read_pair_label(pair: ImagePair, table: ClassTable) -> np.ndarray:
     """Read or draw the label of an image, as `read_label` does."""
     with escaped_names(pair.image, pair.label):
         if pair.encoding in POLYGONS:
-            return Image.fromarray(draw_shapes(pair.label, pair.encoding, pair.stem, label_size(pair), table))
+            return draw_shapes(pair.label, pair.encoding, pair.stem, label_size(pair), table)
         return read_label(pair.label, table, pair.encoding)
 
 
-def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, Image.Image]:
-    """Read an image (H, W, C) uint8 and its label, of the same size, as `read_image` and `read_label` do.
+def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, np.ndarray]:
+    """Read an image (H, W, C) uint8 and its label (H, W) uint8 as `read_image` and `read_label` do.
 
     Raises:
         ValueError: one line per error in the two files.
@@ -166,13 +161,13 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, Image.Ima
         label = read_pair_label(pair, table)
     except ValueError as error:
         problems.append(str(error))
-    problems = problems or _misfits(pair, image.shape[1::-1], label.size)
+    problems = problems or _misfits(pair, image.shape[1::-1], label.shape[::-1])
     if problems:
         raise ValueError("\n".join(problems))
     return image, label
 
 
-def _misfits(pair: ImagePair, image: tuple[int, ...], label: tuple[int, int]) -> list[str]:
+def _misfits(pair: ImagePair, image: tuple[int, ...], label: tuple[int, ...]) -> list[str]:
     """Errors of an image and a label of these sizes (width, height), which their EXIF orientations may contradict."""
     drawn = pair.encoding in POLYGONS or is_matlab(pair.label)
     name = printable(str(pair.label))
@@ -189,11 +184,6 @@ def _misfits(pair: ImagePair, image: tuple[int, ...], label: tuple[int, int]) ->
         f"{name}: has EXIF orientation {other}, its image {turned}, so it may be turned against the image; store "
         "both upright, without EXIF orientation (mogrify -auto-orient)"
     ]
-
-
-def id_counts(label: Image.Image) -> np.ndarray:
-    """Number of pixels (256,) int64 by value, for an image of mode L."""
-    return np.array(label.histogram(), np.int64)
 
 
 def unlabelled(split: str, table: ClassTable, images: int, counts: np.ndarray) -> list[str]:

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
 from seg.datasets.decoding import image_header, viewable
-from seg.datasets.images import UnknownValuesError, id_counts, read_pair, read_pair_label
+from seg.datasets.images import UnknownValuesError, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
 from seg.datasets.polygons import POLYGONS
 from seg.doctor.alignment import Agreement, measure_agreement
@@ -114,18 +114,17 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         train_ids: those of class positions (256,) uint8.
     """
     try:
-        image, label = read_pair(pair, table)
+        pixels, positions = read_pair(pair, table)
     except ValueError as error:
         return _rejected(pair, table, str(error))
     painted = pair.encoding not in POLYGONS
-    pixels, positions = np.asarray(image), np.asarray(label)
     colour = viewable(pixels)
     grey = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
     return Sample(
         pair,
-        label.size,
+        (positions.shape[1], positions.shape[0]),
         _digest(pixels),
-        id_counts(label),
+        np.array(Image.fromarray(positions).histogram()),
         cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA),
         measure_agreement(colour, train_ids[positions]),
         painted and _is_lossy(pair),

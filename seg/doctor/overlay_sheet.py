@@ -124,7 +124,7 @@ def _shown_classes(pair: ImagePair, table: ClassTable) -> np.ndarray:
         return np.where(error.unknown, np.uint8(_UNKNOWN), np.uint8(IGNORE))
     except ValueError:
         return np.full((1, 1), IGNORE, np.uint8)
-    return table.train_ids()[np.asarray(label)]
+    return table.train_ids()[label]
 
 
 def _legend(table: ClassTable, font: ImageFont.FreeTypeFont) -> list[tuple[int, int, str, Colour]]:

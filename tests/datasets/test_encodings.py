@@ -28,7 +28,7 @@ def train_ids(layout: str, root: Path, split: str = "train") -> np.ndarray:
     description = describe(layout)
     table = class_table(description, root)
     [pair] = find_pairs(description, root, split)  # type: ignore[arg-type]
-    return table.train_ids()[np.asarray(read_pair_label(pair, table))]
+    return table.train_ids()[read_pair_label(pair, table)]
 
 
 @pytest.mark.parametrize("encoding", ["labelIds", "labelTrainIds", "color", "polygons"])

@@ -26,7 +26,7 @@ def write_label(path: Path, pixels: list[list[Any]], dtype: Any = np.uint8) -> P
 
 
 def train_ids(path: Path, table: ClassTable, encoding: str | None = None) -> list[list[int]]:
-    positions: list[list[int]] = table.train_ids()[np.asarray(read_label(path, table, encoding))].tolist()
+    positions: list[list[int]] = table.train_ids()[read_label(path, table, encoding)].tolist()
     return positions
 
 

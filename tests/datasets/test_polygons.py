@@ -32,7 +32,7 @@ def drawn(path: Path, encoding: str, name: str = "a", table: Any = TABLE) -> np.
         Image.new("RGB", (WIDTH, HEIGHT)).save(image)
     pair = ImagePair(name, image, path, "", encoding)
     assert label_size(pair) == (HEIGHT, WIDTH)
-    return np.asarray(read_pair_label(pair, table))
+    return read_pair_label(pair, table)
 
 
 def mask_of(*polygons: list[float]) -> np.ndarray:

@@ -274,7 +274,7 @@ def test_images_and_labels_are_read_as_they_were_written(form: tuple[Form, Path]
     for k in range(0, COUNT, 7):
         image, label = read_pair(pairs[root / chosen.image(k)], table)
         assert image.shape == (HEIGHT, WIDTH, 3)
-        assert np.array_equal(np.asarray(label), np.array(order)[truth(k)])
+        assert np.array_equal(label, np.array(order)[truth(k)])
 
 
 def test_the_doctor_finds_no_error_in_what_init_describes(form: tuple[Form, Path]) -> None:

@@ -35,7 +35,7 @@ def test_every_kind_of_label_is_read_as_it_was_written(tmp_path: Path, kind: str
     for pair in pairs[:5]:
         expected = truth(int(pair.name))
         expected = np.minimum(expected, 1) if kind == "binary" else expected
-        values = np.asarray(read_pair_label(pair, table))
+        values = read_pair_label(pair, table)
         if kind == "colours":  # in the order of the colours
             order = [0, 2, 1]
         assert np.array_equal(values, np.array(order)[expected])
@@ -160,7 +160,7 @@ def test_shades_of_black_and_white_masks_are_no_classes(tmp_path: Path, ending: 
     assert any("shades between the nearer of the two" in line for line in found.assumed)
     description = Description().merged(**found.keys)
     pair = match_pairs(description, tmp_path, "train")[0][0]
-    values = np.asarray(read_pair_label(pair, class_table(description)))
+    values = read_pair_label(pair, class_table(description))
     assert values[32, 48] == 1
     assert values[0, 0] == 0
 
