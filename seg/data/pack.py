@@ -20,7 +20,7 @@ from seg.datasets.images import read_pair, unlabelled
 from seg.datasets.manifest import fingerprint
 from seg.datasets.matching import ImagePair
 from seg.system.arguments import StageParser
-from seg.system.console import run_stage
+from seg.system.console import printable, run_stage, say
 from seg.system.files import sha256, write_json, written_whole
 from seg.system.signals import ignore_ending_signals
 
@@ -112,26 +112,35 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> int:
 def _pack_all(target: _Target, pairs: list[ImagePair], workers: int) -> np.ndarray:
     """Write all pairs. Returns the numbers of pixels and of images (2, 256) of each id."""
     ids = np.zeros((2, 256), np.int64)
-    problems = []
+    problems: list[str] = []
+    reduced: list[Path] = []
     pack = partial(_pack_one, target)
     parallel = workers > 1 and len(pairs) >= 64  # fewer take less time than starting a process
     new_pool = partial(ProcessPoolExecutor, workers, get_context("spawn"), ignore_ending_signals)
     with new_pool() if parallel else nullcontext() as pool:
-        for counts in pool.map(pack, enumerate(pairs), chunksize=8) if pool else map(pack, enumerate(pairs)):
-            if isinstance(counts, str):
-                problems.append(counts)
+        results = pool.map(pack, enumerate(pairs), chunksize=8) if pool else map(pack, enumerate(pairs))
+        for pair, result in zip(pairs, results, strict=True):
+            if isinstance(result, str):
+                problems.append(result)
             else:
+                counts, drops_band = result
                 ids += np.stack([counts, counts > 0])
+                reduced += [pair.image] * drops_band
     if problems:
         raise ValueError("\n".join(group_faults(problems)))
+    if reduced:
+        say(
+            f"warning: {len(reduced)} of {len(pairs)} images, such as {printable(str(reduced[0]))}, have a band that is"
+            " marked as transparency and not used; if it is data, add channels: 4 to the dataset (grey: channels: 2)"
+        )
     return ids
 
 
-def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarray | str:
-    """Write a pair. Returns the number of pixels (256,) of each id, or the errors of the pair, one per line."""
+def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> tuple[np.ndarray, bool] | str:
+    """Write a pair. Returns the pixels (256,) of each id and whether a band is dropped, or the errors, one per line."""
     index, pair = numbered_pair
     try:
-        image, native = read_pair(pair, target.table)
+        image, native, drops_band = read_pair(pair, target.table)
     except ValueError as error:
         return str(error)
     size = (target.height, target.width)
@@ -142,7 +151,7 @@ def _pack_one(target: _Target, numbered_pair: tuple[int, ImagePair]) -> np.ndarr
         with target.files[part].open("rb+") as file:
             file.seek(target.offset + index * values.nbytes)
             file.write(np.ascontiguousarray(values).data)
-    return np.bincount(label.reshape(-1), minlength=256)
+    return np.bincount(label.reshape(-1), minlength=256), drops_band
 
 
 def main() -> None:

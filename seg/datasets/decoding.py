@@ -121,7 +121,14 @@ def read_image(path: Path, form: ImageForm) -> np.ndarray:
         ValueError: the file is damaged, has several pages or frames, other bands than the form names, or more than 8
             bits per channel without a range.
     """
-    return _scaled(path, select_channels(path, decode_image(path), form), form)
+    return read_channels(path, form)[0]
+
+
+def read_channels(path: Path, form: ImageForm) -> tuple[np.ndarray, bool]:
+    """Read an image as `read_image` does, and whether this drops a band: transparency that is not constant."""
+    image = decode_image(path)
+    drops_band = image.alpha and not form.bands and not form.channels and np.ptp(image.pixels[..., -1]) != 0
+    return _scaled(path, select_channels(path, image, form), form), bool(drops_band)
 
 
 def decode_image(path: Path) -> Decoded:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
-from seg.datasets.decoding import decode_label, image_header, read_image
+from seg.datasets.decoding import decode_label, image_header, read_channels
 from seg.datasets.matching import ImagePair
 from seg.datasets.matlab import is_matlab, read_matlab
 from seg.datasets.polygons import POLYGONS, draw_shapes, polygon_size
@@ -145,8 +145,10 @@ def read_pair_label(pair: ImagePair, table: ClassTable) -> np.ndarray:
         return read_label(pair.label, table, pair.encoding)
 
 
-def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, np.ndarray]:
-    """Read an image (H, W, C) uint8 and its label (H, W) uint8 as `read_image` and `read_label` do.
+def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Read an image (H, W, C) uint8 and its label (H, W) uint8, and whether a band is dropped.
+
+    See `seg.datasets.decoding.read_channels` and `read_label`.
 
     Raises:
         ValueError: one line per error in the two files.
@@ -154,7 +156,7 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, np.ndarra
     problems = []
     try:
         with escaped_names(pair.image):
-            image = read_image(pair.image, pair.form)
+            image, drops_band = read_channels(pair.image, pair.form)
     except ValueError as error:
         problems.append(str(error))
     try:
@@ -164,7 +166,7 @@ def read_pair(pair: ImagePair, table: ClassTable) -> tuple[np.ndarray, np.ndarra
     problems = problems or _misfits(pair, image.shape[1::-1], label.shape[::-1])
     if problems:
         raise ValueError("\n".join(problems))
-    return image, label
+    return image, label, drops_band
 
 
 def _misfits(pair: ImagePair, image: tuple[int, ...], label: tuple[int, ...]) -> list[str]:

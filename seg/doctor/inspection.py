@@ -21,7 +21,7 @@ from seg.datasets.images import UnknownValuesError, read_pair, read_pair_label
 from seg.datasets.matching import ImagePair
 from seg.datasets.polygons import POLYGONS
 from seg.doctor.alignment import Agreement, measure_agreement
-from seg.doctor.lost_samples import Clipping, drops_band, measure_clipping
+from seg.doctor.lost_samples import Clipping, measure_clipping
 from seg.system.signals import ignore_ending_signals
 
 THUMB = 32  # pixels of a thumbnail's side
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
         between: share of its border pixels whose value is between those of their neighbours.
         orientation: EXIF orientation of the image, 1 if it is upright, or if its label is an image, too.
         clipping: samples of the image outside of `range`; `None` if none are.
-        drops_band: whether a band that is marked as transparency, but may be another one, is not used.
+        drops_band: whether a band that is marked as transparency and not constant is not used.
         drawn_as: label values in the palette's colour of another class, with that class.
     """
 
@@ -114,7 +114,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         train_ids: those of class positions (256,) uint8.
     """
     try:
-        pixels, positions = read_pair(pair, table)
+        pixels, positions, drops_band = read_pair(pair, table)
     except ValueError as error:
         return _rejected(pair, table, str(error))
     painted = pair.encoding not in POLYGONS
@@ -131,7 +131,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         share_between(positions) if painted else 0.0,
         _orientation(pair),
         _clipping(pair, pixels),
-        drops_band(pair.image, pair.form),
+        drops_band,
         _contradictions(pair, table, positions) if painted else {},
     )
 

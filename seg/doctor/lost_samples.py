@@ -1,4 +1,4 @@
-"""Samples of images that are lost when they are read: values outside of `range`, and bands."""
+"""Samples of images that are lost when they are read: values outside of `range`."""
 
 import math
 from pathlib import Path
@@ -8,7 +8,6 @@ import numpy as np
 
 from seg.config.image_form import ImageForm
 from seg.datasets.decoding import decode_image, select_channels
-from seg.datasets.tiff import has_alpha, is_tiff, tiff_page
 
 
 class Clipping(NamedTuple):
@@ -25,12 +24,3 @@ def measure_clipping(path: Path, form: ImageForm) -> Clipping:
     low, high = form.range or (-math.inf, math.inf)
     outside = np.count_nonzero((samples < low) | (samples > high)) if samples.dtype != np.uint8 else 0
     return Clipping(outside / samples.size, float(samples.min()), float(samples.max()))
-
-
-def drops_band(path: Path, form: ImageForm) -> bool:
-    """Whether `read_image` drops a band of a TIFF that is marked as transparency, but may be another one."""
-    if form.bands or form.channels or not is_tiff(path):
-        return False
-    with tiff_page(path) as page:
-        marked = has_alpha(page)
-    return marked and decode_image(path).shaded

@@ -114,7 +114,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
         *found(
             "dropped_band",
             "warning",
-            "images whose last band is marked as transparency and not used, though it has many values",
+            "images whose last band is marked as transparency and not used, though it is not constant",
             (str(sample.pair.image) for sample in every if sample.drops_band),
             "set channels: 4 if it is data such as infrared, or channels: 3 if it is not",
         ),

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -141,6 +143,34 @@ def test_images_of_other_modes_become_rgb(camvid: Path, tmp_path: Path, mode: st
     image.save(path)
     pack_split(camvid / "manifest.json", describe("camvid"), "val", 48, 64, tmp_path / "val")
     assert (memory_map(tmp_path / "val.json", "images")[0] == np.asarray(image.convert("RGB"))).all()
+
+
+@pytest.mark.parametrize(("keys", "said"), [({}, True), ({"channels": 3}, False), ({"bands": [3, 2, 1]}, False)])
+def test_transparency_that_is_not_used_is_said_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], keys: dict[str, Any], said: bool
+) -> None:
+    varying, opaque = np.arange(2400, dtype=np.uint8).reshape(40, 60), np.full((40, 60), 255, np.uint8)
+    colours = noise(40, 60)
+    images = [
+        colours,
+        np.dstack([colours, opaque]),
+        *(np.dstack([colours, varying]) for _ in range(12)),
+        colours[..., 0],
+    ]
+    manifest = write_pairs(tmp_path / "raw", images, [np.zeros((40, 60), np.uint8)] * len(images))
+    tagged = np.dstack([colours, varying])
+    (tmp_path / "raw/train/2.png").unlink()
+    tifffile.imwrite(tmp_path / "raw/train/2.tif", tagged, photometric="rgb", extrasamples=["unassalpha"])
+    if "bands" in keys:
+        (tmp_path / "raw/train/14.png").unlink()  # grey
+        (tmp_path / "raw/trainannot/14.png").unlink()
+    pack_split(manifest, describe("camvid").merged(**keys), "train", 40, 60, tmp_path / "train")
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == said
+    for line in lines:
+        assert line.startswith(f"warning: 12 of 15 images, such as {tmp_path}/raw/train/10.png, have a band")
+        assert "add channels: 4 to the dataset" in line
+    assert (memory_map(tmp_path / "train.json", "images")[2] == colours[..., :: -1 if "bands" in keys else 1]).all()
 
 
 def test_labels_with_a_palette_are_ids(camvid: Path, packs: tuple[Path, Path], tmp_path: Path) -> None:

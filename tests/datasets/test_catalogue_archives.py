@@ -315,7 +315,7 @@ def found(description: Description, root: Path) -> dict[SplitName, dict[str, tup
         except ValueError as error:
             assert "no image in split" in str(error)  # noqa: PT017
             continue
-        result[split] = {name: (image, table.train_ids()[label]) for name, (image, label) in read.items()}
+        result[split] = {name: (image, table.train_ids()[label]) for name, (image, label, _) in read.items()}
     return result
 
 

@@ -85,7 +85,7 @@ def test_a_label_that_may_not_turn_with_its_image_is_refused(
 ) -> None:
     pair, table = pair_of(tmp_path, size, image, label), class_table(describe("camvid"))
     if not expected:
-        pixels, ids = read_pair(pair, table)
+        pixels, ids, _ = read_pair(pair, table)
         assert pixels.shape[:2] == ids.shape == label_size(pair)
         return
     with pytest.raises(ValueError, match=expected):

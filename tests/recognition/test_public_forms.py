@@ -272,7 +272,7 @@ def test_images_and_labels_are_read_as_they_were_written(form: tuple[Form, Path]
     table = class_table(description, root)
     order = [table.ids.index(name) for name in CLASSES] if "rust" in table.ids else [0, 1, len(table.ids) - 1]
     for k in range(0, COUNT, 7):
-        image, label = read_pair(pairs[root / chosen.image(k)], table)
+        image, label, _ = read_pair(pairs[root / chosen.image(k)], table)
         assert image.shape == (HEIGHT, WIDTH, 3)
         assert np.array_equal(label, np.array(order)[truth(k)])
 

@@ -234,14 +234,15 @@ def test_images_and_labels_in_one_directory(
 
 
 @pytest.mark.parametrize(
-    ("alpha", "channels", "assumed"),
+    ("alpha", "channels", "assumed", "dropped"),
     [
-        (np.arange(2400).reshape(40, 60) % 200, 4, "the last band is data, though it is marked as transparency"),
-        (np.full((40, 60), 255), None, "transparency is not used; `channels: 4` would use it as a band"),
+        (np.arange(2400).reshape(40, 60) % 200, 4, "the last band is data, though it is marked as transparency", [20]),
+        (np.full((40, 60), 255), None, "transparency is not used; `channels: 4` would use it as a band", []),
+        (255 * np.eye(40, 60), None, "transparency is not used; `channels: 4` would use it as a band", [20]),
     ],
 )
 def test_a_band_that_is_marked_as_transparency(
-    tmp_path: Path, alpha: np.ndarray, channels: int | None, assumed: str
+    tmp_path: Path, alpha: np.ndarray, channels: int | None, assumed: str, dropped: list[int]
 ) -> None:
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
@@ -253,8 +254,8 @@ def test_a_band_that_is_marked_as_transparency(
     assert found.keys.get("channels") == channels
     assert any(line.startswith(assumed) for line in found.assumed)
     keys = {key: value for key, value in found.keys.items() if key != "channels"}
-    dropped = [each for each in examine(tmp_path, Description().merged(**keys)).findings if each.kind == "dropped_band"]
-    assert [each.number for each in dropped] == ([20] if channels else [])
+    findings = examine(tmp_path, Description().merged(**keys)).findings
+    assert [each.number for each in findings if each.kind == "dropped_band"] == dropped
     kept = examine(tmp_path, Description().merged(**keys, channels=channels or 3)).findings
     assert not [each for each in kept if each.kind == "dropped_band"]
 
