@@ -45,9 +45,10 @@ def differences(estimates: Sequence[Estimate]) -> Differences:
     first, second = pairs.T
     value = scores[first] - scores[second]
     spread = spread_over_seeds(influence[first] - influence[second], seeds[first] - seeds[second])
+    several_units = all(estimate.units > 1 for estimate in estimates)
 
     def ends(level: float) -> np.ndarray:
-        half_width = spread.half_width(level) if influence.shape[1] > 1 else 2  # a single unit has no spread
+        half_width = spread.half_width(level) if several_units else 2  # a single unit has no spread
         return np.clip([value - half_width, value + half_width], -1, 1)
 
     errors = np.sqrt([spread_over_seeds(estimate.seeds_influence, estimate.seeds).seeds for estimate in estimates])

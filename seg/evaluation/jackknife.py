@@ -64,7 +64,7 @@ class Estimate(NamedTuple):
         parts: (..., K, P) in [0, 1], of each seed; 0 where the weight is 0.
         weights: (..., K, P), sum 1; all 0 for an absent class.
         influence: (..., U, K, P): the sum over the units of the product of two parts' is their jackknife covariance.
-        units: (...) int: number of units in which the class occurs.
+        units: (...) int: number of units in which the class, or any class of a mean, occurs.
     """
 
     parts: np.ndarray

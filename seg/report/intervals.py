@@ -55,7 +55,9 @@ def variant_intervals(runs: Sequence[Run], units: Units) -> VariantIntervals:
         ends = {name: None if np.isnan(low) else (float(low), float(high)) for name, (low, high) in found.items()}
     else:
         scores = {column: sampled_scores(runs, column) for column in [*estimates, *map("iou[{}]".format, classes)]}
-        ends = {column: fold_interval([each for each in of if each is not None]) for column, of in scores.items()}
+        ends = {
+            column: fold_interval([each for each in of if each is not None], len(of)) for column, of in scores.items()
+        }
     occurrences = (counts[0, :, 1] > 0).sum(0)
     return VariantIntervals(
         ends,

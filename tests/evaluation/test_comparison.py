@@ -131,3 +131,11 @@ def test_a_single_variant_has_no_pairs() -> None:
 def test_a_single_image_tells_nothing_of_a_difference() -> None:
     found = compared([image_by_image(np.array([500]))], [image_by_image(np.array([900]))])
     assert found.joint.tolist() == found.alone.tolist() == [[-1], [1]]
+
+
+def test_one_labelled_image_among_others_tells_nothing_of_a_difference() -> None:
+    """Images without a labelled pixel are units that change no score, so they add no knowledge of its spread."""
+    ones, others = (image_by_image(np.array([right, 0, 0])) for right in (500, 900))
+    ones[1:], others[1:] = 0, 0
+    found = compared([ones], [others])
+    assert found.joint.tolist() == found.alone.tolist() == [[-1], [1]]
