@@ -148,7 +148,9 @@ def read_pairs(path: Path, variants: Sequence[str]) -> list[PairDifference]:
 
 def ranked_by_pairs(rows: Sequence[Row], pairs: Sequence[PairDifference]) -> list[str]:
     """Variants from the highest to the lowest mIoU that the pairs compare."""
-    below = {pair.other: pair.difference for pair in pairs if pair.variant == rows[0]["variant"]}
+    first = rows[0]["variant"]
+    below = {pair.other: pair.difference for pair in pairs if pair.variant == first}
+    below |= {pair.variant: -pair.difference for pair in pairs if pair.other == first}
     return sorted((row["variant"] for row in rows), key=lambda name: below.get(name, 0.0))
 
 

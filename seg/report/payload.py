@@ -114,8 +114,8 @@ def _pair(pair: PairDifference, places: Mapping[str, int]) -> list[Any]:
 
 
 def _rounded(value: float | None) -> float | int | None:
-    """Shorter numbers: plots do not show more digits."""
+    """Shorter numbers, with more digits than the page shows, which rounds them as the tables do."""
     if value is None or isinstance(value, int):
         return value
-    rounded = float(f"{value:.6g}")
+    rounded = float(f"{value:.9g}")
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded

@@ -85,8 +85,14 @@ def difference(row: Row, column: str) -> float | None:
     """Measured minus published; `None` if either is missing, the figure is for reference only, or not a fraction."""
     if row["published_obstacle"]:
         return None
-    measured, published = number(row[column]), number(row[f"{column}_published"])
-    return None if measured is None or published is None or not 0 <= published <= 1 else measured - published
+    measured, published = number(row[column]), published_score(row, column)
+    return None if measured is None or published is None else measured - published
+
+
+def published_score(row: Row, column: str) -> float | None:
+    """The published figure; `None` if there is none, or if the source prints one that is not a fraction."""
+    value = number(row[f"{column}_published"])
+    return value if value is not None and 0 <= value <= 1 else None
 
 
 def best(cells: Iterable[str]) -> float:
@@ -110,6 +116,13 @@ def shares_differ(budgets: Iterable[tuple[int, int]]) -> bool:
 def unequal_budgets(rows: Sequence[Row]) -> bool:
     """Whether the variants were trained with different shares of their full budgets."""
     return shares_differ((int(row["budget_epochs"]), int(row["full_epochs"])) for row in rows)
+
+
+def best_row(rows: Sequence[Row]) -> Row | None:
+    """Row with the highest mIoU; `None` if unequal budgets do not rank the variants."""
+    if unequal_budgets(rows):
+        return None
+    return max(rows, key=lambda row: (row["against_best"] == BEST, number(row["miou"]) or 0))
 
 
 def fold_count(rows: Sequence[Row]) -> int:

@@ -14,11 +14,12 @@
 """
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 
-from seg.report.rows import BEST, Row, difference, number, unequal_budgets
+from seg.report.rows import BEST, Row, best_row, difference, number, published_score, unequal_budgets
 from seg.report.runs import Run, sampled_scores
 
 # Okabe and Ito's palette, which people with any colour blindness can tell apart, without its yellow and black
@@ -97,9 +98,9 @@ def cost_points(rows: Sequence[Row], column: str) -> list[CostPoint]:
     """Points of a study, in the order of its rows, for a column of `COSTS`."""
     mious = [number(row["miou"]) or 0.0 for row in rows]
     costs = [float(row[column]) for row in rows]
-    published = [number(row["miou_published"]) for row in rows]
+    published = [published_score(row, "miou") for row in rows]
     figures = [value for value in published if value is not None]
-    best = max(rows, key=lambda row: (row["against_best"] == BEST, number(row["miou"]) or 0))
+    best = best_row(rows)
     return [
         CostPoint(
             row["variant"],
@@ -140,7 +141,7 @@ def class_scores(runs: Mapping[str, Sequence[Run]], score: str, classes: Sequenc
         for c, name in enumerate(classes):
             present = [value for value in sampled_scores(each, f"{score}[{name}]") if value is not None]
             if present:
-                values[v, c] = sum(present) / len(present)
+                values[v, c] = fmean(present)
     return values
 
 

@@ -24,14 +24,15 @@ from seg.report.payload import study_data
 from seg.report.provenance import recipe_view
 from seg.report.rows import (
     ABSENT,
-    BEST,
     NEAR_BEST,
     REMAKE_TABLE,
     Row,
     best,
+    best_row,
     class_columns,
     fold_count,
     number,
+    published_score,
     read_rows,
     split_notes,
     unequal_budgets,
@@ -157,15 +158,15 @@ def with_pictures(study: View, pictures: View | None) -> View:
 
 
 def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
-    """Variants with the highest mIoU, measured and published."""
-    measured = max(rows, key=lambda row: (row["against_best"] == BEST, number(row["miou"]) or 0))
-    published = max(rows, key=lambda row: number(row["miou_published"]) or 0)
+    """Variants with the highest mIoU, measured and published; none is the best measured one with unequal budgets."""
+    measured = best_row(rows)
+    published = max(rows, key=lambda row: published_score(row, "miou") or 0)
     return {
         "variants": len(rows),
-        "best": measured["variant"],
+        "best": measured and measured["variant"],
         "near": [row["variant"] for row in rows if row["against_best"] in NEAR_BEST],
-        "miou": score_cells([measured], "miou", notes)[0],
-        "published_best": published["variant"] if number(published["miou_published"]) is not None else None,
+        "miou": measured and score_cells([measured], "miou", notes)[0],
+        "published_best": published["variant"] if published_score(published, "miou") is not None else None,
         "published": digits(published["miou_published"]),
         "reference": bool(published["published_obstacle"]),
     }

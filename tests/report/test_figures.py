@@ -169,12 +169,26 @@ def test_the_pareto_front_by_hand():
     cells = {"a": (1, 0.2), "b": (1, 0.3), "c": (2, 0.5), "d": (3, 0.4), "e": (2, 0.5)}
     rows = [
         {"variant": name, "against_best": "", "parameters": str(cost), "miou": str(miou), "miou_published": published}
+        | {"budget_epochs": "4", "full_epochs": "4"}
         for (name, (cost, miou)), published in zip(cells.items(), ("", "0.9", "absent", "0.1", "0.9"), strict=True)
     ]
     points = cost_points(rows, "parameters")
     assert [point.variant for point in points if point.front] == ["b", "c", "e"]
     assert [point.variant for point in points if point.best] == ["c"]
     assert [point.variant for point in points if point.published_best] == ["b", "e"]
+    rows[0]["miou_published"] = "1.2"  # as a source may print
+    assert [point.variant for point in cost_points(rows, "parameters") if point.published_best] == ["b", "e"]
+    rows[0]["full_epochs"] = "40"
+    assert not [point.variant for point in cost_points(rows, "parameters") if point.best]
+
+
+def test_pairs_are_drawn_from_the_best_variant_down_wherever_it_is_in_the_table(results, monkeypatch):
+    """mIoU of dice 0.20, baseline 0.32, unet 0.51: the matrix has unet - baseline, unet - dice, baseline - dice."""
+    for variants in (("dice", "unet", "baseline"), ("baseline", "dice", "unet"), ("unet", "dice", "baseline")):
+        study = make_table(results, monkeypatch, variants=variants)
+        shown = texts(study / "figures/pairs.svg")
+        assert [text for text in shown if re.fullmatch(r"[\d.]+", text)] == ["19.0", "31.0", "12.0"], variants
+        assert [text for text in shown if text in variants] == ["baseline", "dice", "unet", "baseline"]
 
 
 def test_confusion_is_in_shares_of_the_true_or_the_predicted_class():

@@ -269,6 +269,7 @@ def test_variants_with_unequal_budgets_have_no_marks(results, monkeypatch):
     assert "4 of 40 4 400 100 3,140,691" in plain(row_of(text, "study-1-table", "baseline"))
     assert "≈" not in text
     assert " best" not in row_of(text, "study-1-table", "unet") + row_of(text, "study-1-classes", "unet")
+    assert plain(row_of(text, "overview", "Streets")) == "Streets 3 none: unequal budgets – unet 0.5100"
     assert "is bold" not in text
 
 
@@ -322,3 +323,16 @@ def test_all_missing_or_damaged_files_are_reported_and_nothing_is_written(ready,
         make_page(ready, monkeypatch)
     assert not list(ready.glob("*index.html*"))
     assert not [*ready.glob("*comparison.csv*"), *ready.glob("*history.csv*"), *ready.glob("*metrics.json*")]
+
+
+def test_scripts_round_scores_as_the_table_does(results, monkeypatch):
+    """0.12344997 has the four digits 0.1234, but 0.1235 after rounding to six."""
+    study = make_table(results, monkeypatch)
+    path = study / "table.csv"
+    row = next(csv.DictReader(path.read_text().splitlines()))
+    write(path, path.read_text().replace(row["miou"], "0.12344997", 1))
+    class_figures.draw_classes(read_statistics(results / "statistics.json"), results / "classes.svg")
+    text = make_page(results, monkeypatch)
+    data = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
+    assert "0.1234" in plain(row_of(text, "study-1-table", "baseline"))
+    assert f"{data['studies'][0]['scores']['miou']['value'][0]:.4f}" == "0.1234"
