@@ -170,7 +170,7 @@ def test_rows_are_filtered_and_columns_chosen_and_a_reload_shows_the_same(visit:
         assert head(page, "Pixel accuracy").count() == 0
         page.reload()
     page.locator("nav").get_by_role("link", name="Classes").click()
-    page.wait_for_url(re.compile(r"\?"))  # the script adds the view to the address after the browser has followed the link
+    page.wait_for_url(re.compile(r"\?"))  # the script adds the chosen view after the browser has followed the link
     assert page.url.endswith(page.url[page.url.index("?") :])
     assert "#study-1-classes?" in page.url
 
