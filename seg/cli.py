@@ -209,6 +209,7 @@ def _checkpoint(path: Path) -> Path:
 def init(folder: Annotated[Path, typer.Argument(help="directory of images and labels")]) -> None:
     """Print rows for params.yaml that describe a directory: the dataset and a study of two variants."""
     import re
+    import shlex
 
     from seg.config.description import downloadable
     from seg.recognition.recognise import recognise, rows_for_params
@@ -225,7 +226,8 @@ def init(folder: Annotated[Path, typer.Argument(help="directory of images and la
     if folder.resolve() != Path("data/raw", name).resolve():
         verb = "rename" if reason else "move"
         target = f"data/raw/{name}"
-        typer.echo(f"# {reason}{verb} the directory to {target}, or link it: ln -s {folder.resolve()} {target}")
+        link = f"ln -s {shlex.quote(str(folder.resolve()))} {target}"
+        typer.echo(f"# {reason}{verb} the directory to {target}, or link it: {link}")
     typer.echo(rows)
 
 

@@ -167,9 +167,10 @@ def test_show_describes_datasets_of_the_catalogue_and_names_the_nearest() -> Non
 
 def test_init_names_own_images_unlike_a_dataset_that_is_downloaded(tmp_path: Path) -> None:
     for folder in ("images", "labels"):
-        (tmp_path / "CamVid" / folder).mkdir(parents=True)
+        (tmp_path / "my files/CamVid" / folder).mkdir(parents=True)
         for k in range(3):
-            Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(tmp_path / f"CamVid/{folder}/{k}.png")
-    lines = seg("init", tmp_path / "CamVid").stdout
+            Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(tmp_path / f"my files/CamVid/{folder}/{k}.png")
+    lines = seg("init", tmp_path / "my files/CamVid").stdout
     assert lines.startswith("# the dataset 'camvid' would be downloaded in place of yours, so rename the directory to")
+    assert lines.splitlines()[0].endswith(f"link it: ln -s '{tmp_path}/my files/CamVid' data/raw/own_camvid")
     assert list(yaml.safe_load(lines)["datasets"]) == ["own_camvid"]

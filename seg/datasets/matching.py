@@ -70,10 +70,10 @@ def match_pairs(description: Description, root: Path, split: SplitName) -> tuple
         return printable(str(root / file))
 
     problems = [
-        f"{shown(files[name])}: {what}; add one or remove it"
-        for files, others, what in (
-            (own_images, own_labels, "image without a label"),
-            (own_labels, own_images, "label without an image"),
+        f"{shown(files[name])}: {what}{name_in_file.format(name)}; add one or remove it"
+        for files, others, what, name_in_file in (
+            (own_images, own_labels, "image without a label", ""),
+            (own_labels, own_images, "label without an image", " '{}'" if encoding == "coco" else ""),
         )
         for name in sorted(files.keys() - others)
     ]

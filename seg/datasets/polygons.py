@@ -96,7 +96,7 @@ def coco_images(path: Path) -> dict[str, _CocoImage]:
         names = {row["id"]: row["name"] for row in content["categories"]}
         images = {row["id"]: _CocoImage(int(row["height"]), int(row["width"]), []) for row in content["images"]}
         stems = {
-            unicodedata.normalize("NFC", PurePosixPath(row["file_name"]).stem): images[row["id"]]
+            unicodedata.normalize("NFC", PurePosixPath(row["file_name"].replace("\\", "/")).stem): images[row["id"]]
             for row in content["images"]
         }
         for row in sorted(content["annotations"], key=lambda row: -row.get("area", 0)):

@@ -18,7 +18,9 @@ LABEL_WORDS = re.compile(
 )
 _INSTANCES = re.compile(r"instance|object|panoptic", re.IGNORECASE)
 _BY_NAME = {name: split for split, names in SPLIT_NAMES.items() for name in names}
-SPLIT_WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(_BY_NAME, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
+SPLIT_WORD = re.compile(
+    rf"(?<![a-z])({'|'.join(sorted(_BY_NAME, key=len, reverse=True))})(?=sets?(?![a-z])|(?![a-z]))", re.IGNORECASE
+)
 _TAIL = re.compile(r"(?:[_. -]|(?<=\d)(?=[A-Za-z]))(?=[^_. -]*[A-Za-z])[^_. -]+$")  # such as _mask, or the m of 12m
 _LEAD = re.compile(r"^[A-Za-z]+[_ -]?(?=.)")  # such as mask_
 _MOST_PATTERNS = 40  # of images and of labels that are tried, those of most files first
@@ -59,7 +61,7 @@ class FileKind:
     def variants(self) -> Iterator["FileKind"]:
         """The kind itself, and those of its files whose names end or begin in the same way."""
         yield self
-        ends: list[Callable[[str], Iterable[tuple[str, str]]]] = [_tails, _leads]
+        ends: list[Callable[[str], Iterable[tuple[str, str]]]] = [_tails, _leads, _both]
         for fixed in ends:
             found = Counter(each for *_, name in self.files for each in fixed(name))
             for (lead, tail), count in found.most_common(6):
@@ -97,6 +99,10 @@ def _tails(name: str) -> Iterator[tuple[str, str]]:
 def _leads(name: str) -> Iterator[tuple[str, str]]:
     if match := _LEAD.match(name):
         yield match[0], ""
+
+
+def _both(name: str) -> Iterator[tuple[str, str]]:
+    yield from ((lead, tail) for lead, _ in _leads(name) for _, tail in _tails(name.removeprefix(lead)))
 
 
 def file_kinds(files: Iterable[str], endings: Iterable[str]) -> list[FileKind]:

@@ -42,12 +42,21 @@ def named_classes(root: Path, files: Iterable[str]) -> NamedClasses | None:
             if name in _LISTS:
                 lines = (root / file).read_text(encoding="utf-8-sig").splitlines()
                 names = [line.strip() for line in lines if line.strip()]
-                return NamedClasses(file, names[1:] if names[:1] == [_IGNORED] else names, [], [])
+                return _numbered_names(file, names[1:] if names[:1] == [_IGNORED] else names)
             if name in _YAML and (names := _yaml_names(root / file)):
                 return NamedClasses(file, names, [], [])
             if name in _TABLES and (found := _table(root / file, file)):
                 return found
     return None
+
+
+def _numbered_names(file: str, lines: list[str]) -> NamedClasses:
+    """Classes of a list, whose lines may begin with their values, such as `1: crack`."""
+    numbered = [re.fullmatch(r"(\d+)\s*[:,;=\s]\s*(\D.*)", line) for line in lines]
+    values = [int(match[1]) for match in numbered if match]
+    if lines and len(set(values)) == len(lines):
+        return NamedClasses(file, [match[2] for match in numbered if match], values, [])
+    return NamedClasses(file, lines, [], [])
 
 
 def _yaml_names(path: Path) -> list[str]:

@@ -15,11 +15,13 @@ from seg.datasets.images import UnknownValuesError, read_label
 from seg.datasets.polygons import coco_images
 from seg.recognition.arrangement import SPLIT_WORD
 from seg.recognition.class_names import NamedClasses, named_classes
+from seg.recognition.doubts import MOST_VALUES, doubts, refuse_values
 from seg.system.files import read_json
 
 _SAMPLES = 50  # files that are opened, spread over all
 _NEARLY_ALL = 0.9  # of the pixels of black and white masks are one or the other
 _FEWEST_SHADES = 3  # between the two, of which fewer may be classes
+_LOSSY = (".jpg", ".jpeg")
 _SMALL = 32  # ids below are those of classes, where others may be brightnesses
 _MOST_JSON = 20  # files that may be of COCO, the largest ones
 _NO_CLASSES = ClassTable((), (), (), {1 << 40: 0})  # a value that no label has
@@ -113,7 +115,7 @@ def _yolo(root: Path, pattern: str, labels: list[str], given: NamedClasses | Non
         raise ValueError(f"{root}: labels {pattern} are boxes, expected polygons; export segmentation")
     most = max((int(row[0]) for row in rows if row and row[0].isdigit()), default=0)
     names = given.names if given else [f"class {i}" for i in range(most + 1)]
-    keys = _outlines(pattern, "yolo", [*names, "background"])
+    keys = _outlines(pattern, "yolo", names if "background" in names else [*names, "background"])
     unknown = [] if given else ["names of the classes"]
     return LabelKeys(keys, [f"polygons of YOLO; {_OTHERS}"], [*unknown, *unreadable])
 
@@ -128,12 +130,15 @@ def _masks(root: Path, pattern: str, labels: list[str], given: NamedClasses | No
         ids, colours = root / examples["ids"], root / examples["colours"]
         raise ValueError(f"{ids}: has ids, but {colours} has colours; store all labels {pattern} in the same way")
     counts: Counter[int] = sum((each.counts for each in read.values()), Counter())
-    if len(counts) > 255:
-        raise ValueError(
-            f"{root}: {len(counts)} values in labels {pattern}; expected one of each class, without shades"
-        )
-    found = (_ids if "ids" in examples else _colours)(pattern, counts, given)
-    return found._replace(unknown=[*found.unknown, *unreadable])
+    kind = next(iter(examples))
+    lossy = any(PurePosixPath(file).suffix.lower() in _LOSSY for file in read)
+    if kind == "colours" and given and given.colours and (lossy or len(counts) > MOST_VALUES):
+        keys = _colours(pattern, Counter(), given)
+        return keys._replace(keys=keys.keys | {"nearest": True}, unknown=unreadable)
+    refuse_values(f"{root}: labels {pattern}", counts, lossy, given is not None)
+    found = (_ids if kind == "ids" else _colours)(pattern, counts, given)
+    doubtful = doubts(kind, counts, [each.counts for each in read.values()], found.keys)
+    return found._replace(unknown=[*found.unknown, *doubtful, *unreadable])
 
 
 def _colours(pattern: str, counts: Counter[int], given: NamedClasses | None) -> LabelKeys:
@@ -177,7 +182,7 @@ def _two_tones(pattern: str, read: dict[str, _Values]) -> LabelKeys | None:
     if len({each.kind for each in read.values()}) > 1 or any(each.greys is None for each in read.values()):
         return None
     greys = sum((each.greys or Counter() for each in read.values()), Counter())
-    lossy = all(PurePosixPath(file).suffix.lower() in (".jpg", ".jpeg") for file in read)
+    lossy = all(PurePosixPath(file).suffix.lower() in _LOSSY for file in read)
     margin = 64 if lossy else 1
     extreme = sum(count for grey, count in greys.items() if not margin <= grey <= 255 - margin)
     shades = greys.keys() - {0, 255}
@@ -206,20 +211,26 @@ def _ids(pattern: str, counts: Counter[int], given: NamedClasses | None) -> Labe
     ids = ids if border else numbers
     keys: dict[str, Any] = {"labels": pattern}
     assumed = [f"label values {', '.join(map(str, numbers))}"]
+    fits = True
     if given and set(ids) <= set(given.values):
         keys["ids"] = dict(zip(given.values, names, strict=True))
-    elif names and min(ids) >= 0 and max(ids) < len(names):
+    elif given and names and not given.values and min(ids) >= 0 and max(ids) < len(names):
         keys["classes"] = names
     elif binary:
-        keys["ids"] = {0: "background", 255: "foreground"}
-    elif ids == list(range(len(ids))) and len(ids) > 1:
-        keys["classes"] = [f"class {i}" for i in ids]
+        fits = len(names) in (1, 2)
+        pair = ["background", *names][-2:] if fits else ["background", "foreground"]
+        keys["ids"] = dict(zip((0, 255), pair, strict=True))
     else:
-        keys["ids"] = {i: f"class {i}" for i in ids}
+        fits = False
+        classes = {i: f"class {i}" for i in ids}
+        keys |= {"classes": list(classes.values())} if ids == list(range(max(2, len(ids)))) else {"ids": classes}
     if border:
         keys["ignore"] = 255
         assumed.append("255 is not scored")
-    return LabelKeys(keys, assumed, [] if given else ["names of the classes"])
+    unknown = (
+        f"names of the classes: {given.file} has {len(names)}, for other values" if given else "names of the classes"
+    )
+    return LabelKeys(keys, assumed, [] if given and fits else [unknown])
 
 
 def _readable(root: Path, labels: list[str], read: Callable[[Path], Any]) -> tuple[dict[str, Any], list[str]]:

@@ -17,9 +17,10 @@ from seg.datasets.patterns import ENDINGS, find_matches
 from seg.datasets.splits import SPLITS
 from seg.recognition.arrangement import SPLIT_NAMES, FileKind, choose_files, file_kinds
 from seg.recognition.divisions import divide_images
-from seg.recognition.foreign_labels import foreign_labels
+from seg.recognition.foreign_labels import coco_fault, foreign_labels
 from seg.recognition.image_forms import suggest_form
 from seg.recognition.label_kinds import LabelKeys, coco_keys, label_keys, spread
+from seg.recognition.several_masks import refuse_other_masks, several_masks
 from seg.system.console import printable
 
 _LARGEST = 512  # pixels of the suggested size's longer side
@@ -39,6 +40,11 @@ def recognise(root: Path) -> Recognised:
     """Guess the description of a directory. Raises ValueError if it contains no images with labels that can be read."""
     try:
         return _recognise(root)
+    except ValueError as error:  # such as names of classes that are used twice
+        lines = str(error).splitlines()
+        raise ValueError(
+            "\n".join(line if line.startswith(str(root)) else f"{root}: {line}" for line in lines)
+        ) from None
     except (AttributeError, KeyError, TypeError, OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{root}: cannot be described ({error}); write the rows by hand, see docs/how-to/own-dataset.md"
@@ -88,17 +94,25 @@ def _images_and_labels(root: Path, files: list[str]) -> tuple[str, str, LabelKey
     _refuse_names(root, files)
     pictures = file_kinds(files, ENDINGS)
     if not pictures:
-        raise ValueError(f"{root}: no images; expected files such as .png or .jpg")
+        reason = foreign_labels(files) or f"got {_endings(files) or 'no files'}"
+        raise ValueError(f"{root}: no images; {reason}; expected files such as .png or .jpg")
     if coco := coco_keys(root, files):
         keys, stems = coco
         images = max(pictures, key=lambda kind: _stems_found(kind, stems))
         if _stems_found(images, stems)[0]:
             return images.pattern, keys.keys["labels"]["files"], keys
     if (chosen := choose_files(files)) is None:
-        reason = foreign_labels(files)
-        fix = f"; {reason}" if reason else "; expected files with the same names"
-        raise ValueError(f"{root}: no labels of the {len(pictures[0].files)} images {pictures[0].pattern}{fix}")
+        none = f"{root}: no labels of the {len(pictures[0].files)} images {pictures[0].pattern}"
+        if reason := coco_fault(root, files) or foreign_labels(files) or several_masks(files):
+            raise ValueError(f"{none}; {reason}")
+        places = [kind for kind in pictures if not re.search(r"\*|\{split\}|\{stem\}/", kind.pattern)]
+        listed = ", ".join(f"{len(kind.files)} {kind.pattern}, such as {min(kind.paths)}" for kind in places[:5])
+        raise ValueError(
+            f"{none}; got {listed}{_endings(files, ' and files ')}; expected labels with the names of images, such as "
+            "images/7.png and masks/7_mask.png; rename them, or write the rows by hand"
+        )
     images, labels = chosen
+    refuse_other_masks(root, images, labels, files)
     found = sorted(labels.paths)
     keys = label_keys(root, labels.pattern, found, files)
     return (
@@ -106,6 +120,13 @@ def _images_and_labels(root: Path, files: list[str]) -> tuple[str, str, LabelKey
         labels.pattern,
         keys._replace(assumed=[f"{len(found)} labels {labels.pattern}", *keys.assumed]),
     )
+
+
+def _endings(files: list[str], lead: str = "") -> str:
+    """Endings of the files that are no images, those of most files first."""
+    suffixes = Counter(PurePosixPath(file).suffix.lower() or "no ending" for file in files)
+    others = [f"{ending} ({count})" for ending, count in suffixes.most_common() if ending[1:] not in ENDINGS]
+    return f"{lead}{', '.join(others[:5])}" if others else ""
 
 
 def _refuse_names(root: Path, files: list[str]) -> None:

@@ -109,6 +109,9 @@ def test_one_file_of_coco_for_each_split(tmp_path: Path) -> None:
         ("val_a", "instances_val.json"),
         ("val_b", "instances_val.json"),
     ]
+    (tmp_path / "images/val/val_b.png").unlink()
+    with pytest.raises(ValueError, match=r"instances_val\.json: label without an image 'val_b'; add one or remove it"):
+        find_pairs(description, tmp_path, "val")
 
 
 # LabelMe
