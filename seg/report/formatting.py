@@ -1,5 +1,6 @@
 """Formatting of scores, intervals, times, sizes and footnotes in `table.md` and on the page."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from seg.report.rows import (
     FEW_UNITS,
     NEAR_BEST,
     Row,
+    best,
     classes_differ,
     difference,
     fold_count,
@@ -17,6 +19,7 @@ from seg.report.rows import (
 
 NONE = "–"
 NEAR = "≈"
+HEADLINE = ("pixel_accuracy", "miou")  # overall scores in `table.md`, with the loss, and `table.tex`
 
 _SCORED_AT = {"native": "the labels' own size", "pack": "the size of the network's input"}
 
@@ -54,35 +57,58 @@ class Footnotes(NamedTuple):
 
 
 class ScoreCell(NamedTuple):
-    """A formatted score with the values shown beside it."""
+    """A formatted score with the values shown beside it; text is empty where it does not apply.
+
+    Attributes:
+        measured: mean over the seeds or folds.
+        best: whether it is the highest of variants with equal budgets.
+        deviation: standard deviation over the seeds or folds, as `± 0.0123`.
+        interval: ends of the 95% interval, as `0.4567–0.5678`.
+        classes: number of classes in an mIoU, if variants differ in it.
+        published: the published figure.
+        marks: footnotes on the published figure.
+        difference: measured minus published, see `signed`.
+        reference: the published figure is for reference only.
+    """
 
     measured: str
-    spread: list[str]  # standard deviation over the seeds, 95% interval and number of classes, where they apply
+    best: bool
+    deviation: str
+    interval: str
+    classes: str
     published: str
     marks: tuple[Mark, ...]
     difference: str
-    reference: bool  # the published figure is for reference only
+    reference: bool
+
+    @property
+    def spread(self) -> list[str]:
+        """What is shown below the score."""
+        return [text for text in (self.deviation, self.interval, self.classes) if text]
 
 
 def score_cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[ScoreCell]:
-    """A score of all variants beside the published figures, with the numbers of classes in the mIoU if they differ."""
-    cells = [_score_cell(row, column, notes) for row in rows]
-    if column == "miou" and classes_differ(rows):
-        for row, cell in zip(rows, cells, strict=True):
-            cell.spread.append(f"{row['miou_classes']} classes")
+    """A score of all variants beside the published figures."""
+    highest = math.nan if column == "loss" or unequal_budgets(rows) else best(row[column] for row in rows)
+    show_classes = column == "miou" and classes_differ(rows)
+    cells = []
+    for row in rows:
+        near = f"{NEAR} " if column == "miou" and row["against_best"] in NEAR_BEST else ""
+        std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
+        cells.append(
+            ScoreCell(
+                near + digits(row[column]),
+                number(row[column]) == highest,
+                "" if std is None else f"± {std:.4f}",
+                "" if low is None or high is None else f"{low:.4f}–{high:.4f}",
+                f"{row['miou_classes']} classes" if show_classes else "",
+                digits(row[f"{column}_published"]),
+                notes.of(row, column),
+                signed(difference(row, column)),
+                bool(row["published_obstacle"]),
+            )
+        )
     return cells
-
-
-def _score_cell(row: Row, column: str, notes: Footnotes) -> ScoreCell:
-    near = f"{NEAR} " if column == "miou" and row["against_best"] in NEAR_BEST else ""
-    published = digits(row[f"{column}_published"])
-    change = signed(difference(row, column))
-    std, low, high = (number(row[f"{column}_{part}"]) for part in ("std", "low", "high"))
-    spread = [] if std is None else [f"± {std:.4f}"]
-    if low is not None and high is not None:
-        spread.append(f"{low:.4f}–{high:.4f}")
-    reference = bool(row["published_obstacle"])
-    return ScoreCell(near + digits(row[column]), spread, published, notes.of(row, column), change, reference)
 
 
 def digits(cell: str) -> str:
@@ -163,6 +189,12 @@ def introduction(rows: Sequence[Row]) -> str:
     where = f"in the {folds} folds of a cross-validation" if folds else f"of the {first['split']} split"
     images = f"{count(first['images'])} images {where}"
     return f"Scored on {images} at {_SCORED_AT[first['scoring']]}. {measured}; {published}."
+
+
+def captions(rows: Sequence[Row]) -> list[str]:
+    """What the marks and numbers of a table mean: budgets, near the best, classes and, last, units of the intervals."""
+    texts = [budget_caption(rows), near_best_caption(rows), classes_caption(rows), units_caption(rows)]
+    return [text for text in texts if text]
 
 
 def near_best_caption(rows: Sequence[Row]) -> str:

@@ -5,29 +5,26 @@ Names, titles and notes are escaped. The best scores are bold where the budgets 
 figures for reference are in italics, without a difference.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from seg.report.formatting import (
+    HEADLINE,
     NONE,
     Footnotes,
     Mark,
     ScoreCell,
     budget_caption,
     budget_cells,
-    classes_caption,
+    captions,
     count,
     duration,
     footnotes,
     introduction,
-    near_best_caption,
     score_cells,
-    units_caption,
 )
-from seg.report.rows import Row, best, class_columns, number, split_notes, unequal_budgets
+from seg.report.rows import Row, class_columns, split_notes
 
 _HEAD = r"""% \usepackage[T1]{fontenc}
 % \usepackage{booktabs,threeparttable}
@@ -54,16 +51,13 @@ _REPLACED = {
     "−": "$-$",
 }
 _SPECIAL = re.compile("-(?=[-–—])|" + "|".join(map(re.escape, _REPLACED)))  # hyphens in a row become dashes
-_HEADLINE = ("pixel_accuracy", "miou")
-
-
-class _Line(NamedTuple):
-    """Cells of a row of a table."""
-
-    cells: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return " & ".join(self.cells) + r" \\"
+_ALIGNMENT = "lrrrrcrrrrr"  # of the overall scores
+_HEADS = (
+    r" & \multicolumn{3}{c}{Pixel accuracy} & \multicolumn{4}{c}{mIoU} & & & \\",
+    r"\cmidrule(lr){2-4}\cmidrule(lr){5-8}",
+    r"Variant & measured & published & diff. & measured & 95\% interval & published & diff. "
+    r"& Budget & Parameters & Training \\",
+)
 
 
 def escaped(text: str) -> str:
@@ -75,69 +69,56 @@ def escaped(text: str) -> str:
 def latex_text(rows: Sequence[Row]) -> str:
     """`table.tex`: the overall scores, the study's own classes, and the notes of the table."""
     notes = footnotes(rows)
-    captions = [introduction(rows), budget_caption(rows), near_best_caption(rows), classes_caption(rows)]
-    captions.append(units_caption(rows))
-    items = [("", note) for note in [*captions, *split_notes(rows[0]["study_notes"])] if note]
+    items = [("", note) for note in [introduction(rows), *captions(rows), *split_notes(rows[0]["study_notes"])]]
     items += [(str(note.number), f"{note.kind}: {note.text}") for note in notes.notes]
     label = f"tab:{rows[0]['study']}"
-    text = _HEAD + _table(rows[0]["title"], label, _columns(), _lines(rows, notes), items)
+    text = _HEAD + _table(rows[0]["title"], label, _ALIGNMENT, _HEADS, _lines(rows, notes), items)
     if classes := class_columns(rows[0]):
-        heads = ["Class", *(row["variant"] for row in rows)]
         caption = f"{rows[0]['title']}: IoU of the study's own classes, measured / published."
-        lines = [_class_line(name, score_cells(rows, column, notes)) for column, name in classes.items()]
-        columns = ("l" + "r" * len(rows), [_Line(tuple(map(escaped, heads)))])
-        text += "\n" + _table(caption, f"{label}:classes", columns, lines, [])
+        heads = _line("Class", *(escaped(row["variant"]) for row in rows))
+        lines = []
+        for column, name in classes.items():
+            cells = score_cells(rows, column, notes)
+            lines.append(_line(escaped(name), *(f"{escaped(cell.measured)} / {_published(cell)}" for cell in cells)))
+        text += "\n" + _table(caption, f"{label}:classes", "l" + "r" * len(rows), [heads], lines, [])
     return text
 
 
 def comparison_latex(studies: Sequence[Sequence[Row]], title: str) -> str:
     """`comparison.tex`: the overall scores of all studies."""
-    lines: list[_Line | str] = []
+    lines: list[str] = []
     items = []
     for mark, rows in enumerate(studies, start=1):
         lines += [r"\midrule"] if lines else []
         head = rf"\multicolumn{{11}}{{l}}{{{escaped(rows[0]['title'])}\tnote{{{mark}}}}} \\"
         lines += [head, *_lines(rows, Footnotes((), {}))]
         items.append((str(mark), " ".join(filter(None, [introduction(rows), budget_caption(rows)]))))
-    return _HEAD + _table(title, "tab:comparison", _columns(), lines, items)
+    return _HEAD + _table(title, "tab:comparison", _ALIGNMENT, _HEADS, lines, items)
 
 
-def _columns() -> tuple[str, list[_Line | str]]:
-    """Alignment and heads of the overall scores."""
-    groups = r" & \multicolumn{3}{c}{Pixel accuracy} & \multicolumn{4}{c}{mIoU} & & & \\"
-    heads = "Variant", "measured", "published", "diff.", "measured", r"95\% interval", "published", "diff."
-    return "lrrrrcrrrrr", [
-        groups,
-        r"\cmidrule(lr){2-4}\cmidrule(lr){5-8}",
-        _Line((*heads, "Budget", "Parameters", "Training")),
+def _lines(rows: Sequence[Row], notes: Footnotes) -> list[str]:
+    """Overall scores, one line per variant."""
+    cells = (score_cells(rows, column, notes) for column in HEADLINE)
+    return [
+        _line(
+            escaped(row["variant"]) + _marks(notes.of(row, "variant")),
+            *(_measured(accuracy), _published(accuracy), _difference(accuracy)),
+            *(_measured(miou), escaped(miou.interval or NONE), _published(miou), _difference(miou)),
+            *(escaped(budget_cells(row)[1]), count(row["parameters"]), escaped(duration(row["training_seconds"]))),
+        )
+        for row, accuracy, miou in zip(rows, *cells, strict=True)
     ]
 
 
-def _lines(rows: Sequence[Row], notes: Footnotes) -> list[_Line]:
-    """One line per variant."""
-    found = []
-    cells = {column: score_cells(rows, column, notes) for column in _HEADLINE}
-    for i, row in enumerate(rows):
-        accuracy, miou = (cells[column][i] for column in _HEADLINE)
-        scores = {column: _measured(rows, row, column, cells[column][i]) for column in _HEADLINE}
-        interval = next((part for part in miou.spread if "–" in part and "class" not in part), NONE)
-        line = [
-            escaped(row["variant"]) + _marks(notes.of(row, "variant")),
-            *(scores["pixel_accuracy"], _published(accuracy), _difference(accuracy)),
-            *(scores["miou"], escaped(interval), _published(miou), _difference(miou)),
-            *(escaped(budget_cells(row)[1]), count(row["parameters"]), escaped(duration(row["training_seconds"]))),
-        ]
-        found.append(_Line(tuple(line)))
-    return found
+def _line(*cells: str) -> str:
+    return " & ".join(cells) + r" \\"
 
 
-def _measured(rows: Sequence[Row], row: Row, column: str, cell: ScoreCell) -> str:
-    """A score, bold if it is the best of variants with equal budgets, and its deviation."""
-    highest = math.nan if unequal_budgets(rows) else best(each[column] for each in rows)
+def _measured(cell: ScoreCell) -> str:
+    """A score, bold if it is the best, and its deviation."""
     text = escaped(cell.measured)
-    if number(row[column]) == highest:
-        text = rf"\textbf{{{text}}}"
-    return " ".join([text, *(escaped(part) for part in cell.spread if part.startswith("±"))])
+    score = rf"\textbf{{{text}}}" if cell.best else text
+    return f"{score} {escaped(cell.deviation)}" if cell.deviation else score
 
 
 def _published(cell: ScoreCell) -> str:
@@ -151,10 +132,6 @@ def _difference(cell: ScoreCell) -> str:
     return "" if not text else f"${text.replace('−', '-')}$"
 
 
-def _class_line(name: str, cells: Iterable[ScoreCell]) -> _Line:
-    return _Line((escaped(name), *(f"{escaped(cell.measured)} / {_published(cell)}" for cell in cells)))
-
-
 def _marks(marks: Sequence[Mark]) -> str:
     return rf"\tnote{{{', '.join(escaped(str(mark)) for mark in marks)}}}" if marks else ""
 
@@ -162,8 +139,9 @@ def _marks(marks: Sequence[Mark]) -> str:
 def _table(
     caption: str,
     label: str,
-    columns: tuple[str, Sequence[_Line | str]],
-    lines: Sequence[_Line | str],
+    alignment: str,
+    heads: Iterable[str],
+    lines: Iterable[str],
     items: Sequence[tuple[str, str]],
 ) -> str:
     """A `table*` over both columns of a page, with notes (mark, text) below it."""
@@ -175,11 +153,11 @@ def _table(
         rf"\caption{{{escaped(caption)}}}",
         rf"\label{{{label}}}",
         r"\scriptsize",
-        rf"\begin{{tabular}}{{{columns[0]}}}",
+        rf"\begin{{tabular}}{{{alignment}}}",
         r"\toprule",
-        *map(str, columns[1]),
+        *heads,
         r"\midrule",
-        *map(str, lines),
+        *lines,
         r"\bottomrule",
         r"\end{tabular}",
         *([r"\begin{tablenotes}", *notes, r"\end{tablenotes}"] if notes else []),

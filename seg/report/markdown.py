@@ -6,35 +6,32 @@ from collections.abc import Sequence
 import pandas as pd
 
 from seg.report.formatting import (
+    HEADLINE,
     NONE,
     Footnotes,
     Mark,
-    budget_caption,
     budget_cells,
-    classes_caption,
+    captions,
     count,
     duration,
     footnotes,
     introduction,
-    near_best_caption,
     score_cells,
-    units_caption,
 )
 from seg.report.rows import METRIC_TITLES, Row, class_columns, split_notes
-
-_HEADLINE = ("pixel_accuracy", "miou")
 
 
 def markdown_text(rows: Sequence[Row]) -> str:
     """The whole file: overall scores, the study's own classes, notes on all variants and numbered footnotes."""
     notes = footnotes(rows)
     classes = class_columns(rows[0])
+    *marks, units = map(_escaped, captions(rows))
     parts = [
         f"# {_escaped(rows[0]['title'])}",
         _escaped(introduction(rows)),
         _overall_table(rows, notes),
-        " ".join(filter(None, [budget_caption(rows), near_best_caption(rows), classes_caption(rows)])),
-        _escaped(units_caption(rows)),
+        " ".join(marks),
+        units,
     ]
     if classes:
         parts += ["## The study's own classes", "IoU, measured / published.", _class_table(rows, classes, notes)]
@@ -48,10 +45,10 @@ def markdown_text(rows: Sequence[Row]) -> str:
 
 def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
     heads = ["Variant"]
-    for column in _HEADLINE:
+    for column in HEADLINE:
         heads += [METRIC_TITLES[column], "spread", "published", "difference"]
     lines = []
-    scores = zip(*(score_cells(rows, column, notes) for column in _HEADLINE), strict=True)
+    scores = zip(*(score_cells(rows, column, notes) for column in HEADLINE), strict=True)
     losses = score_cells(rows, "loss", notes)
     for row, row_scores, loss in zip(rows, scores, losses, strict=True):
         cells = [_escaped(row["variant"]) + _marks(notes.of(row, "variant"))]

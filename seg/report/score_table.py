@@ -16,7 +16,7 @@ from seg.report.formatting import (
     score_cells,
     size,
 )
-from seg.report.rows import METRIC_TITLES, Row, best, number, unequal_budgets
+from seg.report.rows import METRIC_TITLES, Row, number
 
 TITLES = {"miou": METRIC_TITLES["miou"]} | METRIC_TITLES | {"loss": "Loss"}
 DETAIL_TITLES = {
@@ -100,9 +100,8 @@ def comparison_groups(rows: Sequence[Row], notes: Footnotes) -> tuple[list[Group
 
 
 def _score_group(rows: Sequence[Row], metric: str, cells: Sequence[ScoreCell], comparable: bool) -> Group:
-    highest = math.nan if metric == "loss" or unequal_budgets(rows) else best(row[metric] for row in rows)
     measured = [
-        TableCell(cell.measured, row[metric], cell.spread, style="best" if number(row[metric]) == highest else "")
+        TableCell(cell.measured, row[metric], cell.spread, style="best" if cell.best else "")
         for row, cell in zip(rows, cells, strict=True)
     ]
     columns = [Column(metric, "measured", measured, rising=metric == "loss")]

@@ -31,7 +31,6 @@ from seg.report.rows import (
     best_row,
     class_columns,
     fold_count,
-    number,
     published_score,
     read_rows,
     split_notes,
@@ -81,7 +80,7 @@ def read_study(name: str, directory: Path) -> View:
         "classes_caption": classes_caption(rows),
         "commonest": _commonest(rows),
         "pairs": pairs_view(rows, pairs) if len(rows) <= _MOST_TABULATED else None,
-        "own_classes": {name: _cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
+        "own_classes": {name: score_cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
         "classes": _heat_map(data, mark=not unequal_budgets(rows)),
         "colours": _colours(first.training.classes, first.training.palette),
         "figures": dict(zip(_FIGURES, uris, strict=True)),
@@ -176,13 +175,6 @@ def _commonest(rows: Sequence[Row]) -> list[View]:
     """Scores, by column, of predicting the most frequent class for all pixels; several if variants differ in it."""
     found = dict.fromkeys(tuple(row[f"commonest_{name}"] for name in _COMMONEST) for row in rows)
     return [{"class": name, "pixel_accuracy": accuracy, "miou": miou} for name, accuracy, miou in found]
-
-
-def _cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[View]:
-    """Scores of the variants beside the published figures, and whether each is marked as the highest."""
-    highest = math.nan if unequal_budgets(rows) else best(row[column] for row in rows)
-    cells = score_cells(rows, column, notes)
-    return [{**cell._asdict(), "best": number(row[column]) == highest} for row, cell in zip(rows, cells, strict=True)]
 
 
 def _heat_map(data: View, mark: bool) -> View:
