@@ -14,15 +14,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seg.report.drawing import (
-    INK,
     LINE,
     MUTED,
     SHADES,
     WIDTH,
     add_axes,
-    dark,
+    cell_text,
     drawn,
     label_logarithms,
+    name_cells,
     note_line,
     paint,
     save,
@@ -60,12 +60,8 @@ def draw_class_scores(
         paint(axes, values.T)
         for (c, v), value in np.ndenumerate(values.T):
             if cell > 0.2 or np.isnan(value):
-                text = "–" if np.isnan(value) else f"{100 * value:.0f}"
-                colour = "white" if dark(value) else INK
-                axes.text(v, c, text, ha="center", va="center", fontsize=5.5, color=colour)
-        axes.set_xticks(range(len(variants)), heads, rotation=90)
-        axes.set_yticks(range(len(classes)), names)
-        axes.xaxis.tick_top()
+                cell_text(axes, c, v, "–" if np.isnan(value) else f"{100 * value:.0f}", 5.5, value)
+        name_cells(axes, names, heads)
         _frame(axes)
         bars = add_axes(figure, left + wide + 0.12, top, _BAR, high)
         _draw_shares(bars, shares)

@@ -95,7 +95,7 @@ def _change(before: ScoreValue | None, now: ScoreValue | None) -> tuple[str, str
     """The difference and its meaning."""
     if before is None or now is None:
         return "", "added" if before is None else "removed"
-    if before[-2:] != now[-2:]:
+    if (before.split, before.images) != (now.split, now.images):
         return "", f"not the same images: {before.split} {before.images}, now {now.split} {now.images}"
     if before == now:
         return "", "unchanged"

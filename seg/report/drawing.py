@@ -9,7 +9,7 @@ import io
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -138,9 +138,17 @@ def paint(axes: Axes, values: np.ndarray, colours: Colormap = SHADES, high: floa
     axes.tick_params(length=0)
 
 
-def dark(value: float, high: float = 1.0) -> bool:
-    """Whether text on a cell of `paint` has to be white."""
-    return value > 0.55 * high
+def cell_text(axes: Axes, row: int, column: int, text: str, size: float, share: float) -> None:
+    """Text in a cell of `paint`, white if its `share` of the highest value makes the cell dark."""
+    colour = "white" if share > 0.55 else INK
+    axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
+
+
+def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Names of rows at the left and of columns at the top."""
+    axes.set_xticks(range(len(columns)), columns, rotation=90)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.xaxis.tick_top()
 
 
 def save(figure: Figure, *paths: Path) -> None:

@@ -40,12 +40,7 @@ def variant_intervals(runs: Sequence[Run], units: Units) -> VariantIntervals:
     Raises:
         ValueError: a `confusion.npy` is missing or damaged; one line per seed.
     """
-    images = iter(read_all(lambda run: class_counts(read_confusion(run)), runs))
-    seeds = []
-    for each in by_seed(runs):
-        order = np.argsort([name for run in each for name in run.metrics.names])
-        seeds.append(units.sum(np.concatenate([next(images) for _ in each])[order]))
-    counts = np.stack(seeds)
+    counts = np.stack(read_all(lambda each: _unit_counts(each, units), by_seed(runs)))  # (K, U, 3, C)
     estimates = {name: estimate_metric(counts, parts) for name, parts in PARTS.items()}
     classes = runs[0].metrics.classes
     ends: dict[str, Bounds | None]
@@ -64,6 +59,12 @@ def variant_intervals(runs: Sequence[Run], units: Units) -> VariantIntervals:
         estimates["miou"],
         tuple(name for name, found in zip(classes, occurrences, strict=True) if 0 < found < FEW_UNITS),
     )
+
+
+def _unit_counts(runs: Sequence[Run], units: Units) -> np.ndarray:
+    """Counts (U, 3, C) of the units, from the images of a seed, or of all its folds, in the order of their names."""
+    images = np.concatenate(read_all(lambda run: class_counts(read_confusion(run)), runs))
+    return units.sum(images[np.argsort([name for run in runs for name in run.metrics.names])])
 
 
 def summed_confusion(runs: Sequence[Run]) -> np.ndarray:

@@ -147,17 +147,17 @@ def main() -> None:
         lambda item: statistics_view(*item, {use: packs[use][item[0]] for use in USES if item[0] in packs[use]}),
         named_paths(given.statistics, "--statistics").items(),
     )
-    scores = {study["name"]: overall_scores(study["rows"]) for study in studies}
-    runs = {study["name"]: study["runs"] for study in studies}
+    rows = {study["name"]: study["rows"] for study in studies}
+    scores = {name: overall_scores(each) for name, each in rows.items()}
     texts = {
-        given.comparison: table_text(common_rows([study["rows"] for study in studies])),
-        given.latex: comparison_latex([study["rows"] for study in studies], given.title),
+        given.comparison: table_text(common_rows(list(rows.values()))),
+        given.latex: comparison_latex(list(rows.values()), given.title),
         given.history: table_text(all_histories(studies)),
         given.classes: table_text(class_score_table(runs)),
         given.confusion: table_text(confusion_table(runs)),
         given.metrics: json.dumps(scores, indent=1, allow_nan=False) + "\n",
     }
-    costs = {study["name"]: {cost: cost_points(study["rows"], cost) for cost in COSTS} for study in studies}
+    costs = {name: {cost: cost_points(each, cost) for cost in COSTS} for name, each in rows.items()}
     figures = [Path(f"{given.figures}{suffix}") for suffix in suffixes(PRESET_FIGURES)]
     with written_whole(*texts, given.page, *figures) as parts:
         for part, text in zip(parts, texts.values(), strict=False):

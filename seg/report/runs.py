@@ -110,9 +110,11 @@ def read_runs(
     """Runs of each variant, in the order of the seeds and then the folds, from the directories of the variants."""
     parts = [f"fold{fold}" for fold in range(folds)] or [""]
     inner = [Path(f"seed{seed}", part) for seed in seeds for part in parts]
-    directories = [path / each for path in variants.values() for each in inner]
-    found = iter(read_all(lambda directory: read_run(directory, scoring), directories))
-    return {variant: [next(found) for _ in inner] for variant in variants}
+
+    def read(variant: Path) -> list[Run]:
+        return read_all(lambda part: read_run(variant / part, scoring), inner)
+
+    return dict(zip(variants, read_all(read, variants.values()), strict=True))
 
 
 def by_seed(runs: Iterable[Run]) -> list[list[Run]]:

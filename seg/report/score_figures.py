@@ -16,9 +16,10 @@ from seg.report.drawing import (
     SHADES,
     WIDTH,
     add_axes,
-    dark,
+    cell_text,
     drawn,
     label_logarithms,
+    name_cells,
     note_line,
     paint,
     save,
@@ -99,13 +100,8 @@ def draw_pairs(matrix: PairMatrix, note: str, *paths: Path) -> None:
                     [j - 0.5, j + 0.5, j + 0.5, j - 0.5], [i - 0.5, i - 0.5, i + 0.5, i + 0.5], _NEAR[verdict], lw=0
                 )
             if not np.isnan(value) and cell > 0.24:
-                white = verdict not in _NEAR and dark(abs(value), high)
-                axes.text(
-                    j, i, f"{100 * value:.1f}", ha="center", va="center", fontsize=6, color="white" if white else INK
-                )
-        axes.set_xticks(range(count - 1), names[1:], rotation=90)
-        axes.set_yticks(range(count - 1), names[:-1])
-        axes.xaxis.tick_top()
+                cell_text(axes, i, j, f"{100 * value:.1f}", 6, 0 if verdict in _NEAR else abs(value) / high)
+        name_cells(axes, names[:-1], names[1:])
         for side_of in ("left", "bottom"):
             axes.spines[side_of].set_visible(False)
         verdicts = {verdict for i, row in enumerate(matrix.verdicts) for verdict in row[i + 1 :]}

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seg.report.figure_names import STUDY_FIGURES, suffixes
 from seg.report.figures import draw_study
-from seg.report.intervals import VariantIntervals, split_units, variant_intervals
+from seg.report.intervals import split_units, variant_intervals
 from seg.report.latex import latex_text
 from seg.report.markdown import markdown_text
 from seg.report.pairs import PairMember, against_best, class_range, compare_variants, pairs_text
@@ -82,7 +82,7 @@ def build_row(
     source: PublishedData,
     notes: Sequence[str],
 ) -> Row:
-    """Row of a variant, without the columns of the study: times are means over the seeds, memory is the maximum."""
+    """Row of a variant, without the columns that describe the study."""
     first = runs[0].metrics
     folds = by_seed(runs)[0]
     scores: dict[str, Any] = {}
@@ -97,7 +97,6 @@ def build_row(
         scores[f"{column}_published"] = ABSENT if figure.value is None else figure.value
     # An absent class has no note: its cell says the same.
     remarks = [f"{name}: {each.note}" for name, each in figures.items() if each.note and each.value is not None]
-    training, evaluation = [run.training for run in runs], [run.evaluation for run in runs]
     splits = sorted({figure.split for figure in figures.values()})
     row = {
         "variant": variant,
@@ -115,9 +114,20 @@ def build_row(
         "commonest_class": " or ".join(dict.fromkeys(run.scores.commonest.name for run in folds)),
         "commonest_pixel_accuracy": fmean(run.scores.commonest.pixel_accuracy for run in folds),
         "commonest_miou": fmean(run.scores.commonest.miou for run in folds),
+        **_costs(runs, source.epochs[variant]),
+        "published_notes": join_notes(remarks),
+        "variant_notes": join_notes(notes),
+    }
+    return {column: "" if value is None else str(value) for column, value in row.items()}
+
+
+def _costs(runs: Sequence[Run], full_epochs: int) -> dict[str, Any]:
+    """Epochs, size, times and memory: times are means over the seeds, memory is the maximum."""
+    training, evaluation = [run.training for run in runs], [run.evaluation for run in runs]
+    return {
         "epochs": fmean(each.epochs for each in training),
         "budget_epochs": training[0].recipe["epochs"],
-        "full_epochs": source.epochs[variant],
+        "full_epochs": full_epochs,
         "images_seen": fmean(each.epochs * each.train_images for each in training),
         "steps": fmean(each.steps for each in training),
         "parameters": training[0].parameters,
@@ -131,10 +141,7 @@ def build_row(
         "throughput_images_per_second": fmean(each.throughput_images_per_second for each in evaluation),
         "evaluation_images_per_second": fmean(each.images_per_second for each in evaluation),
         "evaluation_peak_memory_bytes": max(each.peak_memory_bytes for each in evaluation),
-        "published_notes": join_notes(remarks),
-        "variant_notes": join_notes(notes),
     }
-    return {column: "" if value is None else str(value) for column, value in row.items()}
 
 
 def _classes_in_mean(runs: Sequence[Run]) -> tuple[frozenset[str], ...]:
@@ -156,11 +163,6 @@ def _scores(column: str, values: Sequence[float | None], interval: Bounds | None
         f"{column}_high": high,
         f"{column}_published": None,
     }
-
-
-def _compared_miou(runs: Sequence[Run], intervals: VariantIntervals) -> float:
-    """The mIoU that pairs compare."""
-    return fmean(run.scores.miou for run in runs) if runs[0].fold is None else float(intervals.miou.value)
 
 
 def parse_notes(text: str, names: Sequence[str]) -> dict[str, list[str]]:
@@ -213,17 +215,16 @@ def main() -> None:
     units = split_units(next(iter(variants.values())), given.block)
     found = read_all(lambda runs: variant_intervals(runs, units), variants.values())
     intervals = dict(zip(variants, found, strict=True))
-    scores = {variant: _compared_miou(runs, intervals[variant]) for variant, runs in variants.items()}
     budgets = [(runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items()]
     members = {name: PairMember(intervals[name].miou, _classes_in_mean(runs)) for name, runs in variants.items()}
     pairs = compare_variants(given.study, members, given.equivalence, comparable=not shares_differ(budgets))
-    standing = against_best(scores, pairs)
+    verdicts = against_best({name: float(each.miou.value) for name, each in intervals.items()}, pairs)
     basis = {**found[0].basis(units), "margin": str(given.equivalence)}
     rows = [
         {"study": given.study, "title": given.title}
         | build_row(variant, runs, intervals[variant].ends, classes, published, source, notes.get(variant, ()))
         | basis
-        | {"against_best": standing[variant], "study_notes": join_notes(notes.get(given.study, ()))}
+        | {"against_best": verdicts[variant], "study_notes": join_notes(notes.get(given.study, ()))}
         for variant, runs in variants.items()
     ]
     figures = [Path(f"{given.figures}{suffix}") for suffix in suffixes(STUDY_FIGURES)]

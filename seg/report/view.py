@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seg.report.data_warnings import data_warnings
 from seg.report.formatting import (
     Footnotes,
@@ -38,6 +40,7 @@ from seg.report.rows import (
 )
 from seg.report.runs import read_all, read_runs, read_statistics
 from seg.report.score_table import comparison_groups
+from seg.report.series import truth_shares
 from seg.results import Colour, read_bytes
 
 View = dict[str, Any]
@@ -180,8 +183,6 @@ def _commonest(rows: Sequence[Row]) -> list[View]:
 def _heat_map(data: View, mark: bool) -> View:
     """IoU of every class: one line per variant, one cell per class, and the share of each class in the truth."""
     side = len(data["classes"])
-    truth = [sum(data["confusion"][0][side * i : side * (i + 1)]) for i in range(side)]
-    labelled = sum(truth) or 1
     columns = []
     for scores in zip(*data["iou"], strict=True):
         cells = [ABSENT if value is None else str(value) for value in scores]
@@ -197,7 +198,7 @@ def _heat_map(data: View, mark: bool) -> View:
             ]
         )
     return {
-        "shares": [pixels / labelled for pixels in truth],
+        "shares": truth_shares(np.reshape(data["confusion"][0], (side, side))).tolist(),
         "columns": columns,
         "lines": list(zip(data["variants"], zip(*columns, strict=True), strict=True)),
     }
