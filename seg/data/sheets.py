@@ -9,19 +9,18 @@ from PIL import Image
 from seg.config.recipe import Augmentation
 from seg.data.loader import Loader, epoch_order
 from seg.data.pack_format import Pack
-from seg.datasets import IGNORE
 from seg.datasets.decoding import viewable
+from seg.datasets.overlay import colour_table, overlaid
 
 SAMPLES_SHOWN = 16  # of a training
 _COLUMNS = 8
 _GAP = 4  # pixels
-_OPACITY = 0.5  # of labels over an image
 
 
 def augmentation_sheet(pack: Pack, augmentation: Augmentation, seed: int, width: int) -> np.ndarray:
     """The first samples of the first epoch, (H, W, 3) uint8: each sample unchanged, and below it after augmentation.
 
-    Labels are mixed with the images; pixels that are not scored show the image alone.
+    Labels are over the images, see `seg.datasets.overlay`.
 
     Args:
         pack: training pack, or the part of it that is trained on.
@@ -32,9 +31,10 @@ def augmentation_sheet(pack: Pack, augmentation: Augmentation, seed: int, width:
     loader = Loader(pack, torch.device("cpu"))
     (plain,) = loader.batches(order, len(order))
     (augmented,) = loader.batches(order, len(order), augmentation=augmentation, seed=seed, epoch=0)
+    colours = colour_table(pack.about["palette"])
     pictures = [
         [
-            _overlaid(image, labels, pack.about["palette"])
+            overlaid(viewable(image), labels, colours)
             for image, labels in zip(batch.images.permute(0, 2, 3, 1).numpy(), batch.labels.numpy(), strict=True)
         ]
         for batch in (plain, augmented)
@@ -51,7 +51,7 @@ def prediction_sheet(pack: Pack, predictions: dict[int, np.ndarray], width: int)
         predictions: train ids (H, W) uint8 by position of the image.
         width: of a picture, in pixels.
     """
-    colours = _colours(pack.about["palette"])
+    colours = colour_table(pack.about["palette"])
     images, labels = pack.read(np.array(list(predictions)))
     return _grid(
         [
@@ -60,19 +60,6 @@ def prediction_sheet(pack: Pack, predictions: dict[int, np.ndarray], width: int)
         ],
         width,
     )
-
-
-def _colours(palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Colour (256, 3) uint8 of each train id; black for others."""
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(palette)] = palette
-    return colours
-
-
-def _overlaid(image: np.ndarray, labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
-    seen = viewable(image)
-    mixed = (1 - _OPACITY) * seen + _OPACITY * _colours(palette)[labels]
-    return np.where((labels == IGNORE)[..., None], seen, np.rint(mixed).astype(np.uint8))
 
 
 def _grid(rows: Sequence[Sequence[np.ndarray]], width: int) -> np.ndarray:

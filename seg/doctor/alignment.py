@@ -91,11 +91,17 @@ def _gradients(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _borders(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Share of border pixels, spread over the neighbours."""
-    border = np.zeros(label.shape, bool)  # one byte per pixel: labels may be large
-    border[:, 1:] = label[:, 1:] != label[:, :-1]
-    border[1:] |= label[1:] != label[:-1]
-    small = cv2.resize(border.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    border = border_pixels(label).view(np.uint8) * np.uint8(255)
+    small = cv2.resize(border, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     return cv2.GaussianBlur(np.minimum(small / 255 * max(label.shape) / max(size), 1), (0, 0), 1.0)
+
+
+def border_pixels(labels: np.ndarray) -> np.ndarray:
+    """Pixels (H, W) bool of labels (H, W) uint8 whose left or upper neighbour is of another class."""
+    border = np.zeros(labels.shape, bool)  # one byte per pixel: labels may be large
+    border[:, 1:] = labels[:, 1:] != labels[:, :-1]
+    border[1:] |= labels[1:] != labels[:-1]
+    return border
 
 
 def _padded(values: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:

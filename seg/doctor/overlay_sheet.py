@@ -13,6 +13,8 @@ from seg.datasets.classes import ClassTable
 from seg.datasets.decoding import read_image, viewable
 from seg.datasets.images import UnknownValuesError, read_pair_label
 from seg.datasets.matching import ImagePair
+from seg.datasets.overlay import colour_table, overlaid
+from seg.doctor.alignment import border_pixels
 from seg.doctor.examine import Diagnosis
 from seg.results import Colour
 from seg.system.files import refuse_special, written_whole
@@ -21,7 +23,6 @@ _COLUMNS, _PANELS = 4, 16
 _WIDTH, _HEIGHT = 400, 300  # of a panel, pixels
 _LINE, _FONT = 20, 13  # pixels
 _GAP = 6
-_OPACITY = 0.55
 _INK, _ALARM, _PAPER = (30, 30, 30), (190, 30, 45), (255, 255, 255)
 _UNKNOWN = IGNORE - 1  # stands for values of no class; there are at most 254 classes beside it
 _STRIKING, _ABSENT = (255, 0, 255), (200, 200, 200)
@@ -102,18 +103,13 @@ def _overlay(pair: ImagePair, table: ClassTable) -> Image.Image:
         return Image.new("RGB", (_WIDTH, _HEIGHT), _ABSENT)
     scale = min(_WIDTH / image.shape[1], _HEIGHT / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    base = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR), np.float32)
+    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     classes = np.asarray(Image.fromarray(_shown_classes(pair, table)).resize(size, Image.Resampling.NEAREST))
-    palette = np.zeros((256, 3), np.float32)
-    palette[: len(table.palette)] = np.array(table.palette, np.float32).reshape(-1, 3)
-    palette[_UNKNOWN] = _STRIKING
-    coloured = (classes < len(table.palette)) | (classes == _UNKNOWN)
-    mixed = np.where(coloured[..., None], base + _OPACITY * (palette[classes] - base), base)
-    border = np.zeros(classes.shape, bool)
-    border[:, 1:] |= classes[:, 1:] != classes[:, :-1]
-    border[1:] |= classes[1:] != classes[:-1]
-    mixed[border] = 0
-    return Image.fromarray(mixed.astype(np.uint8))
+    colours = colour_table(table.palette)
+    colours[_UNKNOWN] = _STRIKING
+    mixed = overlaid(small, classes, colours)
+    mixed[border_pixels(classes)] = 0
+    return Image.fromarray(mixed)
 
 
 def _shown_classes(pair: ImagePair, table: ClassTable) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from seg.datasets.decoding import viewable
+from seg.datasets.overlay import overlaid
 from seg.evaluation.png import PngWriter
 from seg.system.console import nearest_of_all
 from seg.system.files import written_whole
@@ -149,8 +150,7 @@ class PictureWriter:
         self._png.write(self._classes.encoded(labels))
         if self._overlay is not None and self._pixels is not None:
             image = viewable(self._pixels[top : top + len(labels)])
-            mixed = (image.astype(np.uint16) + self._classes.colours[labels]) // 2
-            self._overlay.write(mixed.astype(np.uint8))
+            self._overlay.write(overlaid(image, labels, self._classes.colours))
 
     def __enter__(self) -> Self:
         return self

@@ -137,7 +137,7 @@ def test_other_outputs(model: Path, tmp_path: Path) -> None:
     labels = (ids(path)[:, :, None] == PALETTE).all(3).argmax(2)
     assert (labels == scores.argmax(0).numpy()).mean() > 0.999
     assert np.array_equal(ids(path), PALETTE[labels])
-    mixed = (pixels.astype(int) + PALETTE[labels]) // 2
+    mixed = np.rint((pixels.astype(int) + PALETTE[labels]) / 2)
     assert np.array_equal(ids(tmp_path / "out/a.overlay.png"), mixed)
     probabilities = np.load(tmp_path / "out/a.probabilities.npy")
     assert np.abs(probabilities - 255 * scores.softmax(0).numpy()).max() <= 0.51
