@@ -23,7 +23,7 @@ from seg.models.weights_table import WEIGHTS
 from seg.report.columns import COLUMNS, SCORE_SUFFIXES, SCORES
 from seg.report.pairs import PairDifference
 from seg.results import EvaluationRun, HistoryRow, Metrics, Statistics, TrainingRun
-from seg.system.docstrings import field_descriptions
+from seg.system.strict import field_descriptions
 
 ROOT = Path(__file__).parents[1]
 TITLES = {

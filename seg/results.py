@@ -21,10 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError, model_validator
-from pydantic_core import CoreSchema
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from seg.system.docstrings import describe_fields
+from seg.system.strict import Strict
 
 HISTORY_VERSION = 1  # of history.csv
 
@@ -34,18 +33,6 @@ NonNegative = Annotated[int, Field(ge=0)]
 SCORINGS = ("native", "pack")  # sizes that a model is scored at, as fields of `Metrics` and in `confusion.npy`
 Colour = tuple[NonNegative, NonNegative, NonNegative]
 Bounds = tuple[float, float]
-
-
-class Strict(BaseModel):
-    """Immutable, without silent conversions, NaN and unknown keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        schema = handler(core_schema)
-        describe_fields(cls, handler.resolve_ref_schema(schema))
-        return schema
 
 
 class ResultFile(Strict):
@@ -70,6 +57,8 @@ class Commonest(Strict):
         pixel_accuracy: its share of the labelled pixels.
         miou: its IoU divided by the number of classes in the truth.
     """
+
+    model_config = ConfigDict(populate_by_name=True)
 
     name: str = Field(alias="class")
     pixel_accuracy: Share

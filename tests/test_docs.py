@@ -16,12 +16,11 @@ from pydantic import BaseModel
 
 from docs.generate import PAGES as GENERATED
 from docs.generate import TITLES
-from seg.config.base import Frozen
 from seg.config.params import Params, load_params, read_content
 from seg.config.schema import Settings
 from seg.report.pairs import PairDifference
-from seg.results import EvaluationRun, HistoryRow, Metrics, Statistics, Strict, TrainingRun
-from seg.system.docstrings import field_descriptions, parse_docstring
+from seg.results import EvaluationRun, HistoryRow, Metrics, Statistics, TrainingRun
+from seg.system.strict import Strict, field_descriptions, parse_docstring
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -105,7 +104,7 @@ def test_every_class_of_params_yaml_is_on_a_page() -> None:
 
 
 def test_descriptions_name_fields_that_exist() -> None:
-    classes = [*Frozen.__subclasses__(), *Strict.__subclasses__()]
+    classes = Strict.__subclasses__()
     for each in classes:  # grows
         classes += each.__subclasses__()
         if each is not Settings:  # has the docstring of Recipe, without its two fields that are no settings

@@ -4,19 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from seg.system.console import nearest
-from seg.system.docstrings import describe_fields
+from seg.system.strict import Strict
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 
@@ -32,15 +23,12 @@ Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Frozen(BaseModel):
-    """Immutable. Unknown keys and silent conversions (`"3"` or `1.5` for a count) are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+class Frozen(Strict):
+    """A mapping that a user writes: the error of an unknown key names the nearest known one."""
 
     @model_validator(mode="wrap")
     @classmethod
     def _suggest_keys(cls, content: Any, validate: Callable[[Any], Self]) -> Self:
-        """Add the nearest known key to the error of an unknown one."""
         try:
             return validate(content)
         except ValidationError as error:
@@ -50,12 +38,6 @@ class Frozen(BaseModel):
                     hint = ValueError(f"unknown; {nearest(str(problem['loc'][0]), cls.model_fields)}")
                     problem |= {"type": "value_error", "ctx": {"error": hint}}
             raise ValidationError.from_exception_data(error.title, problems) from None
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        schema = handler(core_schema)
-        describe_fields(cls, handler.resolve_ref_schema(schema))
-        return schema
 
 
 class Part(Frozen):

@@ -1,4 +1,4 @@
-"""Descriptions of the fields of a schema: its docstring has them in a section `Attributes`.
+"""Base of all schemas, and descriptions of their fields: a docstring has them in a section `Attributes`.
 
 One text then serves the reader of the code, the JSON schema (editors show it) and the reference in `docs/`.
 """
@@ -7,7 +7,8 @@ import inspect
 import re
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 _ENTRY = re.compile(r"    (\w+(?:, \w+)*): (.*)")
 
@@ -41,11 +42,19 @@ def field_descriptions(schema: type) -> dict[str, str]:
     return found
 
 
-def describe_fields(schema: type[BaseModel], content: dict[str, Any]) -> None:
-    """Move the descriptions of the fields from that of the class to their places in its JSON schema."""
-    texts = field_descriptions(schema)
-    for name, field in schema.model_fields.items():
-        if name in texts:
-            content["properties"][field.alias or name]["description"] = texts[name]
-    if "description" in content:
-        content["description"] = parse_docstring(content["description"])[0]
+class Strict(BaseModel):
+    """Immutable. Unknown keys, NaN and silent conversions (`"3"` or `1.5` for a count) are errors."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Move the descriptions of the fields from that of the class to their places in its JSON schema."""
+        schema = handler(core_schema)
+        content, texts = handler.resolve_ref_schema(schema), field_descriptions(cls)
+        for name, field in cls.model_fields.items():
+            if name in texts:
+                content["properties"][field.alias or name]["description"] = texts[name]
+        if "description" in content:
+            content["description"] = parse_docstring(content["description"])[0]
+        return schema
