@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
@@ -16,6 +15,7 @@ from seg.system.console import escaped_names, printable
 
 _COLOURS = frozenset({"PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _IDS = frozenset({"1", "L", "P", "I;16", "I;16B", "I"})
+_RGB = frozenset({"RGB", "RGBA"})
 _LISTED = 5  # classes or values in a message
 _MOST_SHADES = 100_000  # colours that count as the nearest one
 
@@ -44,19 +44,34 @@ def read_label(path: Path, table: ClassTable, encoding: str | None = None) -> np
     Raises:
         ValueError: the file is damaged or contains values or colours that are not in the table.
     """
+    codes, mode = read_codes(path, encoding)
+    if mode not in _RGB:
+        return _positions_of_ids(path, codes, table, encoding)
+    if not table.colours:
+        raise ValueError(_not_ids(path, mode))
+    return _positions_of_colours(path, codes, mode, table)
+
+
+def read_codes(path: Path, encoding: str | None = None) -> tuple[np.ndarray, str]:
+    """Label values (H, W), or colours (H, W) as 0xRRGGBB, and Pillow's mode, which is RGB or RGBA of colours.
+
+    Raises:
+        ValueError: the file is damaged, or contains neither ids nor colours, or not those that the encoding names.
+    """
     label = read_matlab(path) if is_matlab(path) else decode_label(path)
     if isinstance(label, np.ndarray):
         if encoding == "colours":
             raise ValueError(f"{path}: got values of type {label.dtype}, expected colours; use encoding: ids")
-        return _positions_of_ids(path, label, table, encoding)
+        return label, ""
     if label.mode == "RGBA" and np.asarray(label.getchannel("A")).min() < 255:
         raise ValueError(f"{path}: has transparent pixels; store the mask without an alpha channel")
     label = label.convert("RGB") if encoding == "colours" else label
-    if label.mode in ("RGB", "RGBA") and encoding in (None, "colours") and table.colours:
-        return _positions_of_colours(path, label, table)
+    if label.mode in _RGB and encoding in (None, "colours"):
+        red, green, blue = np.moveaxis(np.asarray(label.convert("RGB")).astype(np.int32), -1, 0)
+        return red << 16 | green << 8 | blue, label.mode
     if label.mode not in _IDS:
         raise ValueError(_not_ids(path, label.mode))
-    return _positions_of_ids(path, np.asarray(label), table, encoding)
+    return np.asarray(label, np.uint8 if label.mode == "1" else None), label.mode
 
 
 def _not_ids(path: Path, mode: str) -> str:
@@ -65,7 +80,6 @@ def _not_ids(path: Path, mode: str) -> str:
 
 
 def _positions_of_ids(path: Path, values: np.ndarray, table: ClassTable, encoding: str | None) -> np.ndarray:
-    values = values.astype(np.uint8) if values.dtype == np.bool_ else values
     known = table.scored_values() if encoding == "train_ids" else table.values
     if values.dtype == np.uint8:
         look_up = np.full(256, -1, np.int16)
@@ -102,9 +116,7 @@ def _unknown_values(path: Path, values: np.ndarray, known: Mapping[int, int]) ->
     return f"{path}: got {got}, expected {expected}{also}; fix the label"
 
 
-def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> np.ndarray:
-    channels = np.asarray(label.convert("RGB")).astype(np.int32)
-    codes = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
+def _positions_of_colours(path: Path, codes: np.ndarray, mode: str, table: ClassTable) -> np.ndarray:
     known = {red << 16 | green << 8 | blue: position for (red, green, blue), position in table.colours.items()}
     positions = _look_up(codes, known)
     unknown = positions < 0
@@ -115,8 +127,8 @@ def _positions_of_colours(path: Path, label: Image.Image, table: ClassTable) -> 
         colours = np.array(list(table.colours), np.int64)
         distances = ((np.stack([others >> 16, others >> 8 & 255, others & 255], 1)[:, None] - colours) ** 2).sum(2)
         positions[unknown] = np.array(list(table.colours.values()))[distances.argmin(1)][where]
-    elif unknown.any() and (channels == channels[..., :1]).all():  # ids in all three channels
-        raise ValueError(_not_ids(path, label.mode))
+    elif unknown.any() and (codes == (codes & 255) * 0x010101).all():  # ids in all three channels
+        raise ValueError(_not_ids(path, mode))
     elif unknown.any():
         others, counts = np.unique(codes[unknown], return_counts=True)
         most = int(others[counts.argmax()])

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg.datasets.classes import ClassTable
-from seg.datasets.decoding import decode_label
-from seg.datasets.images import UnknownValuesError, read_label
+from seg.datasets.images import read_codes
 from seg.datasets.polygons import coco_images
 from seg.recognition.arrangement import SPLIT_WORD
 from seg.recognition.class_names import NamedClasses, named_classes
@@ -24,7 +22,6 @@ _FEWEST_SHADES = 3  # between the two, of which fewer may be classes
 _LOSSY = (".jpg", ".jpeg")
 _SMALL = 32  # ids below are those of classes, where others may be brightnesses
 _MOST_JSON = 20  # files that may be of COCO, the largest ones
-_NO_CLASSES = ClassTable((), (), (), {1 << 40: 0})  # a value that no label has
 _OTHERS = "pixels without one are background"
 
 
@@ -158,23 +155,15 @@ def _colours(pattern: str, counts: Counter[int], given: NamedClasses | None) -> 
 
 
 def _read_values(path: Path) -> _Values:
-    """Values of a label. Raises ValueError as `read_label` does."""
-    label = decode_label(path)
-    image = None if isinstance(label, np.ndarray) else label
-    if image and (image.mode == "RGB" or (image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255))):
-        kind, codes = "colours", np.asarray(image.convert("RGB")).astype(np.int64) @ [65536, 256, 1]
-    else:
-        try:
-            read_label(path, _NO_CLASSES)
-        except UnknownValuesError as error:
-            kind, codes = "ids", error.codes
+    """Values of a label. Raises ValueError as `read_codes` does."""
+    codes, mode = read_codes(path)
     numbers, pixels = np.unique(codes, return_counts=True)
     counts = Counter(dict(zip(numbers.tolist(), pixels.tolist(), strict=True)))
-    if kind == "colours":
+    if mode in ("RGB", "RGBA"):
         grey = all(number == number % 256 * 0x010101 for number in counts)
         greys = Counter({number % 256: count for number, count in counts.items()})
-        return _Values(kind, counts, greys if grey else None)
-    return _Values(kind, counts, counts if image and image.mode == "L" else None)
+        return _Values("colours", counts, greys if grey else None)
+    return _Values("ids", counts, counts if mode == "L" else None)
 
 
 def _two_tones(pattern: str, read: dict[str, _Values]) -> LabelKeys | None:
