@@ -13,18 +13,15 @@ from PIL import Image
 ORIENTATION = 0x0112  # tag of EXIF and TIFF
 _SUBSAMPLED, _TRANSPARENCY = 1, 4  # bits of NewSubfileType: pages that accompany an image
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
+_ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what it also raises
 
 
 class Decoded(NamedTuple):
-    """Samples (H, W, S) of any type, upright, and whether the last one is transparency.
-
-    `shaded`: whether this has more than two values, in a TIFF, so that it may be a band such as infrared.
-    """
+    """Samples (H, W, S) of any type, upright, and whether the last one is transparency."""
 
     pixels: np.ndarray
     alpha: bool
-    shaded: bool = False
 
 
 def is_tiff(path: Path) -> bool:
@@ -85,11 +82,6 @@ def has_ids(page: tifffile.TiffPage) -> bool:
     return page.samplesperpixel == 1 and page.photometric in (_PHOTOMETRIC.MINISWHITE, _PHOTOMETRIC.MINISBLACK)
 
 
-def has_alpha(page: tifffile.TiffPage) -> bool:
-    """Whether the last band is marked as transparency."""
-    return any(sample in (1, 2) for sample in page.extrasamples[-1:])
-
-
 def decode_bands(path: Path, page: tifffile.TiffPage) -> Decoded:
     """Decode all samples of a page with plain bands. Raises ValueError if there are too many pixels, or planes."""
     most = Image.MAX_IMAGE_PIXELS
@@ -103,10 +95,8 @@ def decode_bands(path: Path, page: tifffile.TiffPage) -> Decoded:
     pixels = np.atleast_3d(pixels)
     if pixels.shape != (page.imagelength, page.imagewidth, page.samplesperpixel):
         raise ValueError(f"{path}: has the shape {pixels.shape}, expected one plane; store its bands in one page")
-    alpha = has_alpha(page)
-    last = pixels[..., -1]
-    shaded = alpha and bool(((last != last.min()) & (last != last.max())).any())
-    return Decoded(upright(pixels, tiff_orientation(page)), alpha, shaded)
+    alpha = any(sample in _ALPHA for sample in page.extrasamples[-1:])
+    return Decoded(upright(pixels, tiff_orientation(page)), alpha)
 
 
 def decode_ids(path: Path, page: tifffile.TiffPage) -> Image.Image | np.ndarray:
