@@ -45,14 +45,14 @@ def read_lists(description: Description, root: Path, found: list[Match], known: 
     if not found and lists and description.layout == "folder":
         raise ValueError(f"{root}: no lists {lists}; add them, or correct `splits.lists`")
     words = description.splits.names
-    tables = {match.file: read_split_table(root / match.file, known, words) for match in found if not match.split}
-    names = {match.file: read_list(root / match.file, known) for match in found if match.split}
-    _refuse_repeated(root, names | {file: list(chain(*table.values())) for file, table in tables.items()})
-    divided: Names = {split: [name for table in tables.values() for name in table[split]] for split in SPLITS}
-    for match in found:
-        if match.split:
-            divided[match.split] += names[match.file]
-    return divided
+    listed = {
+        match.file: {match.split: read_list(root / match.file, known)}
+        if match.split
+        else read_split_table(root / match.file, known, words)
+        for match in found
+    }
+    _refuse_repeated(root, {file: list(chain(*names.values())) for file, names in listed.items()})
+    return {split: [name for names in listed.values() for name in names.get(split, [])] for split in SPLITS}
 
 
 def read_list(path: Path, known: Collection[str]) -> list[str]:
