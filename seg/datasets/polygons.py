@@ -66,7 +66,7 @@ def draw_shapes(path: Path, encoding: str, name: str, size: tuple[int, int], tab
         path: file with the polygons.
         encoding: one of `POLYGONS`.
         name: stem of the image's file name, which finds it in a file of COCO.
-        size: height and width of the image in pixels.
+        size: see `polygon_size`; of YOLO, that of the image.
         table: classes.
 
     Raises:
@@ -76,8 +76,8 @@ def draw_shapes(path: Path, encoding: str, name: str, size: tuple[int, int], tab
     try:
         if encoding == "cityscapes":
             return _draw_cityscapes(path, label, table)
-        read = {"coco": _coco, "labelme": _labelme, "yolo": _yolo}[encoding]
-        for shape in read(path, name, size):
+        read = {"labelme": _labelme, "yolo": _yolo}
+        for shape in coco_images(path)[name].shapes if encoding == "coco" else read[encoding](path, size):
             label[_mask(shape.parts, *size)] = _position(shape.name, table)
     except (AttributeError, KeyError, TypeError, IndexError) as error:
         raise ValueError(
@@ -110,16 +110,7 @@ def coco_images(path: Path) -> dict[str, _CocoImage]:
     return stems
 
 
-def _coco(path: Path, name: str, size: tuple[int, int]) -> list[Shape]:
-    image = coco_images(path)[name]
-    if (image.height, image.width) != size:
-        raise ValueError(
-            f"image '{name}' of {image.width}x{image.height}, its file is {size[1]}x{size[0]}; export again"
-        )
-    return image.shapes
-
-
-def _labelme(path: Path, _: str, size: tuple[int, int]) -> Iterator[Shape]:
+def _labelme(path: Path, size: tuple[int, int]) -> Iterator[Shape]:
     for row in _read_json(path)["shapes"]:
         points, kind = np.array(row["points"], float), row.get("shape_type", "polygon")
         if len(points) < (3 if kind == "polygon" else 2):
@@ -153,7 +144,7 @@ def _placed(text: str, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def _yolo(path: Path, _: str, size: tuple[int, int]) -> Iterator[Shape]:
+def _yolo(path: Path, size: tuple[int, int]) -> Iterator[Shape]:
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         if not (columns := line.split()):
             continue
