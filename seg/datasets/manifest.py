@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from seg.datasets.listing import list_files
 from seg.system.files import canonical_json, read_json, sha256, write_json
 
 
@@ -25,10 +26,9 @@ def differing(path: Path) -> list[str]:
 
 
 def _contents(manifest: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256, by name, of all files in a manifest's directory, except the manifest and hidden files."""
+    """Size and SHA-256, by name, of all files in a manifest's directory, except the manifest; see `list_files`."""
     root = manifest.parent
-    found = [file.relative_to(root) for file in root.rglob("*") if file.is_file() and file != manifest]
-    names = sorted(file.as_posix() for file in found if not any(part.startswith(".") for part in file.parts))
+    names = [name for name in list_files(root) if name != manifest.name and (root / name).is_file()]
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
         entries = pool.map(
             lambda file: {"size": file.stat().st_size, "sha256": sha256(file)}, map(root.joinpath, names)

@@ -207,11 +207,12 @@ def test_a_manifest_lists_every_file_but_itself(camvid_root: Path) -> None:
         assert len(entry["sha256"]) == 64
 
 
-def test_a_manifest_lists_no_hidden_files(tmp_path: Path) -> None:
+def test_a_manifest_lists_files_behind_links_and_no_hidden_ones(tmp_path: Path) -> None:
     root = tmp_path / ".hidden" / "mine"  # directories above the dataset do not matter
-    for name in ("images/a.png", "a.b", ".DS_Store", "images/._a.png", ".git/config", "images/.cache/a.png"):
+    for name in ("a.b", ".DS_Store", "../disk/a.png", "../disk/._a.png", ".git/config", "../disk/.cache/a.png"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
+    (root / "images").symlink_to(tmp_path / ".hidden" / "disk")
     write_manifest(root / "manifest.json", {})
     assert list(read_manifest(root / "manifest.json")["files"]) == ["a.b", "images/a.png"]
 
