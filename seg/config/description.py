@@ -41,16 +41,9 @@ def _label_files(value: Any) -> Any:
     return [{"files": item} if isinstance(item, str) else item for item in as_list(value)]
 
 
-def _all_names(names: Any) -> Any:
+def _all_names(names: dict[SplitName, list[str]]) -> dict[SplitName, list[str]]:
     """Names of all splits, in lower case; those that are not given have their usual names."""
-    if not isinstance(names, dict):
-        return names
-    return _SPLITS | {
-        split: [each.casefold() if isinstance(each, str) else each for each in group]
-        if isinstance(group, list)
-        else group
-        for split, group in names.items()
-    }
+    return _SPLITS | {split: [each.casefold() for each in group] for split, group in names.items()}
 
 
 def _entries(value: Any) -> Any:
@@ -82,7 +75,7 @@ class Splits(Part):
         halve: whether `val` is halved into `val` and `test`, by the hash of the names, if no label of `test` exists.
     """
 
-    names: Annotated[dict[SplitName, list[str]], BeforeValidator(_all_names)] = _SPLITS
+    names: Annotated[dict[SplitName, list[str]], AfterValidator(_all_names)] = _SPLITS
     lists: SplitLists | None = None
     hold_out: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     draw: list[SplitName] = []
@@ -173,7 +166,7 @@ class Description(ImageForm):
         """Keys of a description that are set, also if they are set to their default."""
         return {key: getattr(self, key) for key in Description.model_fields if key in self.model_fields_set}
 
-    def merged(self, **keys: Any) -> "Description":
+    def merged(self, /, **keys: Any) -> "Description":
         """The description with these keys. Raises ValueError, one line per error, if they do not fit together."""
         content = self.given() | keys
         try:

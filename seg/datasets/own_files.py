@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from seg.config.description import Description, complete
 from seg.config.description_values import ClassRow, class_rows, is_byte
-from seg.config.messages import error_lines, one_per_line
+from seg.config.messages import one_per_line
 from seg.config.yaml_file import read_mapping, read_yaml
 
 
@@ -21,13 +19,11 @@ def with_own_keys(description: Description, root: Path) -> Description:
         return description
     content = read_mapping(path, "images and labels")
     try:
-        own = complete(Description.model_validate(content))
+        own = complete(Description().merged(**content))
         given = description.given()
         if description.layout == "folder":
             given.pop("layout", None)
         return own.merged(**given)
-    except ValidationError as error:
-        raise ValueError("\n".join(f"{path}: {line}" for line in error_lines(error, content))) from None
     except ValueError as error:
         raise ValueError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
