@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from seg.config.description import Description
-from seg.config.description_values import ClassRow
 from seg.datasets import IGNORE
 from seg.datasets.own_files import with_own_classes
 from seg.results import Colour
@@ -74,20 +73,15 @@ def class_table(description: Description, root: Path | None = None) -> ClassTabl
             f"layout '{description.layout}' reads its classes from the dataset; give the dataset's directory"
         )
     names = tuple(description.class_names())
-    rows = description.classes or [ClassRow(name=name) for name in names]
     by_name = {name: position for position, name in enumerate(names)}
     named = {by_name[key] for key in description.ignore if isinstance(key, str)}
-    ids = (
-        {i: i for i in range(len(rows))}
-        if description.ids is None
-        else {v: by_name[n] for v, n in description.ids.items()}
-    )
+    ids = {value: by_name[name] for value, name in (description.ids or dict(enumerate(names))).items()}
     offset = description.offset
     values = {value - offset: position for value, position in ids.items() if value < 0 or value >= offset}
     values = dict.fromkeys(range(-offset), IGNORE) | values
-    colours = {row.colour: by_name[row.name] for row in rows if row.colour}
-    if description.colours is not None:
-        colours = {colour: by_name[name] for colour, name in description.colours.items()}
+    given = {row.colour: row.name for row in description.classes or [] if row.colour}
+    meant = given if description.colours is None else description.colours
+    colours = {colour: by_name[name] for colour, name in meant.items()}
     for key in description.ignore:
         if isinstance(key, int):
             if values.get(key, IGNORE) != IGNORE and list(values.values()).count(values[key]) == 1:
@@ -96,9 +90,9 @@ def class_table(description: Description, root: Path | None = None) -> ClassTabl
                 values[key] = IGNORE
         elif isinstance(key, tuple):
             colours[key] = IGNORE
-    scored = tuple(i for i in range(len(rows)) if i not in named)
-    drawn = {name: colour for colour, name in reversed((description.colours or {}).items())}
-    palette = _palette([ClassRow(name=row.name, colour=row.colour or drawn.get(row.name)) for row in rows])
+    scored = tuple(i for i in range(len(names)) if i not in named)
+    drawn = {name: colour for colour, name in [*reversed((description.colours or {}).items()), *given.items()]}
+    palette = _palette([drawn.get(name) for name in names])
     background = IGNORE if description.background is None else by_name[description.background]
     colours_of_scored = tuple(palette[i] for i in scored)
     return ClassTable(names, scored, colours_of_scored, values, colours, description.nearest, background)
@@ -113,8 +107,7 @@ def bit_colour(i: int) -> Colour:
     return red, green, blue
 
 
-def _palette(rows: list[ClassRow]) -> list[Colour]:
+def _palette(given: list[Colour | None]) -> list[Colour]:
     """Colours as given; classes without one get one."""
-    given = {row.colour for row in rows}
     free = (colour for colour in map(bit_colour, range(256)) if colour not in given)
-    return [row.colour or next(free) for row in rows]
+    return [colour or next(free) for colour in given]
