@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -45,32 +46,34 @@ class FormError(ValueError):
         self.found = found
 
 
-def _read(path: Path, read: Callable[[Path], Value]) -> Value:
-    """Result of `read`. Raises ValueError if the file is damaged or not readable."""
-    try:
-        with warnings.catch_warnings():
-            # Pillow refuses what may be a decompression bomb, and warns from half the size, which is an aerial image.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return read(path)
-    except (OSError, Image.DecompressionBombError, *_BAD_FILE) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # errors of decoders have no number
-            raise ValueError(describe_os_error(error)) from None
-        if str(error).startswith(f"{path}: "):
-            raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path}: cannot be decoded ({reason}); replace the file") from None
+def _refusing_damage(read: Callable[[Path], Value]) -> Callable[[Path], Value]:
+    """A function that reads a file, and raises ValueError if the file is damaged or not readable."""
+
+    @wraps(read)
+    def checked(path: Path) -> Value:
+        try:
+            with warnings.catch_warnings():
+                # Pillow refuses what may be a decompression bomb, and warns from half the size, as of an aerial image.
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                return read(path)
+        except (OSError, Image.DecompressionBombError, *_BAD_FILE) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # errors of decoders have no number
+                raise ValueError(describe_os_error(error)) from None
+            if str(error).startswith(f"{path}: "):
+                raise
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{path}: cannot be decoded ({reason}); replace the file") from None
+
+    return checked
 
 
+@_refusing_damage
 def image_header(path: Path) -> Header:
     """Size and orientation of an image, without decoding it.
 
     Raises:
         ValueError: the file is damaged, or has several pages or frames.
     """
-    return _read(path, _header)
-
-
-def _header(path: Path) -> Header:
     if tiff.is_tiff(path):
         with tiff.tiff_page(path) as page:
             height, width, orientation = page.imagelength, page.imagewidth, tiff.tiff_orientation(page)
@@ -81,17 +84,14 @@ def _header(path: Path) -> Header:
     return Header(width, height, orientation) if orientation >= 5 else Header(height, width, orientation)
 
 
+@_refusing_damage
 def decode_label(path: Path) -> Image.Image | np.ndarray:
     """Decode a label without conversion, upright: as values (H, W) of their type if it is a TIFF of more than 8 bits.
 
     Raises:
         ValueError: the file is damaged, or has several pages, frames or bands, colours of 16 bits, or fractions.
     """
-    return _read(path, _decode_label)
-
-
-def _decode_label(path: Path) -> Image.Image | np.ndarray:
-    orientation = _header(path).orientation
+    orientation = image_header(path).orientation
     if tiff.is_tiff(path):
         with tiff.tiff_page(path) as page:
             if tiff.has_ids(page):
@@ -131,21 +131,18 @@ def read_channels(path: Path, form: ImageForm) -> tuple[np.ndarray, bool]:
     return _scaled(path, select_channels(path, image, form), form), bool(drops_band)
 
 
+def viewable(image: np.ndarray) -> np.ndarray:
+    """The first three channels (H, W, 3) of an image (H, W, C) uint8, or the first one in grey if it has fewer."""
+    return np.ascontiguousarray(image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, 2))
+
+
+@_refusing_damage
 def decode_image(path: Path) -> Decoded:
     """Decode every band of an image at its own depth, upright.
 
     Raises:
         ValueError: the file is damaged, or has several pages or frames.
     """
-    return _read(path, _decode)
-
-
-def viewable(image: np.ndarray) -> np.ndarray:
-    """The first three channels (H, W, 3) of an image (H, W, C) uint8, or the first one in grey if it has fewer."""
-    return np.ascontiguousarray(image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, 2))
-
-
-def _decode(path: Path) -> Decoded:
     if tiff.is_tiff(path):
         with tiff.tiff_page(path) as page:
             if tiff.has_plain_bands(page):
