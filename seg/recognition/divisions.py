@@ -29,7 +29,7 @@ def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: l
         files: all files.
         assumed: lines to which others are added.
     """
-    pairs = dict(_pairs(root, keys))
+    pairs = _pairs(root, keys)
     names = {pair.name for members in pairs.values() for pair in members}
     if "layout" in keys:
         return _scored(keys, pairs, assumed)
@@ -45,18 +45,22 @@ def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: l
         assumed.append(f"the splits are {', '.join(lists)}")
         if not all(map(_USUAL.fullmatch, lists)):
             keys["splits"] = {"lists": SPLIT_WORD.sub("{split}", lists[0])}
-            pairs = dict(_pairs(root, keys))
+            pairs = _pairs(root, keys)
         return _scored(keys, pairs, assumed)
     _draw(keys, sorted(names), assumed)
     return "test"
 
 
-def _pairs(root: Path, keys: dict[str, Any]) -> Iterator[tuple[str, list[ImagePair]]]:
+def match_splits(root: Path, keys: dict[str, Any]) -> Iterator[tuple[str, list[ImagePair], list[str]]]:
+    """Each split that can be read, with its pairs and errors, see `seg.datasets.matching.match_pairs`."""
     described = complete(Description().merged(**keys))
     for split in SPLITS:
         with suppress(ValueError):
-            if found := match_pairs(described, root, split)[0]:
-                yield split, found
+            yield split, *match_pairs(described, root, split)
+
+
+def _pairs(root: Path, keys: dict[str, Any]) -> dict[str, list[ImagePair]]:
+    return {split: pairs for split, pairs, _ in match_splits(root, keys) if pairs}
 
 
 def _scored(keys: dict[str, Any], pairs: dict[str, list[ImagePair]], assumed: list[str]) -> str:

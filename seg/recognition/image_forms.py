@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,8 @@ from seg.datasets.tiff import is_tiff
 _DECODED = 8  # images whose values are read
 
 
-class FormKeys(NamedTuple):
-    """Keys `range` and `channels` of a description, and what was assumed."""
-
-    keys: dict[str, Any]
-    assumed: list[str]
-
-
-def suggest_form(paths: Iterable[Path]) -> FormKeys:
-    """Keys for images like these, of which at most eight that are not damaged are decoded."""
+def suggest_form(paths: Iterable[Path]) -> tuple[dict[str, Any], list[str]]:
+    """Keys `range` and `channels` for images like these, of which at most eight are decoded, and what was assumed."""
     stored = []
     shaded = []
     for path in paths:
@@ -43,7 +36,7 @@ def suggest_form(paths: Iterable[Path]) -> FormKeys:
         assumed.append("the last band is data, though it is marked as transparency: it has many values")
     elif any(each.alpha for each in stored):
         assumed.append("transparency is not used; `channels: 4` would use it as a band")
-    return FormKeys(keys, assumed)
+    return keys, assumed
 
 
 def _is_shaded(band: np.ndarray) -> bool:

@@ -14,9 +14,8 @@ from seg.datasets.decoding import image_header
 from seg.datasets.listing import list_files
 from seg.datasets.matching import match_pairs
 from seg.datasets.patterns import ENDINGS, find_matches
-from seg.datasets.splits import SPLITS
 from seg.recognition.arrangement import SPLIT_NAMES, FileKind, choose_files, file_kinds
-from seg.recognition.divisions import divide_images
+from seg.recognition.divisions import divide_images, match_splits
 from seg.recognition.foreign_labels import coco_fault, foreign_labels
 from seg.recognition.image_forms import suggest_form
 from seg.recognition.label_kinds import LabelKeys, coco_keys, label_keys, spread
@@ -64,9 +63,9 @@ def _recognise(root: Path) -> Recognised:
     drawn = [match.file for match in find_matches(pattern, files, SPLIT_NAMES)]
     keys: dict[str, Any] = {"images": images, **labels.keys}
     assumed = [f"{len(found)} images {images}", *labels.assumed]
-    form = suggest_form(root / file for file in dict.fromkeys([*spread(found, 8), *spread(found)]))
-    assumed += form.assumed
-    keys |= form.keys
+    form, form_assumed = suggest_form(root / file for file in dict.fromkeys([*spread(found, 8), *spread(found)]))
+    assumed += form_assumed
+    keys |= form
     eval_split = divide_images(root, keys, files, assumed)
     others = [file for file in files if PurePosixPath(file).suffix[1:].lower() in ENDINGS]
     others = sorted(set(others).difference(found, drawn))
@@ -145,13 +144,8 @@ def _stems_found(kind: FileKind, stems: set[str]) -> tuple[object, ...]:
 
 def _unlabelled(root: Path, keys: dict[str, Any]) -> Iterator[str]:
     """Images without a label."""
-    described = complete(Description().merged(**keys))
-    alone: list[str] = []
-    for split in SPLITS:
-        with suppress(ValueError):
-            problems = match_pairs(described, root, split)[1]
-            alone += [line.partition(": ")[0] for line in problems if ": image without a label" in line]
-    if alone:
+    problems = [line for *_, lines in match_splits(root, keys) for line in lines]
+    if alone := [line.partition(": ")[0] for line in problems if ": image without a label" in line]:
         yield f"where the labels of {len(alone)} images are, such as {PurePosixPath(alone[0]).relative_to(root)}"
 
 
