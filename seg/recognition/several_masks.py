@@ -24,7 +24,8 @@ def refuse_other_masks(root: Path, images: FileKind, labels: FileKind, files: li
     other_pair = next(_other_pairs(root, images, labels, files), None)
     if other_pair:
         raise ValueError(f"{root}: {other_pair}, which is not read; rename the labels, or link them, as their images")
-    others = [file for file in files if file not in images.paths | labels.paths]
+    chosen = images.paths | labels.paths
+    others = [file for file in files if file not in chosen]
     further = [file for file in [*others, *sorted(images.paths)] if _numbered(file) in labels.paths]
     if further:
         raise ValueError(f"{root}: {further[0]} is a further mask of the image of {_numbered(further[0])}; {_MERGE}")
