@@ -51,7 +51,7 @@ def polygon_size(path: Path, encoding: str, name: str) -> tuple[int, int] | None
     if encoding == "coco":
         image = coco_images(path)[name]
         return image.height, image.width
-    content = _read_json(path)
+    content = read_annotations(path)
     keys = ("imageHeight", "imageWidth") if encoding == "labelme" else ("imgHeight", "imgWidth")
     height, width = (content.get(key) for key in keys)
     if not (isinstance(height, int) and isinstance(width, int) and 0 < height * width < _MOST_PIXELS):
@@ -91,7 +91,7 @@ def draw_shapes(path: Path, encoding: str, name: str, size: tuple[int, int], tab
 @lru_cache(maxsize=4)
 def coco_images(path: Path) -> dict[str, _CocoImage]:
     """Images of a COCO file with their objects, the largest first, by the stem of their file name."""
-    content = _read_json(path)
+    content = read_annotations(path)
     try:
         names = {row["id"]: row["name"] for row in content["categories"]}
         images = {row["id"]: _CocoImage(int(row["height"]), int(row["width"]), []) for row in content["images"]}
@@ -111,7 +111,7 @@ def coco_images(path: Path) -> dict[str, _CocoImage]:
 
 
 def _labelme(path: Path, size: tuple[int, int]) -> Iterator[Shape]:
-    for row in _read_json(path)["shapes"]:
+    for row in read_annotations(path)["shapes"]:
         points, kind = np.array(row["points"], float), row.get("shape_type", "polygon")
         if len(points) < (3 if kind == "polygon" else 2):
             raise ValueError(f"got a {kind} of {len(points)} points; delete or redraw it")
@@ -166,7 +166,7 @@ def _draw_cityscapes(path: Path, label: np.ndarray, table: ClassTable) -> np.nda
     """Draw as cityscapesScripts does: by Pillow, groups of objects as objects, no licence plates."""
     image = Image.fromarray(label)
     draw = ImageDraw.Draw(image)
-    for row in _read_json(path)["objects"]:
+    for row in read_annotations(path)["objects"]:
         name = row["label"]
         name = name if name in table.ids else name.removesuffix("group")
         if not row.get("deleted") and name != "license plate":
@@ -211,7 +211,8 @@ def _mask(parts: Any, height: int, width: int) -> np.ndarray:
     return decoded.astype(bool)
 
 
-def _read_json(path: Path) -> Any:
+def read_annotations(path: Path) -> dict[str, Any]:
+    """Content of a JSON file of polygons. Raises ValueError if it is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seg.datasets.images import read_codes
-from seg.datasets.polygons import coco_images
+from seg.datasets.polygons import coco_images, read_annotations
 from seg.recognition.arrangement import SPLIT_WORD
 from seg.recognition.class_names import NamedClasses, named_classes
 from seg.recognition.doubts import MOST_VALUES, doubts, refuse_values
-from seg.system.files import read_json
 
 _SAMPLES = 50  # files that are opened, spread over all
 _NEARLY_ALL = 0.9  # of the pixels of black and white masks are one or the other
@@ -74,7 +73,7 @@ def coco_keys(root: Path, files: list[str]) -> tuple[LabelKeys, set[str]] | None
     for file in largest[:_MOST_JSON]:
         with suppress(ValueError, OSError):
             stems |= coco_images(root / file).keys()
-            read.setdefault(SPLIT_WORD.sub("{split}", file), read_json(root / file))
+            read.setdefault(SPLIT_WORD.sub("{split}", file), read_annotations(root / file))
     if not read:
         return None
     pattern, content = next(iter(read.items()))
@@ -95,8 +94,8 @@ def _outlines(pattern: str, encoding: str, names: list[str]) -> dict[str, Any]:
 
 
 def _labelme(root: Path, pattern: str, labels: list[str], _: NamedClasses | None) -> LabelKeys:
-    read, unknown = _readable(root, labels, read_json)
-    foreign = next((file for file, each in read.items() if not isinstance(each, dict) or "shapes" not in each), None)
+    read, unknown = _readable(root, labels, read_annotations)
+    foreign = next((file for file, each in read.items() if "shapes" not in each), None)
     if foreign is not None:
         raise ValueError(f"{root / foreign}: is no file of LabelMe or COCO; export masks, COCO, LabelMe or YOLO")
     names = {str(shape["label"]) for content in read.values() for shape in content["shapes"]}
@@ -106,7 +105,7 @@ def _labelme(root: Path, pattern: str, labels: list[str], _: NamedClasses | None
 
 
 def _yolo(root: Path, pattern: str, labels: list[str], given: NamedClasses | None) -> LabelKeys:
-    read, unreadable = _readable(root, labels, partial(Path.read_text, encoding="utf-8"))
+    read, unreadable = _readable(root, labels, partial(Path.read_text, encoding="utf-8-sig"))
     rows = [line.split() for text in read.values() for line in text.splitlines() if line.strip()]
     if rows and all(len(row) == 5 for row in rows):
         raise ValueError(f"{root}: labels {pattern} are boxes, expected polygons; export segmentation")

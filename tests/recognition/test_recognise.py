@@ -42,6 +42,16 @@ def test_every_kind_of_label_is_read_as_it_was_written(tmp_path: Path, kind: str
     assert found.size == (64, 96)
 
 
+@pytest.mark.parametrize("kind", ["coco", "labelme", "yolo"])
+def test_a_byte_order_mark_before_labels_changes_nothing(tmp_path: Path, kind: str) -> None:
+    KINDS[kind](tmp_path)
+    (tmp_path / "classes.txt").unlink(missing_ok=True)
+    plain = recognise(tmp_path)
+    for file in [*tmp_path.glob("**/*.json"), *tmp_path.glob("labels/*.txt")]:
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert recognise(tmp_path) == plain
+
+
 def test_names_of_classes_are_those_of_the_files(tmp_path: Path) -> None:
     for kind in ("coco", "labelme"):
         (tmp_path / kind).mkdir()
