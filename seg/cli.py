@@ -247,15 +247,18 @@ def doctor(
     from seg.config.description import read_description
     from seg.config.params import read_params
     from seg.doctor.examine import examine
-    from seg.doctor.overlay_sheet import refuse_picture, write_sheet
+    from seg.doctor.overlay_sheet import write_sheet
     from seg.doctor.screen import screen_lines
+    from seg.system.files import refuse_picture
 
     if (folder is None) == (not dataset):
         raise ValueError("give either the directory of a dataset or --dataset with its name in params.yaml")
     description = read_description(layout, "--layout") if folder else _row(read_params(params), dataset).description()
     root = folder or Path("data/raw", read_params(params).files(dataset))
     if picture:
-        refuse_picture(picture, root, overwrite)
+        refuse_picture("--picture", picture, overwrite)
+        if picture.resolve().is_relative_to(root.resolve()):
+            raise ValueError(f"--picture {picture}: is in the directory of the dataset; give another directory")
     diagnosis = examine(root, description)
     if picture:
         write_sheet(picture, diagnosis)

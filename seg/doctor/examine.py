@@ -14,14 +14,13 @@ from seg.datasets.matching import ImagePair, match_pairs
 from seg.datasets.own_files import with_own_keys
 from seg.datasets.splits import SPLITS
 from seg.doctor.findings import Finding, from_messages
-from seg.doctor.inspection import Rejected, Sample, inspect_all
+from seg.doctor.inspection import Rejected, Sample, inspect_all, position_counts
 from seg.doctor.pair_checks import check_rejected, check_samples
 
 _OPTIONAL_SPLIT = "test"
 _JSON_VERSION = 1
-_ANY_IDS = ClassTable(
-    tuple(map(str, range(256))), (), (), {i: i for i in range(256)}
-)  # used if the dataset's table cannot be read
+# Used if the dataset's table cannot be read
+_ANY_IDS = ClassTable(tuple(map(str, range(256))), (), (), {i: i for i in range(256)})
 
 
 class Diagnosis(NamedTuple):
@@ -46,18 +45,12 @@ class Diagnosis(NamedTuple):
         """Whether something would stop or spoil a run."""
         return any(finding.severity == "error" for finding in self.findings)
 
-    def pixels(self, split: str) -> np.ndarray:
-        """Pixels (256,) by class position."""
-        return np.sum([sample.counts for sample in self.samples[split]], axis=0, initial=0, dtype=np.int64) + np.zeros(
-            256, np.int64
-        )
-
     def content(self) -> dict[str, Any]:
         """As printed by `--json`; docs/how-to/check-dataset.md documents the keys."""
         splits = {}
         for split, rows in self.samples.items():
-            pixels = self.pixels(split)
-            images = np.sum([sample.counts > 0 for sample in rows], axis=0) if rows else np.zeros(256, int)
+            pixels = position_counts(rows)
+            images = sum((sample.counts > 0 for sample in rows), np.zeros(256, np.int64))
             labelled = max(int(pixels[list(self.table.scored)].sum()), 1)
             splits[split] = {
                 "images": len(rows),

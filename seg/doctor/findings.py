@@ -77,7 +77,7 @@ class Finding(NamedTuple):
         }
 
 
-def found(kind: str, severity: str, title: str, lines: Iterable[str], fix: str) -> list[Finding]:
+def findings(kind: str, severity: str, title: str, lines: Iterable[str], fix: str) -> list[Finding]:
     """A finding, if it concerns any file."""
     rows = list(map(printable, lines))
     return [Finding(kind, severity, title, rows, len(rows), fix)] if rows else []

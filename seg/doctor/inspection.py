@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext, suppress
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
         size: width and height in pixels.
         pixels: SHA-256 of the decoded image.
         counts: pixels (256,) by class position.
-        look: grey image (32, 32) uint8.
+        thumbnail: grey image (32, 32) uint8.
         agreement: of image and label; `None` if it cannot be told.
         lossy: whether the label is a JPEG.
         between: share of its border pixels whose value is between those of their neighbours.
@@ -53,7 +53,7 @@ class Sample(NamedTuple):
     size: tuple[int, int]
     pixels: str
     counts: np.ndarray
-    look: np.ndarray
+    thumbnail: np.ndarray
     agreement: Agreement | None
     lossy: bool
     between: float
@@ -79,6 +79,11 @@ class Rejected(NamedTuple):
     unknown: dict[int, int]
     pixels: int
     shades: float = 0.0
+
+
+def position_counts(samples: Iterable[Sample]) -> np.ndarray:
+    """Pixels (256,) int64 by class position, over several pairs."""
+    return sum((sample.counts for sample in samples), np.zeros(256, np.int64))
 
 
 def inspect_all(pairs: list[ImagePair], table: ClassTable, train_ids: np.ndarray) -> Iterator[Sample | Rejected]:

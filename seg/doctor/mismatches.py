@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from seg.datasets.classes import ClassTable
-from seg.doctor.findings import Finding, found
+from seg.doctor.findings import Finding, findings
 from seg.doctor.inspection import Sample, inspect_pair
 
 _COMPARED = 40  # images that are compared with labels of others
@@ -33,7 +33,7 @@ def _mismatches(samples: list[Sample]) -> Iterator[Finding]:
     sure = len(known) >= _ENOUGH and 2 * len(better) > len(known)
     title = f"labels that do not match their images, of {len(known)} that could be compared"
     fix = "look at them with --picture; exchange the label or turn it"
-    yield from found("label_mismatch", "error" if sure else "warning", title, lines, fix)
+    yield from findings("label_mismatch", "error" if sure else "warning", title, lines, fix)
 
 
 def _exchanged(samples: list[Sample], table: ClassTable) -> Iterator[Finding]:
@@ -55,4 +55,4 @@ def _exchanged(samples: list[Sample], table: ClassTable) -> Iterator[Finding]:
         if len(scores) >= _ENOUGH // 2 and median(scores) > max(_ALIGNED, median(own) + _GAIN):
             title = f"labels that are those of the {which} image by name, among {len(pairs)} that were compared"
             lines = (f"{pair.label}: fits {pair.image} better than its own image" for pair in pairs)
-            yield from found("label_mismatch", "error", title, lines, "correct the names of the labels")
+            yield from findings("label_mismatch", "error", title, lines, "correct the names of the labels")

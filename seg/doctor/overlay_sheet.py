@@ -17,7 +17,7 @@ from seg.datasets.overlay import colour_table, overlaid
 from seg.doctor.alignment import border_pixels
 from seg.doctor.examine import Diagnosis
 from seg.results import Colour
-from seg.system.files import refuse_special, written_whole
+from seg.system.files import written_whole
 
 _COLUMNS, _PANELS = 4, 16
 _WIDTH, _HEIGHT = 400, 300  # of a panel, pixels
@@ -33,17 +33,6 @@ class _Panel(NamedTuple):
     pair: ImagePair
     split: str
     fault: str  # empty if there is none
-
-
-def refuse_picture(path: Path, root: Path, overwrite: bool) -> None:
-    """Raise ValueError if the picture has another ending, would be among the dataset's files, or exists."""
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"--picture {path}: expected a name that ends in .png; give another name")
-    refuse_special(path)
-    if path.resolve().is_relative_to(root.resolve()):
-        raise ValueError(f"--picture {path}: is in the directory of the dataset; give another directory")
-    if path.exists() and not overwrite:
-        raise ValueError(f"--picture {path}: exists; add --overwrite to replace it, or give another name")
 
 
 def write_sheet(path: Path, diagnosis: Diagnosis) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from seg.config.description import Description
 from seg.datasets.classes import ClassTable
 from seg.datasets.images import unlabelled
-from seg.doctor.findings import Finding, found, from_messages
-from seg.doctor.inspection import Rejected, Sample
+from seg.doctor.findings import Finding, findings, from_messages
+from seg.doctor.inspection import Rejected, Sample, position_counts
 from seg.doctor.mismatches import check_agreement
-from seg.doctor.twins import near_duplicates
+from seg.doctor.near_duplicates import near_duplicates
 
 Samples = Mapping[str, Sequence[Sample]]  # by split
 _LISTED = 5  # values in a title
@@ -37,7 +37,7 @@ def check_rejected(rejected: Sequence[Rejected], table: ClassTable) -> list[Find
     return [
         *from_messages(lines),
         *_unknown_values([each for each in rejected if each.unknown and not each.shades], table),
-        *found(
+        *findings(
             "interpolated_label",
             "error",
             "labels that look interpolated or compressed, with shades between the classes",
@@ -95,7 +95,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
         f"{root}: {line}"
         for split, rows in samples.items()
         if rows
-        for line in unlabelled(split, table, len(rows), np.sum([sample.counts for sample in rows], axis=0))
+        for line in unlabelled(split, table, len(rows), position_counts(rows))
     ]
     return [
         *_shared_images(samples),
@@ -103,7 +103,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
         *check_agreement(every, table),
         *_interpolated(every),
         *_palettes(table, every),
-        *found(
+        *findings(
             "exif_orientation",
             "warning",
             "images that are turned when they are read (EXIF orientation), while their polygons are not",
@@ -111,7 +111,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
             "look at them with --picture; if they do not fit, store the images upright",
         ),
         *_clipped(description, every),
-        *found(
+        *findings(
             "dropped_band",
             "warning",
             "images whose last band is marked as transparency and not used, though it is not constant",
@@ -136,19 +136,19 @@ def _shared_images(samples: Samples) -> Iterator[Finding]:
             else:
                 rows.append((split, sample))
     fix = "remove one of each pair"
-    yield from found("duplicate_across_splits", "error", "images that are in two splits", same, fix)
+    yield from findings("duplicate_across_splits", "error", "images that are in two splits", same, fix)
     order = list(samples)
-    looks = np.array([sample.look for _, sample in rows], np.uint8)
+    thumbnails = np.array([sample.thumbnail for _, sample in rows], np.uint8)
     lines: dict[bool, list[str]] = {True: [], False: []}
-    for pair in near_duplicates(looks, np.array([order.index(split) for split, _ in rows], int)):
+    for pair in near_duplicates(thumbnails, np.array([order.index(split) for split, _ in rows], int)):
         earlier, later = rows[pair.first], rows[pair.second]
         like = f"like {earlier[1].pair.image} in '{earlier[0]}'"
         lines[pair.copy].append(f"{later[1].pair.image}: in split '{later[0]}', {like}")
     title = "images that are in two splits, encoded or resized differently"
-    yield from found("copy_across_splits", "error", title, lines[True], fix)
+    yield from findings("copy_across_splits", "error", title, lines[True], fix)
     title = "images that look like one of another split, such as frames of one video"
     fix = "keep images of one scene in one split, for example with group: <regular expression>"
-    yield from found("similar_across_splits", "warning", title, lines[False], fix)
+    yield from findings("similar_across_splits", "warning", title, lines[False], fix)
 
 
 def _interpolated(samples: list[Sample]) -> list[Finding]:
@@ -162,7 +162,7 @@ def _interpolated(samples: list[Sample]) -> list[Finding]:
         if sample.lossy or sample.between > least
     ]
     fix = "save masks as PNG and resize them by the nearest pixel"
-    return found("interpolated_label", "warning", "labels that look interpolated or compressed", lines, fix)
+    return findings("interpolated_label", "warning", "labels that look interpolated or compressed", lines, fix)
 
 
 def _clipped(description: Description, samples: list[Sample]) -> Iterator[Finding]:
@@ -180,7 +180,7 @@ def _clipped(description: Description, samples: list[Sample]) -> Iterator[Findin
             for image, each in rows
             if (each.share > _MOSTLY) == (severity == "error")
         )
-        yield from found("clipped", severity, title, lines, fix)
+        yield from findings("clipped", severity, title, lines, fix)
 
 
 def _palettes(table: ClassTable, samples: list[Sample]) -> list[Finding]:
@@ -192,7 +192,7 @@ def _palettes(table: ClassTable, samples: list[Sample]) -> list[Finding]:
             lines.append(f"{sample.pair.label}: shows {', '.join(classes[:_LISTED])}")
     title = "labels whose palette shows classes in the colours of others"
     fix = "correct the order of the classes or their ids, or their colours"
-    return found("palette_contradicts", "error", title, lines, fix)
+    return findings("palette_contradicts", "error", title, lines, fix)
 
 
 def _groups(description: Description, samples: Samples) -> list[Finding]:
@@ -204,19 +204,19 @@ def _groups(description: Description, samples: Samples) -> list[Finding]:
         for group in dict.fromkeys(sample.pair.group for sample in members if sample.pair.group):
             splits.setdefault(group, []).append(split)
     lines = (f"{group}: in {' and '.join(names)}" for group, names in splits.items() if len(names) > 1)
-    return found("group_across_splits", "warning", "groups that are in several splits", lines, "move them to one split")
+    return findings(
+        "group_across_splits", "warning", "groups that are in several splits", lines, "move them to one split"
+    )
 
 
 def _absent_classes(table: ClassTable, samples: Samples) -> Iterator[Finding]:
-    pixels = {
-        split: np.sum([sample.counts for sample in members], axis=0) for split, members in samples.items() if members
-    }
+    pixels = {split: position_counts(members) for split, members in samples.items() if members}
     if "train" not in pixels:
         return
     absent = [i for i in table.scored if not pixels["train"][i]]
     lines = [f"class '{table.ids[i]}' is not in split 'train', so it cannot be learned" for i in absent]
     fix = "add images of them, or remove the classes"
-    yield from found("class_not_in_train", "warning", "classes that the training split lacks", lines, fix)
+    yield from findings("class_not_in_train", "warning", "classes that the training split lacks", lines, fix)
     lines = [
         f"class '{table.ids[i]}' is in split 'train', but not in '{split}', so it is not scored there"
         for split in pixels.keys() - {"train"}
@@ -224,7 +224,7 @@ def _absent_classes(table: ClassTable, samples: Samples) -> Iterator[Finding]:
         if i not in absent and not pixels[split][i]
     ]
     title = "classes that a validation or test split lacks"
-    yield from found("class_not_scored", "warning", title, sorted(lines), "divide the images anew, or add some")
+    yield from findings("class_not_scored", "warning", title, sorted(lines), "divide the images anew, or add some")
 
 
 def _shapes(samples: list[Sample], stretched: bool) -> Iterator[Finding]:
@@ -239,7 +239,7 @@ def _shapes(samples: list[Sample], stretched: bool) -> Iterator[Finding]:
     odd = named(lambda width, height: not 1 / _ASPECT <= width / height / usual <= _ASPECT)
     fix = "set resize: pad or crop, or keep them if objects may be distorted"
     if stretched:
-        yield from found("unusual_aspect", "warning", title, odd, fix)
+        yield from findings("unusual_aspect", "warning", title, odd, fix)
     small = named(lambda width, height: min(width, height) < _FEW_PIXELS)
     title = f"images of fewer than {_FEW_PIXELS} pixels in height or width"
-    yield from found("small_image", "warning", title, small, "replace them by larger ones or remove them")
+    yield from findings("small_image", "warning", title, small, "replace them by larger ones or remove them")

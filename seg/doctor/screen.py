@@ -6,7 +6,7 @@ import numpy as np
 
 from seg.doctor.examine import Diagnosis
 from seg.doctor.findings import Finding
-from seg.doctor.inspection import Sample
+from seg.doctor.inspection import Sample, position_counts
 
 _MOST_CLASSES = 20  # that are all listed
 _EACH_END = 8  # commonest and rarest classes that are listed if there are more
@@ -40,7 +40,7 @@ def _split(split: str, samples: list[Sample]) -> str:
 def _balance(diagnosis: Diagnosis) -> Iterator[str]:
     """Share of each class in the scored pixels of each split, and the number of images with it; commonest first."""
     table, scored = diagnosis.table, np.array(diagnosis.table.scored, int)
-    splits = {split: diagnosis.pixels(split) for split, rows in diagnosis.samples.items() if rows}
+    splits = {split: position_counts(rows) for split, rows in diagnosis.samples.items() if rows}
     if not len(scored) or not splits:
         return
     order = scored[np.argsort(-next(iter(splits.values()))[scored], kind="stable")].tolist()

@@ -13,8 +13,7 @@ from seg.data.pack_format import PIXEL_PARTS
 from seg.data.sheets import augmentation_sheet
 from seg.data.subset import training_pack
 from seg.report.pictures import Runs, data_uri
-from seg.report.runs import Run
-from seg.system.files import refuse_special, written_whole
+from seg.system.files import refuse_picture, written_whole
 
 _WIDTH_ON_PAGE, _WIDTH_IN_FILE = 120, 240  # of a picture in a sheet, pixels
 _QUALITY = 75  # of WebP
@@ -38,37 +37,33 @@ def augmented_of(
         ValueError: a file of a pack is missing or damaged.
     """
     found: dict[str, list[dict[str, Any]]] = {study: [] for study in studies}
-    turns = [(study, item) for study, runs in studies.items() for item in _distinct(study, runs, packs).items()]
-    for study, ((path, _, images), runs) in turns:
-        augmentation = Augmentation.model_validate(runs[0].training.recipe["augmentation"])
-        seed: int = runs[0].training.recipe["seed"]
-        picture = Image.fromarray(augmentation_sheet(training_pack(path, images), augmentation, seed, _WIDTH_ON_PAGE))
+    groups = [(study, group) for study, runs in studies.items() for group in _distinct(study, runs, packs).items()]
+    for study, ((path, _, images), variants) in groups:
+        recipe = studies[study][variants[0]][0].training.recipe
+        augmentation = Augmentation.model_validate(recipe["augmentation"])
+        pack = training_pack(path, images)
+        picture = Image.fromarray(augmentation_sheet(pack, augmentation, recipe["seed"], _WIDTH_ON_PAGE))
         stream = io.BytesIO()
         picture.save(stream, "WEBP", quality=_QUALITY, method=6)
         uri = data_uri("webp", stream.getvalue())
         if len(uri) <= budget:
             budget -= len(uri)
-            variants = [_variant(run) for run in runs]
             text = augmentation_text(augmentation)
             found[study].append({"variants": variants, "text": text, "picture": uri, "size": list(picture.size)})
     return found
 
 
-def _distinct(study: str, runs: Runs, packs: Mapping[str, Path]) -> dict[_Key, list[Run]]:
-    """First run of each variant with augmentation, by what its picture depends on besides the seed."""
-    groups: dict[_Key, list[Run]] = {}
+def _distinct(study: str, runs: Runs, packs: Mapping[str, Path]) -> dict[_Key, list[str]]:
+    """Variants with augmentation, by what the picture of their first run depends on besides the seed."""
+    groups: dict[_Key, list[str]] = {}
     for variant, (first, *_) in runs.items():
         recipe = first.training.recipe
         if (path := packs.get(f"{study}/{variant}")) and "augmentation" in recipe:
             augmentation = Augmentation.model_validate(recipe["augmentation"]).applicable()
             if augmentation != Augmentation():
                 key = (path, augmentation.model_dump_json(), recipe.get("train_images"))
-                groups.setdefault(key, []).append(first)
+                groups.setdefault(key, []).append(variant)
     return groups
-
-
-def _variant(run: Run) -> str:
-    return (run.directory if run.fold is None else run.directory.parent).parent.name
 
 
 def augmentation_text(augmentation: Augmentation) -> str:
@@ -90,11 +85,7 @@ def write_augmented(path: Path, pack: Path, recipe: Recipe, make: Sequence[str],
     Raises:
         ValueError: the pack is missing or damaged, or the file has another ending or exists.
     """
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"--out {path}: expected a name that ends in .png; give another name")
-    refuse_special(path)
-    if path.exists() and not overwrite:
-        raise ValueError(f"--out {path}: exists; add --overwrite to replace it, or give another name")
+    refuse_picture("--out", path, overwrite)
     files = [pack, *(pack.with_name(f"{pack.stem}.{part}.npy") for part in PIXEL_PARTS)]
     if missing := [file for file in files if not file.exists()]:
         raise ValueError(f"{missing[0]}: missing; make it with: {' '.join(make)}")

@@ -51,6 +51,15 @@ def refuse_special(path: Path) -> None:
     raise ValueError(f"{path}: is {kind}, expected the name of a file to write; give another name")
 
 
+def refuse_picture(option: str, path: Path, overwrite: bool) -> None:
+    """Raise ValueError if the PNG that an option names has another ending, is no file, or exists and must be kept."""
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"{option} {path}: expected a name that ends in .png; give another name")
+    refuse_special(path)
+    if path.exists() and not overwrite:
+        raise ValueError(f"{option} {path}: exists; add --overwrite to replace it, or give another name")
+
+
 @contextmanager
 def written_whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """Yield temporary paths on the file systems of `paths`; rename them if the block succeeds, delete them otherwise.

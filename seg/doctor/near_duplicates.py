@@ -18,7 +18,7 @@ _SIMILAR = 8.0
 _CHUNK = 2**22  # comparisons at once
 
 
-class Twins(NamedTuple):
+class NearDuplicate(NamedTuple):
     """Two images by position, and whether they are copies of each other or just similar."""
 
     first: int
@@ -26,30 +26,32 @@ class Twins(NamedTuple):
     copy: bool
 
 
-def near_duplicates(looks: np.ndarray, splits: np.ndarray) -> list[Twins]:
+def near_duplicates(thumbnails: np.ndarray, splits: np.ndarray) -> list[NearDuplicate]:
     """For each image, the most similar one of an earlier split, if they are near-duplicates.
 
     Args:
-        looks: grey images (N, 32, 32) uint8.
+        thumbnails: grey images (N, 32, 32) uint8.
         splits: number of each image's split (N,).
     """
-    usable = np.array([k for k, look in enumerate(looks) if look.std() > _CONTRAST], int)
+    usable = np.array([k for k, each in enumerate(thumbnails) if each.std() > _CONTRAST], int)
     if not len(usable):
         return []
-    hashes = difference_hashes(looks[usable])
-    flat = looks[usable].reshape(len(usable), -1).astype(np.int16)
+    hashes = difference_hashes(thumbnails[usable])
+    flat = thumbnails[usable].reshape(len(usable), -1).astype(np.int16)
     best: dict[int, tuple[float, int]] = {}
     for one, other in _candidates(hashes, splits[usable]):
         differences = np.abs(flat[one] - flat[other]).mean(1)
         for i, j, difference in zip(one.tolist(), other.tolist(), differences.tolist(), strict=True):
             if difference < _SIMILAR:
                 best[j] = min(best.get(j, (difference, i)), (difference, i))
-    return [Twins(int(usable[i]), int(usable[j]), difference < _COPY) for j, (difference, i) in sorted(best.items())]
+    return [
+        NearDuplicate(int(usable[i]), int(usable[j]), difference < _COPY) for j, (difference, i) in sorted(best.items())
+    ]
 
 
-def difference_hashes(looks: np.ndarray) -> np.ndarray:
+def difference_hashes(thumbnails: np.ndarray) -> np.ndarray:
     """Hashes (N, 8) uint8 of grey images (N, H, W) uint8."""
-    small = [cv2.resize(look, (9, 8), interpolation=cv2.INTER_AREA) for look in looks]
+    small = [cv2.resize(each, (9, 8), interpolation=cv2.INTER_AREA) for each in thumbnails]
     stacked = np.array(small, np.uint8).reshape(-1, 8, 9)
     return np.packbits(stacked[:, :, 1:] > stacked[:, :, :-1], axis=2)[:, :, 0].copy()
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from seg.doctor.twins import difference_hashes, near_duplicates
+from seg.doctor.near_duplicates import difference_hashes, near_duplicates
 
 
 def looks(count: int, seed: int = 0) -> np.ndarray:
