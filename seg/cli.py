@@ -67,7 +67,7 @@ def _study_and_variant(params: "Params", text: str) -> tuple[str, str]:
     return study, name
 
 
-def _row(params: "Params", name: str) -> "DatasetRow":
+def _dataset_row(params: "Params", name: str) -> "DatasetRow":
     from seg.system.console import nearest
 
     if name not in params.datasets:
@@ -85,7 +85,7 @@ def _description(params: "Params", name: str) -> str:
     if name not in params.datasets and name in layouts():
         described = describe(name)
     else:
-        row = _row(params, name)
+        row = _dataset_row(params, name)
         folder = Path("data/raw", params.files(name))
         described = with_own_classes(with_own_keys(row.description(), folder), folder)
     content = described.model_dump(mode="json", exclude_none=True)
@@ -192,11 +192,9 @@ def export(
     file = out or Path(f"model.{kind}")
     about, difference = export_model(_checkpoint(model), file, kind, fixed, overwrite)
     height, width = about["input_size"]
-    sizes = {0: f"{height} x {width} pixels only", 1: f"{height} x {width} pixels, or any other size"}
-    step = f"{height} x {width} pixels, each side plus or minus a multiple of {about['size_step']}"
-    typer.echo(
-        f"{file}: for images of {sizes.get(about['size_step'], step)}; logits differ by at most {difference:.1g}"
-    )
+    others = {0: " only", 1: ", or any other size"}
+    other = others.get(about["size_step"], f", each side plus or minus a multiple of {about['size_step']}")
+    typer.echo(f"{file}: for images of {height} x {width} pixels{other}; logits differ by at most {difference:.1g}")
 
 
 def _checkpoint(path: Path) -> Path:
@@ -253,7 +251,9 @@ def doctor(
 
     if (folder is None) == (not dataset):
         raise ValueError("give either the directory of a dataset or --dataset with its name in params.yaml")
-    description = read_description(layout, "--layout") if folder else _row(read_params(params), dataset).description()
+    description = (
+        read_description(layout, "--layout") if folder else _dataset_row(read_params(params), dataset).description()
+    )
     root = folder or Path("data/raw", read_params(params).files(dataset))
     if picture:
         refuse_picture("--picture", picture, overwrite)

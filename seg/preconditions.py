@@ -14,7 +14,7 @@ from seg.config.recipe import WeightsFile
 from seg.datasets.classes import class_table
 from seg.datasets.own_files import with_own_keys
 from seg.models.weights_table import published_weights
-from seg.report.published import Figure, read_figures
+from seg.report.published import PublishedRow, read_figures
 from seg.system.console import nearest
 
 StudyClasses = Mapping[str, tuple[str, ...]]  # of the dataset of each study; empty if they are not known yet
@@ -106,7 +106,7 @@ def _weights_of_folds(params: Params) -> Iterator[str]:
                 yield f"{where}: {weights.file} {seen}; give other weights"
 
 
-def _unknown_figures(params: Params, classes: StudyClasses, path: Path, figures: list[Figure]) -> Iterator[str]:
+def _unknown_figures(params: Params, classes: StudyClasses, path: Path, figures: list[PublishedRow]) -> Iterator[str]:
     """Published figures of an unknown study, variant or class."""
     for figure in figures:
         where = f"{path}, line {figure.line}"

@@ -18,6 +18,7 @@ from seg.data.loader import Loader, scaled
 from seg.data.pack_format import NativeLabels, Pack
 from seg.data.resizing import place
 from seg.datasets import IGNORE
+from seg.datasets.overlay import colour_table
 from seg.evaluation.passes import average_logits, enough_memory, forward_pass, live_bytes
 from seg.evaluation.samples import draw_samples
 from seg.evaluation.scoring import Tally, count_image
@@ -139,18 +140,7 @@ def evaluate(
     matrices = np.stack([found.tallies[scoring].confusion for scoring in SCORINGS])
     if not matrices.any((1, 2, 3)).all():
         raise ValueError(f"{pack}: has no labelled pixel, so no score is defined; check the dataset's labels")
-    result = Metrics(
-        split=data.about["split"],
-        images=len(data),
-        names=tuple(data.about["names"]),
-        groups=tuple(data.about["groups"]),
-        ordered=data.about["ordered"],
-        classes=tuple(data.classes),
-        inference=inference.model_dump(mode="json"),
-        loss=found.loss,
-        native=found.tallies["native"].scores(data.classes),
-        pack=found.tallies["pack"].scores(data.classes),
-    )
+    result = _metrics(data, inference, found)
     run = EvaluationRun(
         device=str(device),
         machine=Machine(**machine_info(device)),
@@ -161,18 +151,33 @@ def evaluate(
         **speed._asdict(),
         peak_memory_bytes=peak_memory(device) - loader.resident_bytes,
     )
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(data.classes)] = data.about["palette"]
     drawn = list(zip(*data.read(np.array(list(found.drawn))), found.drawn.values(), strict=True))
     with written_whole(metrics, confusion, predictions, samples, run_info) as parts:
-        parts[0].write_text(result.text(), encoding="utf-8")
-        with parts[1].open("wb") as file:
+        metrics_part, confusion_part, predictions_part, samples_part, run_part = parts
+        metrics_part.write_text(result.text(), encoding="utf-8")
+        with confusion_part.open("wb") as file:
             np.save(file, matrices)
-        write_predictions(parts[2], found.pictures)
-        draw_samples(drawn, palette).save(parts[3], "PNG")
-        parts[4].write_text(run.text(), encoding="utf-8")
+        write_predictions(predictions_part, found.pictures)
+        draw_samples(drawn, colour_table(data.about["palette"])).save(samples_part, "PNG")
+        run_part.write_text(run.text(), encoding="utf-8")
     scores = result.native
     say(f"mIoU {scores.miou} pixel accuracy {scores.pixel_accuracy} on {len(data)} images of '{result.split}'")
+
+
+def _metrics(pack: Pack, inference: Inference, evaluation: Evaluation) -> Metrics:
+    """Content of `metrics.json`."""
+    return Metrics(
+        split=pack.about["split"],
+        images=len(pack),
+        names=tuple(pack.about["names"]),
+        groups=tuple(pack.about["groups"]),
+        ordered=pack.about["ordered"],
+        classes=tuple(pack.classes),
+        inference=inference.model_dump(mode="json"),
+        loss=evaluation.loss,
+        native=evaluation.tallies["native"].scores(pack.classes),
+        pack=evaluation.tallies["pack"].scores(pack.classes),
+    )
 
 
 def main() -> None:

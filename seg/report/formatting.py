@@ -87,6 +87,15 @@ class ScoreCell(NamedTuple):
         return [text for text in (self.deviation, self.interval, self.classes) if text]
 
 
+class BudgetCells(NamedTuple):
+    """Epochs, their budget as a part of the full one, images seen and steps of the optimizer."""
+
+    epochs: str
+    budget: str
+    images: str
+    steps: str
+
+
 def score_cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[ScoreCell]:
     """A score of all variants beside the published figures."""
     highest = math.nan if column == "loss" or unequal_budgets(rows) else best(row[column] for row in rows)
@@ -242,10 +251,14 @@ def units_caption(rows: Sequence[Row]) -> str:
     )
 
 
-def budget_cells(row: Row) -> list[str]:
-    """Epochs, their budget as a part of the full one, images seen and steps of the optimizer; means over the seeds."""
-    epochs = f"{float(row['epochs']):.4g}"
-    return [epochs, f"{row['budget_epochs']} of {row['full_epochs']}", count(row["images_seen"]), count(row["steps"])]
+def budget_cells(row: Row) -> BudgetCells:
+    """What a variant was trained for, means over the seeds."""
+    return BudgetCells(
+        f"{float(row['epochs']):.4g}",
+        f"{row['budget_epochs']} of {row['full_epochs']}",
+        count(row["images_seen"]),
+        count(row["steps"]),
+    )
 
 
 def budget_caption(rows: Sequence[Row]) -> str:

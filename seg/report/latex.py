@@ -104,7 +104,7 @@ def _lines(rows: Sequence[Row], notes: Footnotes) -> list[str]:
             escaped(row["variant"]) + _marks(notes.of(row, "variant")),
             *(_measured(accuracy), _published(accuracy), _difference(accuracy)),
             *(_measured(miou), escaped(miou.interval or NONE), _published(miou), _difference(miou)),
-            *(escaped(budget_cells(row)[1]), count(row["parameters"]), escaped(duration(row["training_seconds"]))),
+            *(escaped(budget_cells(row).budget), count(row["parameters"]), escaped(duration(row["training_seconds"]))),
         )
         for row, accuracy, miou in zip(rows, *cells, strict=True)
     ]

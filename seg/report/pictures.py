@@ -34,11 +34,11 @@ _QUALITY = 80  # of WebP
 Runs = Mapping[str, Sequence[Run]]
 
 
-class _Wish(NamedTuple):
+class _Request(NamedTuple):
     """An image of a set, with the predictions of these variants."""
 
-    kind: str  # key of `sets`
-    owner: str | None  # variant, if each has its own set
+    set_name: str  # key of `sets`, or `predictions` for more predictions of an image that is in a set
+    set_variant: str | None  # if each variant has a set of this name
     image: int
     variants: Sequence[str]
 
@@ -66,14 +66,14 @@ def pictures_of(studies: Mapping[str, Runs], packs: Mapping[str, Path], budget: 
     """
     shown = {study: runs for study, runs in studies.items() if any(_of_study(study, name) for name in packs)}
     found = read_all(lambda item: _Study(item[0], item[1], packs), shown.items())
-    turns = {study: study.wishes() for study in found}
-    while turns:
-        for study, wishes in list(turns.items()):
-            wish = next(wishes, None)
-            if wish is None:
-                del turns[study]
-            elif (used := study.embed(wish, budget)) is None:
-                study.omit(chain([wish], turns.pop(study)))
+    pending = {study: study.requests() for study in found}
+    while pending:
+        for study, requests in list(pending.items()):
+            request = next(requests, None)
+            if request is None:
+                del pending[study]
+            elif (used := study.embed(request, budget)) is None:
+                study.omit(chain([request], pending.pop(study)))
             else:
                 budget -= used
     return {study.name: study.content() for study in found}
@@ -114,8 +114,8 @@ class _Study:
             raise ValueError(f"{runs[0].directory}: was evaluated on other images; {EVALUATE_AGAIN}")
         return np.concatenate([np.where(each.any((1, 2)), mean_iou(each), np.nan) for each in matrices])
 
-    def wishes(self) -> Iterator[_Wish]:
-        """What is embedded, the most important first."""
+    def requests(self) -> Iterator[_Request]:
+        """What to embed, the most important first."""
         every = list(self._runs)
         spread = np.unique(np.linspace(0, len(self._names) - 1, min(MOST, len(self._names))).round().astype(int))
         scores = np.stack(list(self._scores.values()))
@@ -125,20 +125,21 @@ class _Study:
         worst = [labelled[np.argsort(each[labelled], kind="stable")][:MOST] for each in scores]
         for rank in range(MOST):
             if rank < len(spread):
-                yield _Wish("samples", None, int(spread[rank]), every)
+                yield _Request("samples", None, int(spread[rank]), every)
             if rank < len(differ):
-                yield _Wish("differ", None, int(differ[rank]), every)
+                yield _Request("differ", None, int(differ[rank]), every)
             if rank < len(labelled):
                 yield from (
-                    _Wish("worst", variant, int(of[rank]), [variant]) for variant, of in zip(every, worst, strict=True)
+                    _Request("worst", variant, int(of[rank]), [variant])
+                    for variant, of in zip(every, worst, strict=True)
                 )
-        yield from (_Wish("predictions", None, image, every) for image in list(self._images))
+        yield from (_Request("predictions", None, image, every) for image in list(self._images))
 
-    def embed(self, wish: _Wish, budget: int) -> int | None:
-        """Embed what a wish lacks. Returns its bytes; `None`, and nothing is embedded, if they exceed the budget."""
-        new = {} if wish.image in self._images else {wish.image: self._picture(wish.image)}
-        missing = [variant for variant in wish.variants if wish.image not in self._predictions[variant]]
-        fold, position = self._places[wish.image]
+    def embed(self, request: _Request, budget: int) -> int | None:
+        """Embed what a request lacks. Returns its bytes; `None`, if they exceed the budget and nothing is embedded."""
+        new = {} if request.image in self._images else {request.image: self._picture(request.image)}
+        missing = [variant for variant in request.variants if request.image not in self._predictions[variant]]
+        fold, position = self._places[request.image]
         files = [self._runs[variant][fold].directory / "predictions.zip" for variant in missing]
         contents = read_all(lambda path: read_predictions(path, [position], EVALUATE_AGAIN)[0], files)
         drawn = [data_uri("png", content) for content in contents]
@@ -147,16 +148,16 @@ class _Study:
             return None
         self._images |= new
         for variant, uri in zip(missing, drawn, strict=True):
-            self._predictions[variant][wish.image] = uri
-        if wish.kind != "predictions":
-            self._chosen.setdefault((wish.kind, wish.owner), []).append(wish.image)
+            self._predictions[variant][request.image] = uri
+        if request.set_name != "predictions":
+            self._chosen.setdefault((request.set_name, request.set_variant), []).append(request.image)
         return used
 
-    def omit(self, wishes: Iterator[_Wish]) -> None:
+    def omit(self, requests: Iterator[_Request]) -> None:
         """Count what is not embedded: images of sets, and predictions of embedded images."""
-        for wish in wishes:
-            lacking = sum(wish.image not in self._predictions[variant] for variant in wish.variants)
-            self._omitted[wish.kind] += lacking if wish.kind == "predictions" else 1
+        for request in requests:
+            lacking = sum(request.image not in self._predictions[variant] for variant in request.variants)
+            self._omitted[request.set_name] += lacking if request.set_name == "predictions" else 1
 
     def _picture(self, image: int) -> dict[str, Any]:
         """Image and truth of an image."""

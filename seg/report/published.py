@@ -27,7 +27,7 @@ class Published(NamedTuple):
     note: str
 
 
-class Figure(NamedTuple):
+class PublishedRow(NamedTuple):
     """A row of the file of published figures; `name` is the class of an IoU."""
 
     line: int
@@ -79,7 +79,7 @@ def obstacle(source: PublishedData, splits: Iterable[str], classes: int) -> str:
     return ", ".join(reasons)
 
 
-def read_figures(path: Path) -> list[Figure]:
+def read_figures(path: Path) -> list[PublishedRow]:
     """All rows of a file of published figures.
 
     Raises:
@@ -96,7 +96,7 @@ def read_figures(path: Path) -> list[Figure]:
         raise ValueError(f"{path}: not a CSV file in UTF-8 ({error}); {_RESTORE}") from None
     lines: dict[tuple[str, ...], int] = {}
 
-    def read(numbered_row: tuple[int, dict[Any, Any]]) -> Figure:
+    def read(numbered_row: tuple[int, dict[Any, Any]]) -> PublishedRow:
         line, row = numbered_row
         where = f"{path}, line {line}"
         if None in row or None in row.values():
@@ -111,7 +111,9 @@ def read_figures(path: Path) -> list[Figure]:
         if bool(name) != (metric == "iou"):
             expected = "expected a class" if metric == "iou" else f"'{name}' is a class, which only iou has"
             raise ValueError(f"{where}: {metric}: {expected}")
-        return Figure(line, study, variant, metric, name, Published(split, _value(where, metric, value, note), note))
+        return PublishedRow(
+            line, study, variant, metric, name, Published(split, _value(where, metric, value, note), note)
+        )
 
     return read_all(read, numbered)
 

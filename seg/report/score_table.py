@@ -169,34 +169,29 @@ def _verdict_group(rows: Sequence[Row]) -> Group:
 def _other_groups(rows: Sequence[Row]) -> list[Group]:
     """Scores without intervals, budgets and costs."""
     classes = [TableCell(row["miou_classes"], row["miou_classes"].partition("–")[0]) for row in rows]
-    budgets = [budget_cells(row) for row in rows]
-    images = [TableCell(cells[2], row["images_seen"]) for row, cells in zip(rows, budgets, strict=True)]
-    steps = [TableCell(cells[3], row["steps"]) for row, cells in zip(rows, budgets, strict=True)]
-    epochs = [TableCell(cells[0], row["epochs"]) for row, cells in zip(rows, budgets, strict=True)]
-    shares = [
-        TableCell(cells[1], str(int(row["budget_epochs"]) / int(row["full_epochs"])))
-        for row, cells in zip(rows, budgets, strict=True)
+    budgets = [
+        TableCell(budget_cells(row).budget, str(int(row["budget_epochs"]) / int(row["full_epochs"]))) for row in rows
     ]
     return [
         *(
             Group(
                 name,
                 title,
-                [Column(name, "", [TableCell(digits(row[name]), row[name]) for row in rows], name.startswith("calib"))],
+                [_column(rows, name, "", digits, rising=name == "calibration_error")],
                 shown=False,
                 metric=name,
             )
             for name, title in DETAIL_TITLES.items()
         ),
         Group("classes", "Classes in the mean", [Column("miou_classes", "", classes)], shown=False),
-        Group("budget", "Epochs", [Column("budget_epochs", "", shares)]),
+        Group("budget", "Epochs", [Column("budget_epochs", "", budgets)]),
         Group(
             "training",
             "Training",
             [
-                Column("epochs", "epochs", epochs),
-                Column("images_seen", "images seen", images),
-                Column("steps", "steps", steps),
+                Column("epochs", "epochs", [TableCell(budget_cells(row).epochs, row["epochs"]) for row in rows]),
+                _column(rows, "images_seen", "images seen", count),
+                _column(rows, "steps", "steps", count),
             ],
             shown=False,
         ),
@@ -209,8 +204,11 @@ def _other_groups(rows: Sequence[Row]) -> list[Group]:
 
 
 def _cost(rows: Sequence[Row], key: str, title: str, text: Callable[[str], str], shown: bool = True) -> Group:
-    cells = [TableCell(text(row[key]), row[key]) for row in rows]
-    return Group(key, title, [Column(key, "", cells, rising=True)], shown)
+    return Group(key, title, [_column(rows, key, "", text, rising=True)], shown)
+
+
+def _column(rows: Sequence[Row], key: str, title: str, text: Callable[[str], str], rising: bool = False) -> Column:
+    return Column(key, title, [TableCell(text(row[key]), row[key]) for row in rows], rising)
 
 
 def _milliseconds(seconds: str) -> str:
