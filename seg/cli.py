@@ -120,7 +120,7 @@ def augmented(
     recipe = content.recipe(used, study, name, content.run_seeds(used)[0] if seed is None else seed)
     chosen = ["--config", f"preset={used}"] if used != content.preset else []
     write_augmented(out, Path(pack), recipe, ["snakemake", "--cores", "2", *chosen, "--", pack], overwrite)
-    typer.echo(f"{out}: {augmentation_text(recipe.augmentation)}")
+    typer.echo(f"{out}: augmentation {augmentation_text(recipe.augmentation)}")
 
 
 @app.command()
@@ -204,7 +204,9 @@ def _checkpoint(path: Path) -> Path:
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="directory of images and labels")]) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="directory of images and labels", readable=False)],
+) -> None:
     """Print rows for params.yaml that describe a directory: the dataset and a study of two variants."""
     import re
     import shlex

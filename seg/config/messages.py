@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from seg.system.console import nearest
 
 Schema = TypeVar("Schema", bound=BaseModel)
+IDENTIFIER = r"^[a-z][a-z0-9_]*$"  # pattern of names of studies, variants, datasets and weights
 _LINE_BREAK = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -64,6 +65,8 @@ def _line(problem: Any, content: Any, written_at: Callable[[str], str]) -> str:
         case "missing":
             keys.append(str(problem["loc"][-1]))
             text = "missing; add it"
+        case "string_pattern_mismatch" if problem["ctx"]["pattern"] == IDENTIFIER:
+            text = f"got {got!r}; expected lower-case letters, digits and underscores after a letter, such as u_lite"
         case _:
             hint = "; write it without quotes" if isinstance(got, str) and got.lstrip("+-").isdigit() else ""
             text = f"got {got!r}; {message[0].lower()}{message[1:]}{hint}"

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, Field, StringConstraints, create_model, mod
 from seg.config.base import Count, Frozen, Number, Part, Positive, Readings
 from seg.config.description import Description, SplitName, complete
 from seg.config.inference import Inference
+from seg.config.messages import IDENTIFIER
 from seg.config.recipe import Recipe
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER)]
 FIGURES_FOLDER = "figures"  # beside the directories of studies and of variants
 SMALLEST_SIDE = 32  # of images, in pixels: every network accepts it
 Side = Annotated[int, Field(ge=SMALLEST_SIDE)]

@@ -20,7 +20,7 @@ from seg.recognition.foreign_labels import coco_fault, foreign_labels
 from seg.recognition.image_forms import suggest_form
 from seg.recognition.label_kinds import LabelKeys, coco_keys, label_keys, spread
 from seg.recognition.several_masks import refuse_other_masks, several_masks
-from seg.system.console import printable
+from seg.system.console import describe_os_error, printable
 
 _LARGEST = 512  # pixels of the suggested size's longer side
 
@@ -39,14 +39,16 @@ def recognise(root: Path) -> Recognised:
     """Guess the description of a directory. Raises ValueError if it contains no images with labels that can be read."""
     try:
         return _recognise(root)
+    except OSError as error:  # such as a directory without rights
+        raise ValueError(describe_os_error(error)) from None
+    except (AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{root}: cannot be described ({error}); write the rows by hand, see docs/how-to/own-dataset.md"
+        ) from None
     except ValueError as error:  # such as names of classes that are used twice
         lines = str(error).splitlines()
         raise ValueError(
             "\n".join(line if line.startswith(str(root)) else f"{root}: {line}" for line in lines)
-        ) from None
-    except (AttributeError, KeyError, TypeError, OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{root}: cannot be described ({error}); write the rows by hand, see docs/how-to/own-dataset.md"
         ) from None
 
 

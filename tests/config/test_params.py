@@ -164,6 +164,12 @@ WRONG = [
         {"hold_out": 1},
         "datasets.streets.splits.hold_out: got 1; input should be less than 1",
     ),
+    (
+        "weights.My Weights",
+        {"source": "torchvision"},
+        "weights.My Weights: got 'My Weights'; expected lower-case letters, digits and underscores after a letter, "
+        "such as u_lite",
+    ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),
     ("cluster.data.memory", 0, "cluster.data.memory: got 0; input should be greater than or equal to 1"),

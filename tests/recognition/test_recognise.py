@@ -1,6 +1,8 @@
 """`seg init`: the description of a directory, guessed from its files."""
 
+import errno
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -340,6 +342,16 @@ def test_directories_whose_name_no_pattern_contains_are_refused(tmp_path: Path, 
     with pytest.raises(ValueError, match="which patterns cannot have; rename the directory") as caught:
         recognise(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_directory_without_rights_is_named(tmp_path: Path) -> None:
+    KINDS["ids"](tmp_path)
+    denied = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "masks"))
+    with (
+        patch("seg.recognition.recognise.list_files", side_effect=denied),  # root may read everything
+        pytest.raises(ValueError, match="masks: Permission denied; give yourself access with chmod or chown"),
+    ):
+        recognise(tmp_path)
 
 
 def test_a_table_of_the_training_images_divides_nothing(tmp_path: Path) -> None:
