@@ -24,7 +24,7 @@ from seg.datasets.tiff import Decoded
 from seg.system.console import describe_os_error
 
 Value = TypeVar("Value")
-_DEEP = frozenset({"JPEG2000", "PNG", "PPM"})  # formats, as Pillow names them, that Pillow may truncate to 8 bits
+_DEEP = ("JPEG2000", "PPM")  # formats beside PNG that Pillow may truncate to 8 bits
 _CONVERTED = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"} | dict.fromkeys(("P", "CMYK", "YCbCr", "RGBX"), "RGB")
 _BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 _BAD_FILE = (LookupError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error, cv2.error)
@@ -91,18 +91,24 @@ def decode_label(path: Path) -> Image.Image | np.ndarray:
     Raises:
         ValueError: the file is damaged, or has several pages, frames or bands, colours of 16 bits, or fractions.
     """
-    orientation = image_header(path).orientation
+    orientation = 1  # of TIFF, Pillow applies it
     if tiff.is_tiff(path):
         with tiff.tiff_page(path) as page:
             if tiff.has_ids(page):
                 return tiff.decode_ids(path, page)
             bands = page.samplesperpixel
+            deep = bands >= 3 and page.bitspersample > 8
         if bands not in (1, 3, 4):
             raise ValueError(f"{path}: has {bands} bands, expected one of ids, or colours; store the id of each pixel")
-    label = _decode_by_pillow(path)
-    if len(label.getbands()) >= 3 and _bits(path) > 8:
+    else:
+        with Image.open(path) as file:
+            _refuse_frames(path, file)
+            orientation = _orientation(file)
+            deep = len(file.getbands()) >= 3 and _is_deep(path, file)
+    if deep:
         raise ValueError(f"{path}: has colours of 16 bits, expected 8; store the mask with 8 bits per channel")
-    if orientation == 1 or tiff.is_tiff(path):  # of TIFF, Pillow applies it
+    label = _decode_by_pillow(path)
+    if orientation == 1:
         return label
     turned = Image.fromarray(tiff.upright(np.asarray(label), orientation))
     if palette := label.getpalette():
@@ -149,8 +155,8 @@ def decode_image(path: Path) -> Decoded:
                 return tiff.decode_bands(path, page)
     with Image.open(path) as file:
         _refuse_frames(path, file)
-        if file.format in _DEEP and _bits(path) > 8:
-            return _decode_deep(path, _orientation(file))
+        if _is_deep(path, file):
+            return _decode_deep(path, file)
     image = _decode_by_pillow(path)
     orientation = _orientation(image)  # of TIFF, Pillow has applied it
     image = image.convert(_CONVERTED.get(image.mode, image.mode))
@@ -166,32 +172,28 @@ def _decode_by_pillow(path: Path) -> Image.Image:
         return file.copy()  # a copy is decoded
 
 
-def _decode_deep(path: Path, orientation: int) -> Decoded:
-    """Decode more than 8 bits per channel by OpenCV, in the order red, green, blue."""
-    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if stored is None:
+def _is_deep(path: Path, image: Image.Image) -> bool:
+    """Whether an open file has more than 8 bits per channel, of a format that Pillow may truncate."""
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[24] > 8
+    return image.format in _DEEP and (stored := _decode_by_opencv(path)) is not None and stored.itemsize > 1
+
+
+def _decode_by_opencv(path: Path) -> np.ndarray | None:
+    return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def _decode_deep(path: Path, image: Image.Image) -> Decoded:
+    """Decode an open file with more than 8 bits per channel, in the order red, green, blue."""
+    if (stored := _decode_by_opencv(path)) is None:
         raise ValueError("damaged")
     pixels = np.atleast_3d(stored)
     alpha = pixels.shape[2] == 4
     pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] >= 3 else pixels
-    if alpha and _start(path)[25:] == b"\x04":  # PNG of grey and transparency, which OpenCV repeats
+    if alpha and image.mode == "LA":  # whose grey OpenCV repeats
         pixels = pixels[..., [0, 3]]
-    return Decoded(tiff.upright(pixels, orientation), alpha)
-
-
-def _bits(path: Path) -> int:
-    """Bits per channel of a PNG; of another format, of the decoded samples."""
-    if start := _start(path):
-        return start[24]
-    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    return 8 if stored is None else 8 * stored.itemsize
-
-
-def _start(path: Path) -> bytes:
-    """Header of a PNG up to its depth and colour type; empty for another format."""
-    with path.open("rb") as file:
-        start = file.read(26)
-    return start if start.startswith(b"\x89PNG") else b""
+    return Decoded(tiff.upright(pixels, _orientation(image)), alpha)
 
 
 def _refuse_frames(path: Path, image: Image.Image) -> None:
