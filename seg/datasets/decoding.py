@@ -9,7 +9,6 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -20,13 +19,13 @@ from PIL import Image
 
 from seg.config.image_form import ImageForm
 from seg.datasets import tiff
+from seg.datasets.orientation import image_orientation, upright
 from seg.datasets.tiff import Decoded
 from seg.system.console import describe_os_error
 
 Value = TypeVar("Value")
 _DEEP = ("JPEG2000", "PPM")  # formats beside PNG that Pillow may truncate to 8 bits
 _CONVERTED = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"} | dict.fromkeys(("P", "CMYK", "YCbCr", "RGBX"), "RGB")
-_BAD_EXIF = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, struct.error)  # Pillow's errors
 _BAD_FILE = (LookupError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error, cv2.error)
 
 
@@ -80,7 +79,7 @@ def image_header(path: Path) -> Header:
     else:
         with Image.open(path) as image:
             _refuse_frames(path, image)
-            height, width, orientation = image.height, image.width, _orientation(image)
+            height, width, orientation = image.height, image.width, image_orientation(path, image)
     return Header(width, height, orientation) if orientation >= 5 else Header(height, width, orientation)
 
 
@@ -91,7 +90,6 @@ def decode_label(path: Path) -> Image.Image | np.ndarray:
     Raises:
         ValueError: the file is damaged, or has several pages, frames or bands, colours of 16 bits, or fractions.
     """
-    orientation = 1  # of TIFF, Pillow applies it
     if tiff.is_tiff(path):
         with tiff.tiff_page(path) as page:
             if tiff.has_ids(page):
@@ -103,14 +101,13 @@ def decode_label(path: Path) -> Image.Image | np.ndarray:
     else:
         with Image.open(path) as file:
             _refuse_frames(path, file)
-            orientation = _orientation(file)
             deep = len(file.getbands()) >= 3 and _is_deep(path, file)
     if deep:
         raise ValueError(f"{path}: has colours of 16 bits, expected 8; store the mask with 8 bits per channel")
     label = _decode_by_pillow(path)
-    if orientation == 1:
+    if (orientation := image_orientation(path, label)) == 1:
         return label
-    turned = Image.fromarray(tiff.upright(np.asarray(label), orientation))
+    turned = Image.fromarray(upright(np.asarray(label), orientation))
     if palette := label.getpalette():
         turned.putpalette(palette)
     return turned
@@ -158,15 +155,16 @@ def decode_image(path: Path) -> Decoded:
         if _is_deep(path, file):
             return _decode_deep(path, file)
     image = _decode_by_pillow(path)
-    orientation = _orientation(image)  # of TIFF, Pillow has applied it
+    orientation = image_orientation(path, image)
     image = image.convert(_CONVERTED.get(image.mode, image.mode))
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         raise ValueError(f"{path}: got mode {image.mode}, expected grey or RGB; convert the image")
     pixels = np.asarray(image)
-    return Decoded(tiff.upright(np.atleast_3d(pixels), orientation), image.mode in ("LA", "RGBA"))
+    return Decoded(upright(np.atleast_3d(pixels), orientation), image.mode in ("LA", "RGBA"))
 
 
 def _decode_by_pillow(path: Path) -> Image.Image:
+    """Decode a file; of TIFF, Pillow applies the orientation and removes it."""
     # Pillow maps files that it opens by name into memory, in TIFF with the height and width of the upright image.
     with path.open("rb") as stream, Image.open(stream if tiff.is_tiff(path) else path) as file:
         return file.copy()  # a copy is decoded
@@ -193,18 +191,12 @@ def _decode_deep(path: Path, image: Image.Image) -> Decoded:
     pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] >= 3 else pixels
     if alpha and image.mode == "LA":  # whose grey OpenCV repeats
         pixels = pixels[..., [0, 3]]
-    return Decoded(tiff.upright(pixels, _orientation(image)), alpha)
+    return Decoded(upright(pixels, image_orientation(path, image)), alpha)
 
 
 def _refuse_frames(path: Path, image: Image.Image) -> None:
     if image.format != "MPO":  # a photograph with previews
         tiff.refuse_several(path, getattr(image, "n_frames", 1), "frames")
-
-
-def _orientation(image: Image.Image) -> int:
-    with suppress(*_BAD_EXIF):
-        return tiff.valid_orientation(image.getexif().get(tiff.ORIENTATION, 1))
-    return 1
 
 
 def select_channels(path: Path, image: Decoded, form: ImageForm) -> np.ndarray:

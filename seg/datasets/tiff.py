@@ -10,7 +10,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-ORIENTATION = 0x0112  # tag of EXIF and TIFF
+from seg.datasets.orientation import ORIENTATION, upright, valid_orientation
+
 _SUBSAMPLED, _TRANSPARENCY = 1, 4  # bits of NewSubfileType: pages that accompany an image
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
@@ -58,18 +59,6 @@ def tiff_orientation(page: tifffile.TiffPage) -> int:
     """Orientation of a page, 1 (upright) to 8."""
     tag = page.tags.get(ORIENTATION)
     return valid_orientation(tag.value if tag else 1)
-
-
-def valid_orientation(orientation: object) -> int:
-    """The value of the tag; 1 if it is none."""
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-
-
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels (H, W, ...) turned and mirrored as an orientation says."""
-    turns = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)  # anticlockwise, before the mirror
-    pixels = np.rot90(pixels, turns)
-    return np.ascontiguousarray(np.fliplr(pixels) if orientation in (2, 4, 5, 7) else pixels)
 
 
 def has_plain_bands(page: tifffile.TiffPage) -> bool:

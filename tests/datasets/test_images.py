@@ -61,6 +61,31 @@ def test_a_label_turns_by_its_own_orientation(tmp_path: Path, ending: str, mode:
         assert np.array_equal(found, upright)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_tags_of_a_png_are_found_before_and_behind_its_pixels(tmp_path: Path, late: bool) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3)).save(path, exif=tags(6))
+    content = path.read_bytes()
+    start = content.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4])
+    if late:
+        rest = content[end:]
+        path.write_bytes(content[:start] + rest[:-12] + content[start:end] + rest[-12:])
+    assert image_header(path) == (3, 2, 6)
+    assert read_image(path, ImageForm())[..., 0].tolist() == [[3, 0], [4, 1], [5, 2]]
+    assert read_label(path, class_table(describe("camvid"))).tolist() == [[3, 0], [4, 1], [5, 2]]
+
+
+def test_the_size_of_a_png_is_told_without_its_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("L", (300, 200)).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"IDAT") + 8])
+    assert image_header(path) == (200, 300, 1)
+    with pytest.raises(ValueError, match=r"a\.png: cannot be decoded"):
+        read_image(path, ImageForm())
+
+
 def pair_of(root: Path, size: tuple[int, int], image: int, label: int) -> ImagePair:
     pair = ImagePair("a", root / "a.jpg", root / "a.png", "")
     Image.new("RGB", size).save(pair.image, exif=tags(image))
