@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, cast, get_args
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -52,10 +52,9 @@ class PredictionOutputs(NamedTuple):
 
 def prediction_outputs(encoding: str, overlay: bool, probabilities: bool, shares: bool) -> PredictionOutputs:
     """The outputs of options. Raises ValueError for an unknown encoding."""
-    for known in get_args(PixelEncoding):
-        if encoding == known:
-            return PredictionOutputs(known, overlay, probabilities, shares)
-    raise ValueError(f"--encoding {encoding}: unknown; {nearest_of_all(encoding, get_args(PixelEncoding))}")
+    if encoding not in get_args(PixelEncoding):
+        raise ValueError(f"--encoding {encoding}: unknown; {nearest_of_all(encoding, get_args(PixelEncoding))}")
+    return PredictionOutputs(cast("PixelEncoding", encoding), overlay, probabilities, shares)
 
 
 class PredictedClasses:

@@ -3,8 +3,6 @@
 A figure `<name>` is `figures/<name>.svg` and `figures/<name>.png` in the directory of its study or preset.
 """
 
-from pathlib import Path
-
 STUDY_FIGURES = ("scores", "pairs", "class_iou", "class_boundary_iou", "confusion", "curves")
 PRESET_FIGURES = ("cost",)
 FORMATS = (".svg", ".png")
@@ -13,8 +11,3 @@ FORMATS = (".svg", ".png")
 def suffixes(names: tuple[str, ...]) -> tuple[str, ...]:
     """What is added to the directory of the figures: `/scores.svg`, `/scores.png` and so on."""
     return tuple(f"/{name}{suffix}" for name in names for suffix in FORMATS)
-
-
-def of_figure(name: str, paths: list[Path]) -> list[Path]:
-    """Files of one figure."""
-    return [path for path in paths if path.stem == name]

@@ -6,12 +6,11 @@ figure shows at most `SHOWN` variants, those with the highest mIoU, and says so;
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from seg.report.class_figures import draw_class_scores, draw_confusion
 from seg.report.curve_figures import draw_curves
-from seg.report.figure_names import of_figure
+from seg.report.figure_names import STUDY_FIGURES
 from seg.report.intervals import summed_confusion
 from seg.report.pairs import PairDifference, pair_matrix, ranked_by_pairs
 from seg.report.rows import Row
@@ -31,7 +30,7 @@ def draw_study(
     Raises:
         ValueError: a `confusion.npy` is missing or damaged.
     """
-    paths = partial(of_figure, paths=files)
+    paths = {name: [path for path in files if path.stem == name] for name in STUDY_FIGURES}
     drawn_rows = ranked(rows)[:SHOWN]
     runs = {row["variant"]: all_runs[row["variant"]] for row in drawn_rows}
     order = "with the highest mIoU" if rows[0]["against_best"] else "first in the table"
@@ -39,12 +38,12 @@ def draw_study(
     classes = next(iter(runs.values()))[0].metrics.classes
     confusion = {variant: summed_confusion(each) for variant, each in runs.items()}
     truth = truth_shares(next(iter(confusion.values())))
-    draw_scores(score_dots(drawn_rows, runs), note, *paths("scores"))
-    draw_pairs(pair_matrix(ranked_by_pairs(drawn_rows, pairs), pairs), note, *paths("pairs"))
+    draw_scores(score_dots(drawn_rows, runs), note, *paths["scores"])
+    draw_pairs(pair_matrix(ranked_by_pairs(drawn_rows, pairs), pairs), note, *paths["pairs"])
     for score, title in {"iou": "IoU", "boundary_iou": "Boundary IoU"}.items():
         values = class_scores(runs, score, classes)
-        draw_class_scores(values, truth, list(runs), classes, title, note, *paths(f"class_{score}"))
+        draw_class_scores(values, truth, list(runs), classes, title, note, *paths[f"class_{score}"])
     shares = {variant: confusion_shares(matrix) for variant, matrix in confusion.items()}
-    draw_confusion(shares, classes, note, *paths("confusion"))
+    draw_confusion(shares, classes, note, *paths["confusion"])
     losses = {variant: str(each[0].training.recipe.get("loss", "loss")) for variant, each in runs.items()}
-    draw_curves({variant: curves(each) for variant, each in runs.items()}, losses, note, *paths("curves"))
+    draw_curves({variant: curves(each) for variant, each in runs.items()}, losses, note, *paths["curves"])

@@ -212,10 +212,12 @@ def near_best_caption(rows: Sequence[Row]) -> str:
     if not pairs or unequal_budgets(rows):
         return ""
     joint = f" The intervals are wide enough to hold for all {pairs} pairs at once." if pairs > 1 else ""
+    one_seed = len(rows[0]["seeds"].split()) == 1
+    single = " With one seed, trainings are compared: another seed may rank variants differently." if one_seed else ""
     margin = float(rows[0]["margin"])
     return (
         f"{NEAR} marks an mIoU that is equivalent to the best one (the 90% interval of their difference is within "
-        f"±{margin:g}) or undecided (the 95% interval contains 0). Undecided does not mean equal.{joint}"
+        f"±{margin:g}) or undecided (the 95% interval contains 0). Undecided does not mean equal.{joint}{single}"
     )
 
 

@@ -1,8 +1,6 @@
 """All pairs of a study's variants: `pairs.csv`, and how each variant compares with the best one.
 
-A row is the difference in mIoU of `variant` minus `other`, each the mean over its seeds. `low` and `high` are the ends
-of the 95% interval of this pair alone; `joint_low` and `joint_high` are wide enough for all pairs of the study to hold
-at once, and so are `equivalence_low` and `equivalence_high`, the ends of a 90% interval. The `verdict` on `variant` is
+The verdict on a variant, from the intervals that hold for all pairs of the study at once, is
 
 - `equivalent` if the 90% interval is within the margin of equivalence: two one-sided tests at 5%,
 - else `better` or `worse` if the 95% interval excludes 0,
@@ -12,8 +10,7 @@ All verdicts of a study hold at once. They are empty if the variants were traine
 budgets. Variants are paired by image and by seed; with the same seed they see the training images in the same order. If
 this does not correlate their scores, pairing is still valid but gains no precision. Variants with different input sizes
 are also paired by image, each scored at its own size. With a cross-validation, the mIoU is that of the confusion
-matrices of all folds together, in which every image is once. `classes` and `other_classes` are the numbers of classes
-in the two means; if they are not the same ones (`same_classes`), the difference depends on that too.
+matrices of all folds together, in which every image is once.
 """
 
 from collections import Counter
@@ -52,7 +49,7 @@ class PairDifference(NamedTuple):
             shares of their budgets.
         classes: number of classes in the mean of `variant`, a range if seeds differ.
         other_classes: that of `other`.
-        same_classes: whether they are the same classes.
+        same_classes: whether they are the same classes; if not, the difference depends on that too.
     """
 
     study: str

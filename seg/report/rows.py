@@ -1,14 +1,4 @@
-"""Rows of a study's `table.csv`, and the CSV files of the report.
-
-A score column, such as `miou` or `iou[car]`, has four columns beside it: `_std`, `_low`, `_high` and `_published`. Its
-cell is a fraction, `absent` for a class in neither the truth nor the prediction, or empty if there is no value.
-`miou_classes` is the number of classes that entered the mIoU, a range if seeds differ. `against_best` is `best` for the
-variant with the highest mIoU, and the verdict against it for the others: `worse`, `equivalent` within `margin`, or
-`undecided`; empty if the variants were trained with different shares of their budgets. Intervals are over `units`
-images, groups, or blocks of `block` images, as `unit` says; `scarce_classes` occur in the truth of fewer than six of
-them. `published_obstacle` says why published figures are for reference only; it is empty if they can be compared.
-`budget_epochs` of the `full_epochs` are the preset's budget, of which early stopping may leave some. `folds`, a column
-only with a cross-validation, is the number of folds.
+"""Rows of a study's `table.csv`, whose columns `seg.report.columns` describes, and the CSV files of the report.
 
 All cells are text, so that a table that is read and written again has the same bytes; `number` converts a cell.
 """

@@ -1,17 +1,4 @@
-"""Values that the figures and the page draw: each number is computed here or in `seg.report.pairs`, and nowhere else.
-
-| function | values |
-|---|---|
-| `ranked` | rows of a study in the order in which figures show its variants |
-| `score_dots` | mIoU of each variant with its interval, its seeds, the published figure and the verdict |
-| `cost_points`, `COSTS` | mIoU against a cost, the Pareto front, the best variant and the best published one |
-| `curves` | losses and learning rates of each training, with the scored epoch |
-| `class_scores` | IoU or boundary IoU of each class and variant |
-| `truth_shares`, `confusion_shares` | pixels of each class, and of each pair of a true and a predicted class |
-| `seg.report.pairs.pair_matrix` | differences and verdicts of all pairs |
-
-`PALETTE` and `SHOWN` are those of the figures.
-"""
+"""Values that the figures and the page draw. Those of pairs are in `seg.report.pairs`."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean

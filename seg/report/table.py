@@ -4,13 +4,10 @@
         --published FILE --variants NAME=DIRECTORY ... --seeds K ... [--folds N] --notes JSON --source JSON
         --block N --equivalence X --csv F --markdown F --latex F --pairs F --figures DIRECTORY
 
-`table.csv` has one row per variant. A score is the mean over the seeds. `_std`, empty for a single seed, is the sample
-standard deviation (n - 1) over the seeds: the effect of initialization and order. `_low` and `_high` are the ends of
-the 95% interval, see `seg.evaluation.jackknife`, over images and seeds, or over images for a single seed. A class in
-neither the truth nor the prediction is `absent` and excluded from means; a cell is empty if the dataset has no such
-class or the source no such figure. `loss` is the loss of the evaluation split. With a cross-validation, scores, `_std`
-and intervals are over the folds, see `seg.evaluation.folds`, and the score of a fold is the mean over the seeds.
-`pairs.csv` has one row per pair of variants, see `seg.report.pairs`. The figures are those of `seg.report.figures`.
+`table.csv` has one row per variant, see `seg.report.columns`. Scores are means over the seeds, with intervals over
+images and seeds, or over images for a single seed (`seg.evaluation.jackknife`). With a cross-validation, they are means
+and intervals over the folds (`seg.evaluation.folds`), and the score of a fold is the mean over the seeds. `pairs.csv`
+has one row per pair of variants, see `seg.report.pairs`. The figures are those of `seg.report.figures`.
 """
 
 from collections import Counter

@@ -188,6 +188,12 @@ def test_early_stopping_leaves_a_part_of_the_budget(results, monkeypatch):
     assert rows_of(study)["unet"]["against_best"] == "best"
 
 
+def test_verdicts_of_one_seed_are_on_trainings(results, monkeypatch):
+    sentence = "With one seed, trainings are compared: another seed may rank variants differently."
+    assert sentence in markdown_of(make_table(results, monkeypatch, seeds="0"))
+    assert sentence not in markdown_of(make_table(results, monkeypatch, seeds="0 1"))
+
+
 def test_variants_with_different_shares_of_their_budgets_are_not_ranked(results, monkeypatch):
     near(results)
     budgets = {"baseline": 40, "unet": 5, "dice": 40}
