@@ -107,8 +107,8 @@ def export_model(
         bounded_memory(f"{model}: {width}x{height} pixels", "export it on a machine with more memory", 0),
         written_whole(out) as (part,),
     ):
-        exported = _written(deployed, about, part, write, [0] if fixed else _STEPS)
-        difference = _compared(out, checkpoint, load(part), exported, about)
+        exported = _write_exported(deployed, about, part, write, [0] if fixed else _STEPS)
+        difference = _compare(out, checkpoint, load(part), exported, about)
     return about, difference
 
 
@@ -135,7 +135,7 @@ def _metadata(model: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _written(
+def _write_exported(
     deployed: Deployed, about: dict[str, Any], path: Path, write: Callable[..., None], steps: Sequence[int]
 ) -> Exported:
     """Write the network with the first of the steps with which it can be exported, which becomes `size_step`."""
@@ -145,7 +145,7 @@ def _written(
             continue
         about["size_step"] = step
         try:
-            exported = _traced(deployed, about["channels"], about["input_size"], step)
+            exported = _trace(deployed, about["channels"], about["input_size"], step)
             write(exported.program, about, path)
         except RuntimeError as error:  # of torch.export and of torch.onnx
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -154,7 +154,7 @@ def _written(
     raise ValueError(f"{about['model']['name']}: cannot be exported ({reason})")
 
 
-def _traced(deployed: Deployed, channels: int, size: list[int], step: int) -> Exported:
+def _trace(deployed: Deployed, channels: int, size: list[int], step: int) -> Exported:
     """Trace the network; the number of images is always free.
 
     Layers whose sizes depend on whether a side is even (transposed convolutions, pooling that rounds) are traced for
@@ -181,10 +181,10 @@ def _fewest(side: int, step: int) -> int:
     return 1 if side % step else 2
 
 
-def _compared(out: Path, checkpoint: Checkpoint, run: RunExported, exported: Exported, about: dict[str, Any]) -> float:
+def _compare(out: Path, checkpoint: Checkpoint, run: RunExported, exported: Exported, about: dict[str, Any]) -> float:
     """Largest difference of the logits, of two numbers and sizes of images. Raises ValueError if it is too large."""
     generator, differences = np.random.default_rng(0), []
-    for number, size in enumerate(_tried(about["input_size"], exported.step), start=1):
+    for number, size in enumerate(_sizes_to_compare(about["input_size"], exported.step), start=1):
         images = generator.integers(0, 256, (number, about["channels"], *size), np.uint8)
         with torch.inference_mode():
             expected = checkpoint.model(scaled(torch.from_numpy(images), checkpoint.recipe.scaling)).numpy()
@@ -204,7 +204,7 @@ def _compared(out: Path, checkpoint: Checkpoint, run: RunExported, exported: Exp
     return max(differences)
 
 
-def _tried(size: list[int], step: int) -> list[list[int]]:
+def _sizes_to_compare(size: list[int], step: int) -> list[list[int]]:
     """Sizes of the images that are compared: that of the evaluation and another, if there is one."""
     if not step:
         return [size, size]

@@ -18,7 +18,7 @@ from seg.evaluation.passes import forward_pass, live_bytes
 from seg.evaluation.predict_inputs import check_targets, find_pictures
 from seg.evaluation.predict_loading import LoadedPicture, equal_batches, image_fault, load_pictures
 from seg.evaluation.predict_outputs import PictureWriter, PredictedClasses, PredictionOutputs, write_summaries
-from seg.evaluation.predict_regions import Network, PixelSize, Region, Sizes, segmented
+from seg.evaluation.predict_regions import Network, PixelSize, Region, Sizes, segment_group
 from seg.evaluation.tiles import tile_spans
 from seg.models.checkpoint import Checkpoint, load_checkpoint
 from seg.system.console import IncompleteError, say
@@ -66,7 +66,7 @@ def segment(
     targets += [(file, "the summary of all images") for file in outputs.summaries(out)]
     check_targets(model, pictures, out, targets, overwrite)
     checkpoint, where = load_checkpoint(model), choose_device(device)
-    sizes, size = _resolved(model, checkpoint, sizes, passes)
+    sizes, size = _resolve(model, checkpoint, sizes, passes)
     classes = PredictedClasses(checkpoint.about, outputs.encoding)
     set_up(checkpoint.recipe.threads, checkpoint.recipe.deterministic, checkpoint.about["precision"], where)
     forward = forward_pass(checkpoint, where)
@@ -77,7 +77,7 @@ def segment(
     faults: list[str] = []
     loaded = load_pictures(tracked(pictures, "image"), form, size, sizes.max_pixels, faults)
     for group in equal_batches(loaded, sizes.batch or 1):
-        for image, regions in segmented(network, group, sizes, outputs.probabilities, faults):
+        for image, regions in segment_group(network, group, sizes, outputs.probabilities, faults):
             files = outputs.files(out, image.picture.name)
             try:
                 pixels = _write(files, classes, image, regions)
@@ -105,7 +105,7 @@ def _write(
     return writer.counts
 
 
-def _resolved(model: Path, checkpoint: Checkpoint, sizes: Sizes, passes: Inference) -> tuple[Sizes, PixelSize | None]:
+def _resolve(model: Path, checkpoint: Checkpoint, sizes: Sizes, passes: Inference) -> tuple[Sizes, PixelSize | None]:
     """The sizes with their defaults, and the size that images are resized to, if they are."""
     about = checkpoint.about
     if missing := [key for key in ("label_values", "eval_size") if key not in about]:

@@ -83,7 +83,7 @@ def _read(path: Path, form: ImageForm, most: int | None) -> np.ndarray:
             with bounded_memory(str(path), "scale the image down", _DECODED * height * width):
                 return read_image(path, form)
         except FormError as error:
-            trained = f"the model was trained on {_described(form)}; convert the file, or train a model on such files"
+            trained = f"the model was trained on {_describe(form)}; convert the file, or train a model on such files"
             raise ValueError(f"{path}: has {error.found}, but {trained}") from None
         except ValueError as error:
             if isinstance(error.__context__, Image.DecompressionBombError):
@@ -92,7 +92,7 @@ def _read(path: Path, form: ImageForm, most: int | None) -> np.ndarray:
             raise
 
 
-def _described(form: ImageForm) -> str:
+def _describe(form: ImageForm) -> str:
     """The files that a model was trained on."""
     bands = f"{form.channels} bands" if form.channels else "grey or RGB images"
     bands = f"bands {form.bands}" if form.bands else bands

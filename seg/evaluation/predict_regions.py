@@ -14,7 +14,7 @@ from seg.config.schema import SMALLEST_SIDE
 from seg.data.loader import scaled
 from seg.evaluation.passes import Forward, average_logits, enough_memory
 from seg.evaluation.predict_loading import LoadedPicture, image_fault
-from seg.evaluation.tiles import blended, tile_spans
+from seg.evaluation.tiles import blend_tiles, tile_spans
 from seg.metrics.calibration import resized_strips
 from seg.metrics.labels import predict_labels
 from seg.system.progress import progress_bar
@@ -66,13 +66,13 @@ class Network(NamedTuple):
         return average_logits(self.forward, scaled(batch, self.scaling), self.passes)
 
 
-def segmented(
+def segment_group(
     network: Network, group: list[LoadedPicture], sizes: Sizes, probabilities: bool, faults: list[str]
 ) -> Iterator[tuple[LoadedPicture, Iterable[Region]]]:
     """Regions of each image of a batch. If the batch fails, its images are tried one by one."""
     if sizes.tile and sizes.overlap is not None:
         for image in group:
-            yield image, _in_tiles(network, image, sizes.tile, sizes.overlap, probabilities)
+            yield image, _tile_regions(network, image, sizes.tile, sizes.overlap, probabilities)
         return
     height, width, _ = group[0].seen.shape
     shape = (len(group), height, width)
@@ -81,20 +81,20 @@ def segmented(
         with torch.inference_mode(), enough_memory(network.live, shape, network.passes, network.device, task, fix):
             logits = network.logits([image.seen for image in group])
             found = [
-                (image, _whole(each[:, *image.content.slices], image.size, probabilities))
+                (image, _whole_regions(each[:, *image.content.slices], image.size, probabilities))
                 for image, each in zip(group, logits, strict=True)
             ]
     except ValueError as error:
         if len(group) > 1:
             for image in group:
-                yield from segmented(network, [image], sizes, probabilities, faults)
+                yield from segment_group(network, [image], sizes, probabilities, faults)
         else:
             faults.append(image_fault(group[0].picture.path, error))
         return
     yield from found
 
 
-def _whole(logits: Tensor, size: PixelSize, probabilities: bool) -> Iterable[Region]:
+def _whole_regions(logits: Tensor, size: PixelSize, probabilities: bool) -> Iterable[Region]:
     """Regions of an image that was segmented as a whole, from its logits (C, h, w)."""
     labels, columns = predict_labels(logits[None], size)[0].cpu().numpy(), slice(0, size[1])
     if not probabilities:
@@ -104,7 +104,7 @@ def _whole(logits: Tensor, size: PixelSize, probabilities: bool) -> Iterable[Reg
     )
 
 
-def _in_tiles(
+def _tile_regions(
     network: Network, image: LoadedPicture, tile: PixelSize, overlap: int, probabilities: bool
 ) -> Iterator[Region]:
     """Regions of an image that is segmented in tiles."""
@@ -112,7 +112,7 @@ def _in_tiles(
     height, width = (spans[-1].stop - spans[-1].start for spans in (rows, columns))  # of the largest tile
     together = max(1, _PASS // (height * width))
 
-    def found() -> Iterator[Tensor]:
+    def tiles() -> Iterator[Tensor]:
         for row in rows:
             for _, equal in groupby(columns, lambda column: column.stop - column.start):
                 spans = list(equal)
@@ -122,11 +122,11 @@ def _in_tiles(
                     yield from network.logits([image.seen[row.start : row.stop, x.start : x.stop] for x in batch])
 
     task, fix = str(image.picture.path), "lower --tile-size"
-    shape, logits_of_tiles = (together, height, width), found()
+    shape = (together, height, width)
     with (
         progress_bar(len(rows) * len(columns), "tile") as progress,
         enough_memory(network.live, shape, network.passes, network.device, task, fix),
     ):
-        for top, left, logits in blended(lambda *_: next(logits_of_tiles), rows, columns):
+        for top, left, logits in blend_tiles(tiles(), rows, columns):
             labels = predict_labels(logits[None], (logits.shape[1], logits.shape[2]))[0].cpu().numpy()
             yield top, left, labels, logits.softmax(0).cpu().numpy() if probabilities else None

@@ -5,7 +5,8 @@ and the half in the middle is blended linearly. For a network whose receptive fi
 the overlap, the result equals that of the whole picture.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -53,27 +54,29 @@ def tile_spans(length: int, tile: int, overlap: int) -> list[Span]:
     alignment = _ALIGNMENT if tile - overlap >= _ALIGNMENT else 1
     last = max(length - tile, 0) // alignment * alignment
     starts = [*range(0, last, (tile - overlap) // alignment * alignment), last]
-    stops = [*(start + tile for start in starts[:-1]), length]
     fade = overlap // 2
-    fades = [(start + stop) // 2 - fade // 2 for start, stop in zip(starts[1:], stops, strict=False)]
-    firsts, lasts = [0, *fades], [*(each + fade for each in fades), length]
-    ins, outs = [0, *(fade for _ in fades)], [*(fade for _ in fades), 0]
-    return [Span(*each) for each in zip(starts, stops, firsts, lasts, ins, outs, strict=True)]
+    spans, first, fade_in = [], 0, 0
+    for start, following in pairwise(starts):
+        stop = start + tile
+        last = (following + stop) // 2 - fade // 2 + fade  # the fade is in the middle of the overlap
+        spans.append(Span(start, stop, first, last, fade_in, fade))
+        first, fade_in = last - fade, fade
+    return [*spans, Span(starts[-1], length, first, length, fade_in, 0)]
 
 
-def blended(
-    forward: Callable[[slice, slice], Tensor], rows: list[Span], columns: list[Span]
+def blend_tiles(
+    tiles: Iterator[Tensor], rows: list[Span], columns: list[Span]
 ) -> Iterator[tuple[slice, slice, Tensor]]:
     """Rows, columns and logits (C, h, w) float32 of the regions of a picture, row by row and from left to right.
 
     Args:
-        forward: from rows and columns of a tile to its logits (C, h, w).
+        tiles: logits (C, h, w) of the tiles in the same order, each taken when it is needed.
         rows, columns: tiles along both sides, see `tile_spans`.
     """
     above = below = beside = None
     for row in rows:
         for column in columns:
-            logits = forward(slice(row.start, row.stop), slice(column.start, column.stop)).float()
+            logits = next(tiles).float()
             weights = row.weights()[:, None] * column.weights()
             used = slice(row.first - row.start, row.last - row.start), slice(*(x - column.start for x in column[2:4]))
             part = logits[:, used[0], used[1]] * weights.to(logits.device)

@@ -20,13 +20,13 @@ from seg.report.drawing import (
     WIDTH,
     add_axes,
     cell_text,
-    drawn,
     label_logarithms,
     name_cells,
+    new_figure,
     note_line,
+    one_line,
     paint,
     save,
-    shown,
     text_width,
 )
 from seg.report.runs import read_statistics
@@ -51,11 +51,11 @@ def draw_class_scores(
     *paths: Path,
 ) -> None:
     """Heat map of scores (V, C) with a row per class, and bars of the classes' shares (C,) of the true pixels."""
-    names, heads = [shown(name, 32) for name in classes], [shown(name, 32) for name in variants]
+    names, heads = [one_line(name, 32) for name in classes], [one_line(name, 32) for name in variants]
     left, top = text_width(names) + 0.12, text_width(heads) + 0.2 + LINE * bool(note)
     cell = float(np.clip((WIDTH - left - _BAR - 0.3) / len(variants), 0.08, 0.3))
     wide, high = cell * len(variants), 0.15 * len(classes)
-    with drawn(max(left + wide + _BAR + 0.35, 3.5), top + high + 0.62) as figure:
+    with new_figure(max(left + wide + _BAR + 0.35, 3.5), top + high + 0.62) as figure:
         axes = add_axes(figure, left, top, wide, high)
         paint(axes, values.T)
         for (c, v), value in np.ndenumerate(values.T):
@@ -86,7 +86,7 @@ def _draw_shares(axes: Axes, shares: np.ndarray) -> None:
 def draw_confusion(matrices: Mapping[str, np.ndarray], classes: Sequence[str], note: str, *paths: Path) -> None:
     """A panel per variant: shares (C, C) of each true class (row) that are predicted as each class (column)."""
     named = len(classes) <= _NAMED
-    names = [shown(name, 22) for name in classes] if named else []
+    names = [one_line(name, 22) for name in classes] if named else []
     size = min(6.0, 5.0 if len(classes) < 8 else 6.0)
     cell = 0.085 if named else 3 / len(classes)
     panel = max(1.2, cell * len(classes))
@@ -95,11 +95,11 @@ def draw_confusion(matrices: Mapping[str, np.ndarray], classes: Sequence[str], n
     rows = ceil(len(matrices) / columns)
     top, step = 0.3 + LINE * bool(note), panel + 0.26
     width = max(margin + columns * (panel + 0.12), 3.4)
-    with drawn(width, top + rows * step + margin + 0.45) as figure:
+    with new_figure(width, top + rows * step + margin + 0.45) as figure:
         for i, (variant, shares) in enumerate(matrices.items()):
             axes = add_axes(figure, margin + (i % columns) * (panel + 0.12), top + (i // columns) * step, panel, panel)
             paint(axes, shares)
-            axes.set_title(shown(variant, int(panel / 0.075)))
+            axes.set_title(one_line(variant, int(panel / 0.075)))
             axes.set_xticks([])
             axes.set_yticks([])
             if named and i % columns == 0:
@@ -120,9 +120,9 @@ def draw_classes(statistics: Statistics, *paths: Path) -> None:
     places = np.arange(len(amounts))
     scored = np.isin(places, statistics.scored)
     lowest = amounts[amounts > 0].min(initial=amounts.max() or 0.1) / 3
-    names = [f"{shown(name)}  {i}" for i, name in enumerate(statistics.ids)]
+    names = [f"{one_line(name)}  {i}" for i, name in enumerate(statistics.ids)]
     left, high = text_width(names) + 0.14, 0.15 * len(amounts)
-    with drawn(left + 3.2, high + 0.75) as figure:
+    with new_figure(left + 3.2, high + 0.75) as figure:
         axes = add_axes(figure, left, 0.32, 3.0, high)
         for label, colour, ids in (("scored", PALETTE[0], places[scored]), ("not scored", _UNSCORED, places[~scored])):
             if ids.size:
@@ -137,7 +137,7 @@ def draw_classes(statistics: Statistics, *paths: Path) -> None:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(
-            f"{shown(statistics.dataset)}: pixels over the {statistics.split} split ({statistics.images:,} images) "
+            f"{one_line(statistics.dataset)}: pixels over the {statistics.split} split ({statistics.images:,} images) "
             f"/ ({statistics.height} × {statistics.width})"
         )
         figure.legend(loc="upper right", ncols=2, fontsize=6.5, borderaxespad=0.2)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from seg.report.drawing import LINE, MUTED, add_axes, drawn, label_logarithms, note_line, save, shown
+from seg.report.drawing import LINE, MUTED, add_axes, label_logarithms, new_figure, note_line, one_line, save
 from seg.report.series import PALETTE, Curve
 
 _TRAINING, _VALIDATION = PALETTE[:2]
@@ -29,12 +29,14 @@ def draw_curves(variants: Mapping[str, Sequence[Curve]], losses: Mapping[str, st
     width, height, strip = _PANEL
     columns = min(_COLUMNS, len(variants))
     top, left, step = 0.45 + LINE * bool(note), 0.42, (width + 0.42, height + strip + 0.62)
-    with drawn(max(left + columns * step[0] - 0.3, 3.4), top + ceil(len(variants) / columns) * step[1] - 0.1) as figure:
+    with new_figure(
+        max(left + columns * step[0] - 0.3, 3.4), top + ceil(len(variants) / columns) * step[1] - 0.1
+    ) as figure:
         panels: dict[str, Axes] = {}
         for i, (variant, trainings) in enumerate(variants.items()):
             x, y = left + (i % columns) * step[0], top + (i // columns) * step[1]
             axes = panels[variant] = add_axes(figure, x, y, width, height)
-            axes.set_title(shown(variant, 30))
+            axes.set_title(one_line(variant, 30))
             axes.tick_params(labelbottom=False, length=0)
             loss = losses[variant].replace("_", " ")
             axes.text(0.98, 0.96, loss, transform=axes.transAxes, ha="right", va="top", fontsize=6, color=MUTED)

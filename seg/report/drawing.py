@@ -69,7 +69,7 @@ SHADES: Colormap = LinearSegmentedColormap.from_list("shades", ["#f7fbff", "#9ec
 
 
 @contextmanager
-def drawn(width: float, height: float) -> Iterator[Figure]:
+def new_figure(width: float, height: float) -> Iterator[Figure]:
     """An empty figure of a size in inches, in the style of all figures."""
     with style.context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
@@ -92,7 +92,7 @@ def note_line(figure: Figure, note: str) -> None:
         figure.text(0.06 / width, 1 - 0.04 / height, note, va="top", fontsize=6.5, color=MUTED)
 
 
-def shown(name: str, longest: int = _LONGEST) -> str:
+def one_line(name: str, longest: int = _LONGEST) -> str:
     """A name on one line: no control characters, and the middle left out if it is too long."""
     text = " ".join("".join(" " if unicodedata.category(each) == "Cc" else each for each in name).split())
     if len(text) <= longest:

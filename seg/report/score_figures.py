@@ -17,13 +17,13 @@ from seg.report.drawing import (
     WIDTH,
     add_axes,
     cell_text,
-    drawn,
     label_logarithms,
     name_cells,
+    new_figure,
     note_line,
+    one_line,
     paint,
     save,
-    shown,
     text_width,
 )
 from seg.report.pairs import PairMatrix
@@ -37,10 +37,10 @@ _MARKERS = "osD^vP"
 
 def draw_scores(dots: Sequence[ScoreDot], note: str, *paths: Path) -> None:
     """A row per variant: mIoU with its interval and its seeds, the published figure, and the verdict."""
-    names = [shown(dot.variant) for dot in dots]
+    names = [one_line(dot.variant) for dot in dots]
     left = text_width(names) + 0.12
     top, row, wide = 0.08 + LINE * bool(note), 0.17, 2.5
-    with drawn(left + wide + 1.05, top + row * len(dots) + 0.62) as figure:
+    with new_figure(left + wide + 1.05, top + row * len(dots) + 0.62) as figure:
         axes = add_axes(figure, left, top, wide, row * len(dots))
         places = range(len(dots))
         for y, dot in zip(places, dots, strict=True):
@@ -79,18 +79,18 @@ def draw_pairs(matrix: PairMatrix, note: str, *paths: Path) -> None:
     """Differences of all pairs in points of mIoU: the better variant in the row, the worse in the column."""
     count = len(matrix.variants)
     if count < 2:
-        with drawn(3.5, 0.5) as figure:
+        with new_figure(3.5, 0.5) as figure:
             figure.text(0.03, 0.4, "One variant, so there are no pairs.", color=MUTED)
             save(figure, *paths)
         return
-    names = [shown(name, 32) for name in matrix.variants]
+    names = [one_line(name, 32) for name in matrix.variants]
     left, top = text_width(names[:-1]) + 0.12, text_width(names[1:]) + 0.12 + 0.08 + LINE * bool(note)
     cell = float(np.clip((WIDTH - left) / (count - 1), 0.1, 0.36))
     above = np.triu(np.ones((count, count), bool), 1)
     values = np.where(above, matrix.differences, np.nan)[:-1, 1:]
     high = float(np.nanmax(np.abs(values))) or 1.0
     side = cell * (count - 1)
-    with drawn(max(left + side + 0.08, 3.4), top + side + 0.5) as figure:
+    with new_figure(max(left + side + 0.08, 3.4), top + side + 0.5) as figure:
         axes = add_axes(figure, left, top, side, side)
         paint(axes, np.abs(values), high=high)
         for (i, j), value in np.ndenumerate(values):
@@ -120,7 +120,7 @@ def draw_costs(studies: Mapping[str, Mapping[str, Sequence[CostPoint]]], *paths:
     looks = {name: (PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(studies)}
     legend_rows = -(-(len(studies) + 3) // 4)
     top = 0.2 + LINE * legend_rows
-    with drawn(left + 2 * (wide + right) + gap, top + 2 * (high + 0.5)) as figure:
+    with new_figure(left + 2 * (wide + right) + gap, top + 2 * (high + 0.5)) as figure:
         for i, (column, title) in enumerate(COSTS.items()):
             axes = add_axes(figure, left + (i % 2) * (wide + right + gap), top + (i // 2) * (high + 0.5), wide, high)
             axes.set_xscale("log")
@@ -131,7 +131,7 @@ def draw_costs(studies: Mapping[str, Mapping[str, Sequence[CostPoint]]], *paths:
             label_logarithms(axes.xaxis)
             _label_best(axes, {name: (points[column], looks[name][0]) for name, points in studies.items()})
         handles = [
-            Line2D([], [], color=colour, marker=marker, markersize=4, label=shown(name))
+            Line2D([], [], color=colour, marker=marker, markersize=4, label=one_line(name))
             for name, (colour, marker) in looks.items()
         ]
         ring: Any = {"linestyle": "", "markerfacecolor": "none"}
@@ -161,7 +161,7 @@ def _draw_front(axes: Axes, points: Sequence[CostPoint], colour: str, marker: st
 def _label_best(axes: Axes, studies: Mapping[str, tuple[Sequence[CostPoint], str]]) -> None:
     """Name the best variant of each study at the right edge, at the height of its point, without overlaps."""
     labels = sorted(
-        (point.miou, shown(point.variant, 16), colour)
+        (point.miou, one_line(point.variant, 16), colour)
         for points, colour in studies.values()
         for point in points
         if point.best

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from seg.evaluation.tiles import Span, blended, tile_spans
+from seg.evaluation.tiles import Span, blend_tiles, tile_spans
 
 
 def test_positions_by_hand() -> None:
@@ -67,7 +67,8 @@ def test_tiles_equal_the_whole_picture_for_a_small_receptive_field(size: tuple[i
     rows, columns = tile_spans(size[0], 96, 48), tile_spans(size[1], 112, 48)
     found, order = torch.full((4, *size), torch.nan), []
     with torch.inference_mode():
-        for top, left, logits in blended(lambda y, x: network(image[:, :, y, x])[0], rows, columns):
+        tiles = (network(image[:, :, y.start : y.stop, x.start : x.stop])[0] for y in rows for x in columns)
+        for top, left, logits in blend_tiles(tiles, rows, columns):
             assert found[:, top, left].isnan().all()
             found[:, top, left] = logits
             order.append((top.start, left.start))
@@ -77,11 +78,8 @@ def test_tiles_equal_the_whole_picture_for_a_small_receptive_field(size: tuple[i
 
 def test_disagreeing_tiles_are_blended_linearly() -> None:
     """Two tiles with the logits 0 and 1 that overlap by 8: a ramp of 4 pixels, 1/5 to 4/5."""
-    found = torch.empty(1, 1, 40)
-
-    def forward(_: slice, columns: slice) -> Tensor:
-        return torch.full((1, 1, columns.stop - columns.start), float(columns.start > 0))
-
-    for top, left, logits in blended(forward, tile_spans(1, 32, 8), tile_spans(40, 24, 8)):
+    found, columns = torch.empty(1, 1, 40), tile_spans(40, 24, 8)
+    tiles = (torch.full((1, 1, each.stop - each.start), float(each.start > 0)) for each in columns)
+    for top, left, logits in blend_tiles(tiles, tile_spans(1, 32, 8), columns):
         found[:, top, left] = logits
     assert found[0, 0].tolist() == pytest.approx([0.0] * 18 + [0.2, 0.4, 0.6, 0.8] + [1.0] * 18)
