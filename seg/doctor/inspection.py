@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from seg.datasets import IGNORE
 from seg.datasets.classes import ClassTable
 from seg.datasets.decoding import image_header, viewable
 from seg.datasets.images import UnknownValuesError, read_pair, read_pair_label
@@ -22,6 +21,7 @@ from seg.datasets.matching import ImagePair
 from seg.datasets.polygons import POLYGONS
 from seg.doctor.alignment import Agreement, measure_agreement
 from seg.doctor.lost_samples import Clipping, measure_clipping
+from seg.doctor.palettes import Palette, label_palette
 from seg.system.signals import ignore_ending_signals
 
 THUMB = 32  # pixels of a thumbnail's side
@@ -46,7 +46,7 @@ class Sample(NamedTuple):
         orientation: EXIF orientation of the image, 1 if it is upright, or if its label is an image, too.
         clipping: samples of the image outside of `range`; `None` if none are.
         drops_band: whether a band that is marked as transparency and not constant is not used.
-        drawn_as: label values in the palette's colour of another class, with that class.
+        palette: colours of the label's values, if it is a palette image of ids.
     """
 
     pair: ImagePair
@@ -60,7 +60,7 @@ class Sample(NamedTuple):
     orientation: int
     clipping: Clipping | None
     drops_band: bool
-    drawn_as: dict[int, str]
+    palette: Palette
 
 
 class Rejected(NamedTuple):
@@ -137,7 +137,7 @@ def inspect_pair(pair: ImagePair, table: ClassTable, train_ids: np.ndarray) -> S
         _orientation(pair),
         _clipping(pair, pixels),
         drops_band,
-        _contradictions(pair, table, positions) if painted else {},
+        label_palette(pair.label) if pair.encoding in (None, "ids") else {},
     )
 
 
@@ -162,20 +162,6 @@ def _is_lossy(pair: ImagePair) -> bool:
     with suppress(UnidentifiedImageError), Image.open(pair.label) as file:
         return file.format == "JPEG"
     return False  # MATLAB, or a TIFF that Pillow does not read
-
-
-def _contradictions(pair: ImagePair, table: ClassTable, positions: np.ndarray) -> dict[int, str]:
-    """Values of a palette image that its palette shows in the colour of another class, with the name of that class."""
-    palette = None
-    with suppress(UnidentifiedImageError), Image.open(pair.label) as file:
-        palette = file.getpalette() if file.mode == "P" and pair.encoding in (None, "ids") else None
-    present = set(np.unique(positions).tolist())
-    shown = {
-        value: table.colours.get((palette[3 * value], palette[3 * value + 1], palette[3 * value + 2]), IGNORE)
-        for value, position in table.values.items()
-        if palette and value >= 0 and position in present - {IGNORE} and 3 * value + 2 < len(palette)
-    }
-    return {value: table.ids[i] for value, i in shown.items() if i not in (IGNORE, table.values[value])}
 
 
 def _clipping(pair: ImagePair, pixels: np.ndarray) -> Clipping | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from seg.datasets.classes import ClassTable
+from seg.datasets.matching import ImagePair
 from seg.doctor.findings import Finding, findings
 from seg.doctor.inspection import Sample, inspect_pair
 
@@ -21,19 +22,24 @@ def _mismatches(samples: list[Sample]) -> Iterator[Finding]:
     """Labels that fit their image better in another position, or do not follow it at all."""
     known = [(sample, sample.agreement) for sample in samples if sample.agreement]
     better = [(sample, each.better) for sample, each in known if each.better]
-    lines = [f"{sample.pair.label}: fits its image better {position}" for sample, position in better]
+    lines = [f"{_label(sample.pair)}: fits its image better {position}" for sample, position in better]
     usual = median(each.score for _, each in known) if len(known) >= _ENOUGH else 0.0
     if usual > _ALIGNED:
         low = [(sample, each) for sample, each in known if not each.better and each.score < _UNALIGNED * usual]
         score = f"{{:.2f}}, median {usual:.2f}".format
         lines += [
-            f"{sample.pair.label}: its borders are not at edges of its image (agreement {score(each.score)})"
+            f"{_label(sample.pair)}: its borders are not at edges of its image (agreement {score(each.score)})"
             for sample, each in low
         ]
     sure = len(known) >= _ENOUGH and 2 * len(better) > len(known)
     title = f"labels that do not match their images, of {len(known)} that could be compared"
     fix = "look at them with --picture; exchange the label or turn it"
     yield from findings("label_mismatch", "error" if sure else "warning", title, lines, fix)
+
+
+def _label(pair: ImagePair) -> str:
+    """The label's file, and the name of the image if it has labels of several."""
+    return f"{pair.label} '{pair.name}'" if pair.encoding == "coco" else str(pair.label)
 
 
 def _exchanged(samples: list[Sample], table: ClassTable) -> Iterator[Finding]:
@@ -54,5 +60,5 @@ def _exchanged(samples: list[Sample], table: ClassTable) -> Iterator[Finding]:
         scores = [each.agreement.score for each in read if isinstance(each, Sample) and each.agreement]
         if len(scores) >= _ENOUGH // 2 and median(scores) > max(_ALIGNED, median(own) + _GAIN):
             title = f"labels that are those of the {which} image by name, among {len(pairs)} that were compared"
-            lines = (f"{pair.label}: fits {pair.image} better than its own image" for pair in pairs)
+            lines = (f"{_label(pair)}: fits {pair.image} better than its own image" for pair in pairs)
             yield from findings("label_mismatch", "error", title, lines, "correct the names of the labels")

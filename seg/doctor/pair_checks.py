@@ -13,6 +13,7 @@ from seg.doctor.findings import Finding, findings, from_messages
 from seg.doctor.inspection import Rejected, Sample, position_counts
 from seg.doctor.mismatches import check_agreement
 from seg.doctor.near_duplicates import near_duplicates
+from seg.doctor.palettes import check_palettes
 
 Samples = Mapping[str, Sequence[Sample]]  # by split
 _LISTED = 5  # values in a title
@@ -102,7 +103,7 @@ def check_samples(description: Description, table: ClassTable, samples: Samples,
         *from_messages(scored),
         *check_agreement(every, table),
         *_interpolated(every),
-        *_palettes(table, every),
+        *check_palettes(table, {each.pair.label: each.palette for each in every if each.palette}),
         *findings(
             "exif_orientation",
             "warning",
@@ -181,18 +182,6 @@ def _clipped(description: Description, samples: list[Sample]) -> Iterator[Findin
             if (each.share > _MOSTLY) == (severity == "error")
         )
         yield from findings("clipped", severity, title, lines, fix)
-
-
-def _palettes(table: ClassTable, samples: list[Sample]) -> list[Finding]:
-    """Labels whose palette says that their values are other classes."""
-    lines = []
-    for sample in samples:
-        classes = [f"{value} ({table.ids[table.values[value]]}) as {name}" for value, name in sample.drawn_as.items()]
-        if classes:
-            lines.append(f"{sample.pair.label}: shows {', '.join(classes[:_LISTED])}")
-    title = "labels whose palette shows classes in the colours of others"
-    fix = "correct the order of the classes or their ids, or their colours"
-    return findings("palette_contradicts", "error", title, lines, fix)
 
 
 def _groups(description: Description, samples: Samples) -> list[Finding]:

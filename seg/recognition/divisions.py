@@ -28,9 +28,14 @@ def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: l
         keys: of its description, to which others are added.
         files: all files.
         assumed: lines to which others are added.
+
+    Raises:
+        ValueError: a list of a split cannot be read, or lists contradict each other.
     """
     pairs = _pairs(root, keys)
     names = {pair.name for members in pairs.values() for pair in members}
+    if not pairs and any(map(_USUAL.fullmatch, files)):  # a list that cannot be read
+        match_pairs(complete(Description().merged(**keys)), root, "train")
     if "layout" in keys:
         return _scored(keys, pairs, assumed)
     if "{split}" in str([keys["images"], keys["labels"]]):

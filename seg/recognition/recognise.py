@@ -11,6 +11,7 @@ import yaml
 
 from seg.config.description import Description, complete, describe, layouts
 from seg.datasets.decoding import image_header
+from seg.datasets.images import label_size
 from seg.datasets.listing import list_files
 from seg.datasets.matching import match_pairs
 from seg.datasets.patterns import ENDINGS, find_matches
@@ -18,10 +19,12 @@ from seg.recognition.arrangement import SPLIT_NAMES, FileKind, choose_files, fil
 from seg.recognition.divisions import divide_images, match_splits
 from seg.recognition.foreign_labels import coco_fault, foreign_labels
 from seg.recognition.image_forms import suggest_form
-from seg.recognition.label_kinds import LabelKeys, coco_keys, label_keys, spread
+from seg.recognition.label_kinds import coco_keys, label_keys
+from seg.recognition.mask_kinds import LabelKeys, spread
 from seg.recognition.several_masks import refuse_other_masks, several_masks
 from seg.system.console import describe_os_error, printable
 
+_PAIRS = 8  # whose sizes are compared
 _LARGEST = 512  # pixels of the suggested size's longer side
 
 
@@ -72,7 +75,7 @@ def _recognise(root: Path) -> Recognised:
     others = [file for file in files if PurePosixPath(file).suffix[1:].lower() in ENDINGS]
     others = sorted(set(others).difference(found, drawn))
     unknown = [f"what {len(others)} other images are, such as {others[0]}"] if others else []
-    unknown += _unlabelled(root, keys)
+    unknown += [*_unlabelled(root, keys), *_doubted_pairs(root, keys), *_alike(keys)]
     return Recognised(keys, eval_split, _suggested_size(root, found), assumed, [*labels.unknown, *unknown])
 
 
@@ -149,6 +152,26 @@ def _unlabelled(root: Path, keys: dict[str, Any]) -> Iterator[str]:
     problems = [line for *_, lines in match_splits(root, keys) for line in lines]
     if alone := [line.partition(": ")[0] for line in problems if ": image without a label" in line]:
         yield f"where the labels of {len(alone)} images are, such as {PurePosixPath(alone[0]).relative_to(root)}"
+
+
+def _doubted_pairs(root: Path, keys: dict[str, Any]) -> Iterator[str]:
+    """A label of another size than its image."""
+    splits = {split: pairs for split, pairs, _ in match_splits(root, keys)}
+    for pair in [pair for pairs in splits.values() for pair in pairs][:_PAIRS]:
+        with suppress(ValueError):
+            image, label = image_header(pair.image)[:2], label_size(pair)
+            if image != label:
+                sizes = f"{label[1]}x{label[0]}, its image {image[1]}x{image[0]}"
+                yield f"why {pair.label.relative_to(root)} is {sizes}; their sizes must be equal, so resize one"
+                return
+
+
+def _alike(keys: dict[str, Any]) -> Iterator[str]:
+    """Names of classes that differ in their case only."""
+    first: dict[str, str] = {}
+    for name in complete(Description().merged(**keys)).class_names():
+        if (other := first.setdefault(name.casefold(), name)) != name:
+            yield f"whether '{other}' and '{name}' are one class"
 
 
 def _suggested_size(root: Path, found: list[str]) -> tuple[int, int]:

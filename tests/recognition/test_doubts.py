@@ -7,6 +7,10 @@ import pytest
 from own_data import COLOURS, COUNT, binary, save, truth, write_images
 from PIL import Image
 
+from seg.config.description import Description
+from seg.datasets.classes import class_table
+from seg.datasets.images import read_pair_label
+from seg.datasets.matching import match_pairs
 from seg.recognition.recognise import recognise
 
 
@@ -111,4 +115,53 @@ def test_a_name_that_is_given_twice_is_refused_with_the_directory(tmp_path: Path
     masks(tmp_path, np.array([0, 1, 2]))
     (tmp_path / "classes.txt").write_text("wall\ncrack\ncrack\n")
     with pytest.raises(ValueError, match=f"{tmp_path}: classes: class 2: name 'crack' is already used by class 1"):
+        recognise(tmp_path)
+
+
+def with_palettes(root: Path, *palettes: list[int]) -> None:
+    """Images, and their masks with each palette in turn, whose colours are the classes."""
+    write_images(root, "images/{k:03}.png")
+    (root / "masks").mkdir()
+    for k in range(COUNT):
+        order = palettes[k % len(palettes)]
+        label = Image.fromarray(np.argsort(order).astype(np.uint8)[truth(k)])
+        label.putpalette([int(channel) for position in order for channel in COLOURS[position]])
+        label.save(root / f"masks/{k:03}.gif")
+
+
+def test_palettes_that_differ_tell_the_classes_by_colours(tmp_path: Path) -> None:
+    with_palettes(tmp_path, [0, 1, 2], [1, 2, 0])
+    found = recognise(tmp_path)
+    assert found.keys["labels"] == {"files": "masks/{stem}.gif", "encoding": "colours"}
+    description = Description().merged(**found.keys)
+    table = class_table(description, tmp_path)
+    for pair in match_pairs(description, tmp_path, "train")[0]:
+        expected = np.array([0, 2, 1])[truth(int(pair.name))]  # in the order of the colours
+        assert np.array_equal(read_pair_label(pair, table), expected)
+
+
+def test_one_palette_tells_ids(tmp_path: Path) -> None:
+    with_palettes(tmp_path, [0, 1, 2])
+    assert recognise(tmp_path).keys["labels"] == "masks/{stem}.gif"
+
+
+def test_names_that_differ_in_case_are_doubted(tmp_path: Path) -> None:
+    masks(tmp_path, np.array([0, 1, 2]))
+    (tmp_path / "classes.txt").write_text("wall\ncrack\nCrack\n")
+    assert "whether 'crack' and 'Crack' are one class" in recognise(tmp_path).unknown
+
+
+def test_labels_of_another_size_are_doubted(tmp_path: Path) -> None:
+    write_images(tmp_path, "images/{k:03}.png")
+    for k in range(COUNT):
+        save(tmp_path / f"masks/{k:03}.png", truth(k)[::2, ::2])
+    line = ".png is 48x32, its image 96x64; their sizes must be equal, so resize one"
+    assert recognise(tmp_path).unknown[-1].endswith(line)
+
+
+def test_lists_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    masks(tmp_path, np.array([0, 1, 2]))
+    (tmp_path / "train.txt").write_text("000\n001\n")
+    (tmp_path / "val.txt").write_text("001\n")
+    with pytest.raises(ValueError, match=r"'001' is listed in train\.txt and in val\.txt; keep one"):
         recognise(tmp_path)
