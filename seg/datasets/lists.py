@@ -72,7 +72,9 @@ def read_list(path: Path, known: Collection[str]) -> list[str]:
     if lines and re.match("[,;]", lines[0]):  # the index that pandas writes has no title
         lines = [re.split("[,;]", line, maxsplit=1)[-1] for line in lines]
     names = [_name(line, known) for line in lines]
-    titled = len(names) > 1 and names[0] not in known and (path.suffix == ".csv" or re.search(r"[,;\t]", lines[0]))
+    titled = (
+        len(names) > 1 and names[0] not in known and (path.suffix.lower() == ".csv" or re.search(r"[,;\t]", lines[0]))
+    )
     return names[1:] if titled and set(names[1:]) & set(known) else names
 
 
@@ -127,7 +129,7 @@ def _of_mapping(entries: Mapping[SplitName, list[str]], root: Path, known: Colle
         names: list[str] = []
         for entry in entries.get(split, []):
             path = root / entry
-            if path.suffix not in (".txt", ".csv"):
+            if path.suffix.lower() not in (".txt", ".csv"):
                 names.append(entry)
             elif path.is_file():
                 names += read_list(path, known)

@@ -189,6 +189,14 @@ def test_lists_as_people_write_them(tmp_path: Path, content: bytes) -> None:
     assert read_list(tmp_path / "train.txt", {"a 1", "b"}) == ["a 1", "b"]
 
 
+def test_endings_of_lists_in_any_letter_case(tmp_path: Path) -> None:
+    write_files(tmp_path, *(f"{kind}/{name}.jpg" for kind in ("images", "labels") for name in "abc"))
+    (tmp_path / "A.CSV").write_text("image\na\nb\n")
+    (tmp_path / "B.TXT").write_text("c\n")
+    description = Description().merged(splits={"lists": {"train": ["A.CSV"], "val": ["B.TXT"]}})
+    assert [list(found(description, tmp_path, split)) for split in ("train", "val")] == [["a", "b"], ["c"]]
+
+
 def test_a_list_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(ValueError, match=r"train\.txt: is neither UTF-8 nor UTF-16 \(.*\); save it as UTF-8"):
