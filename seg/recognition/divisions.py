@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.config.description import Description, complete
-from seg.datasets.lists import read_list, read_split_table
+from seg.datasets.lists import find_lists, read_list, read_split_table
 from seg.datasets.matching import ImagePair, match_pairs
 from seg.datasets.splits import SPLITS, draw_fold, draw_split, group_of
 from seg.recognition.arrangement import LABEL_WORDS, SPLIT_NAMES, SPLIT_WORD
@@ -17,7 +17,6 @@ _NUMBERED = r"(.*)[_-]\d+$"
 _FOLDS = 5
 _HELD_OUT = 0.15
 _DRAWN = "the hash of each name or group"
-_USUAL = re.compile(r"(train|val|test)\.(txt|csv)|split\.csv")  # read without a key
 
 
 def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: list[str]) -> str:
@@ -41,14 +40,15 @@ def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: l
     if "{split}" in str([keys["images"], keys["labels"]]):
         assumed.append("directories are the splits")
         return _scored(keys, pairs, assumed)
-    if list(pairs) == ["train"] and any(map(_USUAL.fullmatch, files)):  # such as the table of Kaggle's training images
+    usual = {match.file for match in find_lists(Description(), files)}  # read without a key
+    if list(pairs) == ["train"] and usual:  # such as the table of Kaggle's training images
         keys["splits"] = {"draw": ["train"]}
         assumed.append(f"lists name images of one split only: {_DRAWN} divides all images, 70:15:15")
         _add_group(keys, sorted(names), assumed)
         return "test"
     if lists := _lists(root, files, names):
         assumed.append(f"the splits are {', '.join(lists)}")
-        if not all(map(_USUAL.fullmatch, lists)):
+        if not usual.issuperset(lists):
             keys["splits"] = {"lists": SPLIT_WORD.sub("{split}", lists[0])}
             pairs = _pairs(root, keys)
         return _scored(keys, pairs, assumed)

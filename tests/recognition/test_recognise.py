@@ -317,6 +317,7 @@ def test_labels_of_other_tools_are_named(tmp_path: Path, file: str, content: str
     ("folder", "names", "eval_split", "splits"),
     [
         (".", ["train", "val", "test"], "test", None),
+        (".", ["train", "valid"], "val", None),
         ("lists", ["train", "val", "test"], "test", {"lists": "lists/{split}.txt"}),
         ("lists", ["train", "valid"], "val", {"lists": "lists/{split}.txt"}),
         ("lists", ["train", "test"], "test", {"lists": "lists/{split}.txt", "hold_out": 0.15}),
