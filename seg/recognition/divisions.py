@@ -33,14 +33,14 @@ def divide_images(root: Path, keys: dict[str, Any], files: list[str], assumed: l
     """
     pairs = _pairs(root, keys)
     names = {pair.name for members in pairs.values() for pair in members}
-    if not pairs and any(map(_USUAL.fullmatch, files)):  # a list that cannot be read
+    usual = {match.file for match in find_lists(Description(), files)}  # read without a key
+    if not pairs and usual:  # a list that cannot be read
         match_pairs(complete(Description().merged(**keys)), root, "train")
     if "layout" in keys:
         return _scored(keys, pairs, assumed)
     if "{split}" in str([keys["images"], keys["labels"]]):
         assumed.append("directories are the splits")
         return _scored(keys, pairs, assumed)
-    usual = {match.file for match in find_lists(Description(), files)}  # read without a key
     if list(pairs) == ["train"] and usual:  # such as the table of Kaggle's training images
         keys["splits"] = {"draw": ["train"]}
         assumed.append(f"lists name images of one split only: {_DRAWN} divides all images, 70:15:15")

@@ -1,10 +1,10 @@
 """What masks mean: keys of a description, by the values or colours of some of them."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from seg.doctor.palettes import Palette, label_palette, usual_colours
 from seg.recognition.class_names import NamedClasses
 from seg.recognition.doubts import MOST_VALUES, doubts, refuse_values
 
+Sampled = TypeVar("Sampled")
 _SAMPLES = 50  # files that are opened, spread over all
 _NEARLY_ALL = 0.9  # of the pixels of black and white masks are one or the other
 _FEWEST_SHADES = 3  # between the two, of which fewer may be classes
@@ -37,7 +38,7 @@ class _Values(NamedTuple):
     palette: Palette
 
 
-def spread(files: list[str], most: int = _SAMPLES) -> list[str]:
+def spread(files: Sequence[Sampled], most: int = _SAMPLES) -> list[Sampled]:
     """Some of the files, evenly over all."""
     return [files[int(i)] for i in np.linspace(0, len(files) - 1, min(most, len(files)))] if files else []
 

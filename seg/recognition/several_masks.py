@@ -12,6 +12,7 @@ import numpy as np
 from seg.datasets.decoding import decode_label
 from seg.datasets.patterns import ENDINGS
 from seg.recognition.arrangement import LABEL_WORDS, FileKind, file_kinds
+from seg.recognition.mask_kinds import spread
 
 _SAMPLES = 8  # images whose masks are compared
 _OVERLAP = 0.01  # of the smaller one of two masks, up to which they are of different classes
@@ -75,7 +76,7 @@ def _are_classes(root: Path, labels: FileKind, others: FileKind) -> bool:
     """Whether the masks of an image have one value each beside 0, and do not overlap."""
     pairs = _same_names(labels, others)
     drawn = 0
-    for pair in [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, min(_SAMPLES, len(pairs)))]:
+    for pair in spread(pairs, _SAMPLES):
         masks = []
         with suppress(ValueError):
             masks = [np.asarray(decode_label(root / file)) for file in pair]
