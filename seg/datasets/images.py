@@ -134,11 +134,16 @@ def _positions_of_colours(path: Path, codes: np.ndarray, mode: str, table: Class
         most = int(others[counts.argmax()])
         message = (
             f"{path}: {unknown.mean():.1%} of the pixels have colours of no class, such as "
-            f"{most >> 16} {most >> 8 & 255} {most & 255} ({counts.max()} pixels); add them to `colours`, store masks "
+            f"{colour_text(most)} ({counts.max()} pixels); add them to `colours`, store masks "
             "without antialiasing, or set nearest: true"
         )
         raise UnknownValuesError(message, codes, unknown)
     return positions.astype(np.uint8)
+
+
+def colour_text(code: int) -> str:
+    """A colour 0xRRGGBB as it is written in a description."""
+    return f"{code >> 16} {code >> 8 & 255} {code & 255}"
 
 
 def label_size(pair: ImagePair) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from seg.config.description import Description
 from seg.datasets.classes import ClassTable
-from seg.datasets.images import unlabelled
+from seg.datasets.images import colour_text, unlabelled
 from seg.doctor.findings import Finding, findings, from_messages
 from seg.doctor.inspection import Rejected, Sample, position_counts
 from seg.doctor.mismatches import check_agreement
@@ -58,7 +58,7 @@ def _unknown_values(rejected: list[Rejected], table: ClassTable) -> Iterator[Fin
             pixels.update(each.unknown)
             files.update(each.unknown.keys())
         total = sum(each.pixels for each in rows)
-        text = _colour if colours else str
+        text = colour_text if colours else str
         common = [value for value, _ in pixels.most_common(_LISTED)]
         listed = [
             f"{text(value)} in {files[value]} files ({pixels[value] / total:.2%} of their pixels)" for value in common
@@ -74,14 +74,10 @@ def _unknown_values(rejected: list[Rejected], table: ClassTable) -> Iterator[Fin
         )
 
 
-def _colour(code: int) -> str:
-    return f"{code >> 16} {code >> 8 & 255} {code & 255}"
-
-
 def _key_to_add(values: list[int], table: ClassTable, colours: bool) -> str:
     if not colours and values == [255] and len(table.ids) == 2 and set(table.values) == {0, 1}:
         return f"add ids: {{ 0: {table.ids[0]}, 255: {table.ids[1]} }}, or ignore: 255 if these pixels do not count"
-    names = [f'"{_colour(value)}"' if colours else str(value) for value in values]
+    names = [f'"{colour_text(value)}"' if colours else str(value) for value in values]
     key = "colours" if colours else "ids"
     return (
         f"add {key}: {{ {', '.join(f'{name}: <class>' for name in names)} }} to those of the classes, "

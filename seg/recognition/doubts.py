@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from seg.datasets.images import colour_text
+
 _RARE = 0.001  # share of the pixels, below which a value may be a fault at borders
 _MANY = 32  # values above which they may be instances or brightnesses
 _LISTED = 5
@@ -40,7 +42,7 @@ def doubts(kind: str, counts: Counter[int], files: list[Counter[int]], keys: dic
         return
     rare = sorted(value for value, count in counts.items() if count < _RARE * counts.total())
     if rare and len(counts) > 2:
-        texts = [f"{code >> 16} {code >> 8 & 255} {code & 255}" if kind == "colours" else str(code) for code in rare]
+        texts = [colour_text(code) if kind == "colours" else str(code) for code in rare]
         share = sum(counts[value] for value in rare) / counts.total()
         listed = ", ".join(texts[:_LISTED]) + ", ..." * (len(texts) > _LISTED)
         yield f"whether {kind} {listed} are classes: they have {share:.3%} of the pixels, as faults at borders do"

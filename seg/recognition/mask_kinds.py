@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from seg.datasets.images import read_codes
+from seg.datasets.images import colour_text, read_codes
 from seg.doctor.palettes import Palette, label_palette, usual_colours
 from seg.recognition.class_names import NamedClasses
 from seg.recognition.doubts import MOST_VALUES, doubts, refuse_values
@@ -17,6 +17,7 @@ Sampled = TypeVar("Sampled")
 _SAMPLES = 50  # files that are opened, spread over all
 _NEARLY_ALL = 0.9  # of the pixels of black and white masks are one or the other
 _FEWEST_SHADES = 3  # between the two, of which fewer may be classes
+_BLACK_AND_WHITE = {"0 0 0": "background", "255 255 255": "foreground"}
 _LOSSY = (".jpg", ".jpeg")
 _SMALL = 32  # ids below are those of classes, where others may be brightnesses
 
@@ -72,18 +73,17 @@ def mask_keys(root: Path, pattern: str, labels: list[str], given: NamedClasses |
 
 
 def _colours(pattern: str, counts: Counter[int], given: NamedClasses | None) -> LabelKeys:
-    colours = [(number >> 16, number >> 8 & 255, number & 255) for number in sorted(counts)]
+    colours = [colour_text(code) for code in sorted(counts)]
     names = {colour: f"class {i}" for i, colour in enumerate(colours)}
     assumed, unknown = [f"{len(colours)} colours in the labels"], ["names of the classes"]
-    if colours == [(0, 0, 0), (255, 255, 255)]:
-        names = {colours[0]: "background", colours[1]: "foreground"}
+    if names.keys() == _BLACK_AND_WHITE.keys():
+        names = _BLACK_AND_WHITE
     if given and given.colours:
-        names = dict(zip(given.colours, given.names, strict=True))
+        names = {" ".join(map(str, colour)): name for colour, name in zip(given.colours, given.names, strict=True)}
         assumed.append(f"their classes are those of {given.file}")
-        others = [" ".join(map(str, colour)) for colour in colours if colour not in names]
+        others = [colour for colour in colours if colour not in names]
         unknown = [f"what the colours {', '.join(others[:5])} are"] if others else []
-    texts = {" ".join(map(str, colour)): name for colour, name in names.items()}
-    keys = {"labels": pattern, "colours": texts, "classes": list(dict.fromkeys(names.values()))}
+    keys = {"labels": pattern, "colours": names, "classes": list(dict.fromkeys(names.values()))}
     return LabelKeys(keys, assumed, unknown)
 
 
@@ -115,7 +115,7 @@ def _two_tones(pattern: str, read: dict[str, _Values]) -> LabelKeys | None:
     keys = {
         "labels": {"files": pattern, "encoding": "colours"},
         "classes": ["background", "foreground"],
-        "colours": {"0 0 0": "background", "255 255 255": "foreground"},
+        "colours": _BLACK_AND_WHITE,
         "nearest": True,
     }
     assumed = f"black is background, white foreground, and each of {len(shades)} shades between the nearer of the two"
