@@ -15,7 +15,6 @@ from seg.report.formatting import (
     Footnotes,
     Mark,
     ScoreCell,
-    budget_caption,
     budget_cells,
     captions,
     count,
@@ -92,7 +91,7 @@ def comparison_latex(studies: Sequence[Sequence[Row]], title: str) -> str:
         lines += [r"\midrule"] if lines else []
         head = rf"\multicolumn{{11}}{{l}}{{{escaped(rows[0]['title'])}\tnote{{{mark}}}}} \\"
         lines += [head, *_lines(rows, Footnotes((), {}))]
-        items.append((str(mark), " ".join(filter(None, [introduction(rows), budget_caption(rows)]))))
+        items.append((str(mark), " ".join([introduction(rows), *captions(rows)])))
     return _HEAD + _table(title, "tab:comparison", _ALIGNMENT, _HEADS, lines, items)
 
 
@@ -115,10 +114,10 @@ def _line(*cells: str) -> str:
 
 
 def _measured(cell: ScoreCell) -> str:
-    """A score, bold if it is the best, and its deviation."""
+    """A score, bold if it is the best, its deviation and the number of classes in a mean."""
     text = escaped(cell.measured)
-    score = rf"\textbf{{{text}}}" if cell.best else text
-    return f"{score} {escaped(cell.deviation)}" if cell.deviation else score
+    parts = [rf"\textbf{{{text}}}" if cell.best else text, escaped(cell.deviation)]
+    return " ".join(part for part in [*parts, f"({cell.classes})" if cell.classes else ""] if part)
 
 
 def _published(cell: ScoreCell) -> str:

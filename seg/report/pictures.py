@@ -201,5 +201,5 @@ class _Study:
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """An image file as a URI; `kind` is `webp` or `png`."""
+    """An image file as a URI; `kind` is `webp`, `png` or `svg+xml`."""
     return f"data:image/{kind};base64,{b64encode(content).decode()}"

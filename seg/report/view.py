@@ -1,7 +1,6 @@
 """Content of the page as plain values for the templates."""
 
 import math
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from seg.report.formatting import (
 )
 from seg.report.pairs import pairs_view, read_pairs
 from seg.report.payload import study_data
+from seg.report.pictures import data_uri
 from seg.report.provenance import recipe_view
 from seg.report.rows import (
     ABSENT,
@@ -137,7 +137,7 @@ def svg_uri(content: bytes, problem: str = "not an SVG file") -> str:
     """An SVG file, of which only the first bytes are checked, as a URI. Raises ValueError with the `problem`."""
     if b"<svg" not in content[:1000]:
         raise ValueError(problem)
-    return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
+    return data_uri("svg+xml", content)
 
 
 def with_pictures(study: View, pictures: View | None) -> View:

@@ -102,6 +102,22 @@ def test_the_comparison_has_all_studies(results, monkeypatch):
     lines, study = cells_of(results / "comparison.tex"), cells_of(results / "streets/table.tex")
     assert "Streets" in "".join(lines)
     assert all(lines[variant] == study[variant] for variant in ("baseline", "unet", "dice"))
+    notes = plain((results / "comparison.tex").read_text().partition("tablenotes")[2])
+    for part in ("≈ marks an mIoU that is equivalent to the best one", "jackknife intervals over 24 single images"):
+        assert part in notes
+
+
+def test_numbers_of_classes_are_given_where_they_differ(results, monkeypatch):
+    for seed in (0, 1):
+        path = results / f"streets/unet/seed{seed}/metrics.json"
+        metrics = json.loads(path.read_text())
+        metrics["native"]["iou"]["person"] = None
+        path.write_text(json.dumps(metrics))
+    study = make_table(results, monkeypatch)
+    lines = cells_of(study / "table.tex")
+    assert (lines["unet"][3], lines["dice"][3]) == ("0.5100 ± 0.0141 (3 classes)", "0.2000 ± 0.0000 (4 classes)")
+    assert lines["unet"][0] == "0.9100 ± 0.0141"  # the pixel accuracy is not over classes
+    assert "their number is given" in (study / "table.tex").read_text()
 
 
 @pytest.mark.parametrize("text", [*NAMES, HOSTILE, "שלום", "道路"])
