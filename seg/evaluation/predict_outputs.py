@@ -187,25 +187,25 @@ def write_summaries(
         by_name = {part.name: part for part in parts}
         if outputs.overlay:
             classes.legend().save(by_name["legend.png"], "PNG")
-        if not outputs.shares:
-            return
-        rows = [(*files, _shares(pixels)) for files, pixels in counts.items()]
-        total = _shares(np.sum(list(counts.values()), 0))
-        images = [
-            {"image": image, "labels": labels, "shares": dict(zip(classes.names, shares, strict=True))}
-            for image, labels, shares in rows
-        ]
-        content = {
-            "classes": dict(zip(classes.names, classes.values.tolist(), strict=True)),
-            "total": dict(zip(classes.names, total, strict=True)),
-            "images": images,
-        }
-        by_name["shares.json"].write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        with by_name["shares.csv"].open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["image", "labels", *classes.names])
-            table.writerows([image, labels, *shares] for image, labels, shares in rows)
+        if outputs.shares:
+            _write_shares(by_name["shares.json"], by_name["shares.csv"], classes, counts)
 
 
-def _shares(pixels: np.ndarray) -> list[float]:
-    return [round(float(share), 6) for share in pixels / pixels.sum()]
+def _write_shares(
+    json_path: Path, csv_path: Path, classes: PredictedClasses, counts: Mapping[tuple[str, str], np.ndarray]
+) -> None:
+    def shares(pixels: np.ndarray) -> dict[str, float]:
+        fractions = (pixels / pixels.sum()).tolist()
+        return {name: round(share, 6) for name, share in zip(classes.names, fractions, strict=True)}
+
+    images = [{"image": image, "labels": labels, "shares": shares(each)} for (image, labels), each in counts.items()]
+    content = {
+        "classes": dict(zip(classes.names, classes.values.tolist(), strict=True)),
+        "total": shares(np.sum(list(counts.values()), 0)),
+        "images": images,
+    }
+    json_path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with csv_path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["image", "labels", *classes.names])
+        table.writerows([*files, *shares(pixels).values()] for files, pixels in counts.items())
