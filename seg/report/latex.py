@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from seg.report.captions import captions, introduction
 from seg.report.formatting import (
     HEADLINE,
     NONE,
@@ -16,11 +17,9 @@ from seg.report.formatting import (
     Mark,
     ScoreCell,
     budget_cells,
-    captions,
     count,
     duration,
     footnotes,
-    introduction,
     score_cells,
 )
 from seg.report.rows import Row, class_columns, split_notes

@@ -5,19 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from seg.report.formatting import (
-    HEADLINE,
-    NONE,
-    Footnotes,
-    Mark,
-    budget_cells,
-    captions,
-    count,
-    duration,
-    footnotes,
-    introduction,
-    score_cells,
-)
+from seg.report.captions import captions, introduction
+from seg.report.formatting import HEADLINE, NONE, Footnotes, Mark, budget_cells, count, duration, footnotes, score_cells
 from seg.report.rows import METRIC_TITLES, Row, class_columns, split_notes
 
 

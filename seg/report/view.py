@@ -7,19 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from seg.report.captions import budget_caption, classes_caption, introduction, near_best_caption, units_caption
 from seg.report.data_warnings import data_warnings
-from seg.report.formatting import (
-    Footnotes,
-    budget_caption,
-    classes_caption,
-    count,
-    digits,
-    footnotes,
-    introduction,
-    near_best_caption,
-    score_cells,
-    units_caption,
-)
+from seg.report.formatting import Footnotes, count, digits, footnotes, score_cells
 from seg.report.pairs import pairs_view, read_pairs
 from seg.report.payload import study_data
 from seg.report.pictures import data_uri

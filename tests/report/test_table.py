@@ -18,8 +18,9 @@ from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, SOURCE, confusi
 from seg.evaluation.jackknife import estimate_classes, estimate_metric, interval
 from seg.metrics.scores import PARTS, class_counts, iou_parts
 from seg.report import table
+from seg.report.captions import units_caption
 from seg.report.figure_names import STUDY_FIGURES
-from seg.report.formatting import duration, signed, size, units_caption
+from seg.report.formatting import duration, signed, size
 from seg.report.rows import best, read_rows, read_table, shares_differ, table_text
 
 OUTPUTS = {"csv": "table.csv", "markdown": "table.md", "latex": "table.tex", "pairs": "pairs.csv", "figures": "figures"}
