@@ -23,7 +23,7 @@ from seg.datasets import IGNORE
 from seg.evaluation.evaluate import evaluate_images
 from seg.evaluation.predict_inputs import Picture
 from seg.evaluation.predict_loading import load_pictures
-from seg.evaluation.predict_regions import Network, Sizes, segmented
+from seg.evaluation.predict_regions import Network, Sizes, segment_group
 from seg.models.checkpoint import Checkpoint
 
 Resize = Literal["stretch", "pad", "crop"]
@@ -114,7 +114,7 @@ def test_networks_are_scored_on_the_original_pixels(
     assert confusion.sum(1).tolist() == np.bincount(part.ravel(), minlength=2).tolist()
     (image,) = load_pictures([Picture(tmp_path / "images/a.png", "a")], dataset.form(), (32, 32), None, [])
     network = Network(Oracle(), lambda: 0.0, Inference(), "unit", torch.device("cpu"))
-    ((_, regions),) = segmented(network, [image], Sizes(), False, [])
+    ((_, regions),) = segment_group(network, [image], Sizes(), False, [])
     ((*_, predicted, _),) = regions
     assert (predicted == label).mean() > 0.99  # of all pixels, cropped in training or not
     assert found.tallies["pack"].confusion.sum() == (32 * 16 if resize == "pad" else 32 * 32)
