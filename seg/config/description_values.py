@@ -20,11 +20,15 @@ def _pattern(text: str) -> str:
     text = text.removeprefix("./")
     if text.startswith("/") or ".." in text.split("/"):
         raise ValueError(f"got '{text}', expected a pattern relative to the dataset's directory, such as images/*.jpg")
+    if text.startswith("data/raw/"):
+        raise ValueError(f"got '{text}', expected a pattern below the dataset's directory, without data/raw/<name>/")
+    if "\\" in "".join(PLACEHOLDER.split(text)[::2]):
+        raise ValueError(f"got '{text}', expected / between directories, not a backslash")
     for part in PLACEHOLDER.split(text)[1::2]:
         expression = checked_expression(part.strip("{}").partition(":")[2])
         if re.compile(expression).groupindex:
             raise ValueError(f"got '{part}', expected an expression without named groups")
-    if re.search(r"[{}\\]", "".join(PLACEHOLDER.split(text)[::2])):
+    if re.search(r"[{}]", "".join(PLACEHOLDER.split(text)[::2])):
         raise ValueError(
             f"got '{text}', expected placeholders such as {{stem}} or {{stem:[0-9]+}}, and no other braces"
         )

@@ -21,7 +21,7 @@ class ImageForm(Frozen):
             scored, `crop` removes what is outside of the largest central part of that aspect.
     """
 
-    bands: Annotated[list[Count], Field(min_length=1, max_length=MOST_CHANNELS)] | None = None
+    bands: Annotated[tuple[Count, ...], Field(strict=False, min_length=1, max_length=MOST_CHANNELS)] | None = None
     channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] | None = None
     range: Annotated[tuple[Number, Number], Field(strict=False)] | None = None
     resize: Literal["stretch", "pad", "crop"] = "stretch"

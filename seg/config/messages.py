@@ -23,7 +23,7 @@ def error_lines(error: ValidationError, content: Any, written_at: Callable[[str]
         content: what was validated.
         written_at: maps the path of a value to the path in the file that it was written at.
     """
-    return [_line(problem, content, written_at) for problem in error.errors()]
+    return [line for problem in error.errors() for line in _lines(problem, content, written_at)]
 
 
 def one_per_line(lines: Iterable[str]) -> str:
@@ -49,7 +49,7 @@ def parse_option(schema: type[Schema], option: str, text: str, fix: str) -> Sche
         raise ValueError(f"{option}: not JSON ({error}); {fix}") from None
 
 
-def _line(problem: Any, content: Any, written_at: Callable[[str], str]) -> str:
+def _lines(problem: Any, content: Any, written_at: Callable[[str], str]) -> list[str]:
     keys = _keys(problem["loc"], content)
     got, message = problem["input"], problem["msg"]
     match problem["type"]:
@@ -67,11 +67,15 @@ def _line(problem: Any, content: Any, written_at: Callable[[str], str]) -> str:
             text = "missing; add it"
         case "string_pattern_mismatch" if problem["ctx"]["pattern"] == IDENTIFIER:
             text = f"got {got!r}; expected lower-case letters, digits and underscores after a letter, such as u_lite"
+        case "tuple_type":
+            text = f"got {got!r}; expected a list, such as [256, 512]"
+        case "model_attributes_type" | "model_type":
+            text = f"got {got!r}; expected keys with values, such as {{ name: fcn }}"
         case _:
             hint = "; write it without quotes" if isinstance(got, str) and got.lstrip("+-").isdigit() else ""
             text = f"got {got!r}; {message[0].lower()}{message[1:]}{hint}"
     path = written_at(".".join(keys))
-    return f"{path}: {text}" if path else text
+    return [f"{path}: {line}" if path else line for line in text.splitlines()]
 
 
 def _keys(location: tuple[int | str, ...], content: Any) -> list[str]:

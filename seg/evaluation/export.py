@@ -125,7 +125,7 @@ def _metadata(model: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         "ids": about.get("label_values", list(range(len(about["classes"])))),
         "input_size": list(about["eval_size"]),
         "channels": form.channel_count(),
-        "bands": form.bands,
+        "bands": list(form.bands) if form.bands else None,
         "range": form.range,
         "resize": form.resize,
         "scaling": {"name": recipe.scaling, "mean": mean, "std": std},

@@ -95,7 +95,7 @@ def _read(path: Path, form: ImageForm, most: int | None) -> np.ndarray:
 def _describe(form: ImageForm) -> str:
     """The files that a model was trained on."""
     bands = f"{form.channels} bands" if form.channels else "grey or RGB images"
-    bands = f"bands {form.bands}" if form.bands else bands
+    bands = f"bands {list(form.bands)}" if form.bands else bands
     values = f"values from {form.range[0]} to {form.range[1]}" if form.range else "8 bits per channel"
     return f"{bands} with {values}"
 

@@ -170,6 +170,19 @@ WRONG = [
         "weights.My Weights: got 'My Weights'; expected lower-case letters, digits and underscores after a letter, "
         "such as u_lite",
     ),
+    ("datasets.streets.size", "32x64", "datasets.streets.size: got '32x64'; expected a list, such as [256, 512]"),
+    (f"{UNET}.model", "unet", f"{UNET}.model: got 'unet'; expected keys with values, such as {{ name: fcn }}"),
+    (
+        "datasets.streets.images",
+        "data/raw/streets/{stem}.png",
+        "datasets.streets.images.0: got 'data/raw/streets/{stem}.png', expected a pattern below the dataset's "
+        "directory, without data/raw/<name>/",
+    ),
+    (
+        "datasets.streets.images",
+        "photos\\{stem}.png",
+        "datasets.streets.images.0: got 'photos\\{stem}.png', expected / between directories, not a backslash",
+    ),
     ("datasets.streets.size", [96], "datasets.streets.size.1: missing; add it"),
     (SCENES, 0, f"{SCENES}: got 0; input should be greater than or equal to 1"),
     ("cluster.data.memory", 0, "cluster.data.memory: got 0; input should be greater than or equal to 1"),
@@ -211,6 +224,15 @@ WRONG = [
         "choose another name",
     ),
 ]
+
+
+def test_several_errors_of_a_value_are_one_line_each(content: dict[str, Any]) -> None:
+    put(content, "datasets.streets.classes", [False, True])
+    fix = "expected text; put numbers and words such as no in quotes"
+    assert errors_of(content) == [
+        f"datasets.streets.classes: class 0: got name False, {fix}",
+        f"datasets.streets.classes: class 1: got name True, {fix}",
+    ]
 
 
 @pytest.mark.parametrize(("path", "value", "line"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])

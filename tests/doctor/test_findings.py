@@ -36,6 +36,10 @@ def test_a_good_directory_has_no_findings(root: Path) -> None:
     assert diagnose(root).findings == []
 
 
+def test_bands_are_chosen(root: Path) -> None:
+    assert findings(root, bands=[3, 2, 1]) == {}
+
+
 def test_values_outside_of_the_range_are_a_warning_and_many_are_an_error(root: Path) -> None:
     for path in (root / "images").iterdir():
         edit(path, lambda image: image[..., 0].astype(np.uint16) * 10)
