@@ -166,6 +166,7 @@ def predict(
     from seg.evaluation.predict import segment
     from seg.evaluation.predict_outputs import prediction_outputs
     from seg.evaluation.predict_regions import Sizes, parse_tile
+    from seg.system.console import printable
     from seg.system.progress import print_above
 
     passes = inference_from_json(inference)
@@ -173,7 +174,7 @@ def predict(
     sizes = Sizes(native, parse_tile(tile_size) if tile or tile_size else None, overlap, batch, max_pixels)
     outputs = prediction_outputs(encoding, overlay, probabilities, shares)
     for path in segment(_checkpoint(model), images, out, device, passes, overwrite, sizes, outputs):
-        print_above(str(path))
+        print_above(printable(str(path)))
 
 
 @app.command()

@@ -113,9 +113,10 @@ def model(tmp_path: Path, tiny_recipe: Recipe) -> Path:
 def test_predict_writes_a_palette_image_of_the_same_size(model: Path, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (37, 51, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "street.jpg")
-    done = seg("predict", model, tmp_path / "street.jpg", "--out", tmp_path / "out")
+    done = seg("predict", model, tmp_path / "street.jpg", "--out", tmp_path / "out\n1")
     assert done.returncode == 0, done.stderr
-    with Image.open(tmp_path / "out/street.png") as picture:
+    assert done.stdout.splitlines()[-1] == f"{tmp_path}/out\\n1/street.png"
+    with Image.open(tmp_path / "out\n1/street.png") as picture:
         assert (picture.mode, picture.size) == ("P", (51, 37))
         ids = np.asarray(picture)
         assert set(np.unique(ids)) <= set(VALUES)
