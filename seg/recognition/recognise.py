@@ -13,7 +13,7 @@ from seg.config.description import Description, complete, describe, layouts
 from seg.datasets.decoding import image_header
 from seg.datasets.images import label_size
 from seg.datasets.listing import list_files
-from seg.datasets.matching import match_pairs
+from seg.datasets.matching import ImagePair, match_pairs
 from seg.datasets.patterns import ENDINGS, find_matches
 from seg.recognition.arrangement import SPLIT_NAMES, FileKind, choose_files, file_kinds
 from seg.recognition.divisions import divide_images, match_splits
@@ -75,7 +75,9 @@ def _recognise(root: Path) -> Recognised:
     others = [file for file in files if PurePosixPath(file).suffix[1:].lower() in ENDINGS]
     others = sorted(set(others).difference(found, drawn))
     unknown = [f"what {len(others)} other images are, such as {others[0]}"] if others else []
-    unknown += [*_unlabelled(root, keys), *_doubted_pairs(root, keys), *_alike(keys)]
+    splits = list(match_splits(root, keys))
+    unknown += _unlabelled(root, [line for *_, problems in splits for line in problems])
+    unknown += [*_doubted_pairs(root, [pair for _, pairs, _ in splits for pair in pairs]), *_alike(keys)]
     return Recognised(keys, eval_split, _suggested_size(root, found), assumed, [*labels.unknown, *unknown])
 
 
@@ -147,17 +149,15 @@ def _stems_found(kind: FileKind, stems: set[str]) -> tuple[object, ...]:
     return len(found & stems), -len(kind.files), kind.divided, -kind.pattern.count("**"), not kind.any_image
 
 
-def _unlabelled(root: Path, keys: dict[str, Any]) -> Iterator[str]:
-    """Images without a label."""
-    problems = [line for *_, lines in match_splits(root, keys) for line in lines]
+def _unlabelled(root: Path, problems: list[str]) -> Iterator[str]:
+    """Images without a label, among the problems of all splits."""
     if alone := [line.partition(": ")[0] for line in problems if ": image without a label" in line]:
         yield f"where the labels of {len(alone)} images are, such as {PurePosixPath(alone[0]).relative_to(root)}"
 
 
-def _doubted_pairs(root: Path, keys: dict[str, Any]) -> Iterator[str]:
+def _doubted_pairs(root: Path, pairs: list[ImagePair]) -> Iterator[str]:
     """A label of another size than its image."""
-    splits = {split: pairs for split, pairs, _ in match_splits(root, keys)}
-    for pair in [pair for pairs in splits.values() for pair in pairs][:_PAIRS]:
+    for pair in pairs[:_PAIRS]:
         with suppress(ValueError):
             image, label = image_header(pair.image)[:2], label_size(pair)
             if image != label:
