@@ -201,7 +201,12 @@ def export(
 def _checkpoint(path: Path) -> Path:
     """The checkpoint in the directory of a training, or the path itself."""
     inside = path / "model.safetensors"
-    return inside if inside.exists() or any(path.glob(f"fold*/{inside.name}")) else path
+    folds = sorted(map(str, path.glob(f"fold*/{inside.name}")))
+    if folds and inside.exists():
+        raise ValueError(
+            f"{path}: has models of a training without folds and of folds: give {' or '.join([str(inside), *folds])}"
+        )
+    return inside if folds or inside.exists() else path
 
 
 @app.command()

@@ -20,7 +20,7 @@ CATALOGUE = Path(__file__).parents[1] / "datasets/catalogue"
 SplitName = Literal["train", "val", "test"]
 _SPLITS: dict[SplitName, list[str]] = {
     "train": ["train", "training"],
-    "val": ["val", "valid", "validation"],
+    "val": ["val", "valid", "validation", "dev"],
     "test": ["test", "testing"],
 }
 
@@ -64,7 +64,7 @@ class Splits(Part):
     """How the images are divided into training, validation and test images.
 
     Attributes:
-        names: names of each split in `{split}`, such as `{ val: [dev] }`.
+        names: names of each split in `{split}`, such as `{ test: [eval] }`.
         lists: pattern of the files that list the names of each split, such as `lists/{split}.csv`, or of a table, such
             as `split.csv`, with a column of names and one of splits; or by split: names of images and files (`.txt`,
             `.csv`) that list them; a name of several splits then belongs to the last of train, val and test. Without

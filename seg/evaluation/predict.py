@@ -21,7 +21,7 @@ from seg.evaluation.predict_outputs import PictureWriter, PredictedClasses, Pred
 from seg.evaluation.predict_regions import Network, PixelSize, Region, Sizes, segment_group
 from seg.evaluation.tiles import tile_spans
 from seg.models.checkpoint import Checkpoint, load_checkpoint
-from seg.system.console import IncompleteError, say
+from seg.system.console import IncompleteError, printable, say
 from seg.system.files import written_whole
 from seg.system.machine import choose_device
 from seg.system.progress import tracked
@@ -75,6 +75,7 @@ def segment(
     network = Network(forward, live, passes, checkpoint.recipe.scaling, where)
     counts: dict[tuple[str, str], np.ndarray] = {}
     faults: list[str] = []
+    reduced: list[Path] = []
     loaded = load_pictures(tracked(pictures, "image"), form, size, sizes.max_pixels, faults)
     for group in equal_batches(loaded, sizes.batch or 1):
         for image, regions in segment_group(network, group, sizes, outputs.probabilities, faults):
@@ -85,8 +86,12 @@ def segment(
                 faults.append(image_fault(image.picture.path, error))
                 continue
             counts[str(image.picture.path), files["labels"].relative_to(out).as_posix()] = pixels
+            reduced += [image.picture.path] * image.drops_band
             yield files["labels"]
     write_summaries(out, outputs, classes, counts)
+    if reduced:
+        such = f"{len(reduced)} of {len(pictures)} images, such as {printable(str(reduced[0]))}"
+        say(f"warning: the transparency of {such}, is not used")
     if faults:
         if counts:
             say(f"{len(counts)} of {len(pictures)} images are segmented")

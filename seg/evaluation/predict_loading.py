@@ -10,7 +10,7 @@ from PIL import Image
 
 from seg.config.image_form import ImageForm
 from seg.data.resizing import Box, place_whole, resize_image
-from seg.datasets.decoding import FormError, image_header, read_image
+from seg.datasets.decoding import FormError, image_header, read_channels
 from seg.evaluation.predict_inputs import Picture
 from seg.system.console import printable
 from seg.system.memory import bounded_memory
@@ -20,10 +20,19 @@ _DECODED = 8  # bytes per pixel that decoding takes at least
 
 
 class LoadedPicture(NamedTuple):
-    """An image (H, W, C) uint8, the one that the network sees, and which part of that is not padding."""
+    """An image to segment.
+
+    Attributes:
+        picture: its file.
+        pixels: the image (H, W, C) uint8.
+        drops_band: whether its file has another band: transparency that is not constant.
+        seen: the image that the network sees (h, w, C) uint8.
+        content: the part of `seen` that is not padding.
+    """
 
     picture: Picture
     pixels: np.ndarray
+    drops_band: bool
     seen: np.ndarray
     content: Box
 
@@ -47,13 +56,14 @@ def load_pictures(
     """
     for picture in pictures:
         try:
-            pixels = _read(picture.path, form, most)
+            pixels, drops_band = _read(picture.path, form, most)
         except ValueError as error:
             faults.append(image_fault(picture.path, error))
             continue
         own = (pixels.shape[0], pixels.shape[1])
         placement, seen_size = place_whole(form.resize, own, size or own)
-        yield LoadedPicture(picture, pixels, resize_image(pixels, placement, seen_size), placement.target)
+        seen = resize_image(pixels, placement, seen_size)
+        yield LoadedPicture(picture, pixels, drops_band, seen, placement.target)
 
 
 def equal_batches(images: Iterable[LoadedPicture], most: int) -> Iterator[list[LoadedPicture]]:
@@ -73,15 +83,15 @@ def image_fault(path: Path, error: ValueError) -> str:
     return str(error).replace(str(path), printable(str(path)))
 
 
-def _read(path: Path, form: ImageForm, most: int | None) -> np.ndarray:
-    """Image (H, W, C) uint8 of at most so many pixels; default: Pillow's limit."""
+def _read(path: Path, form: ImageForm, most: int | None) -> tuple[np.ndarray, bool]:
+    """An image of at most so many pixels (default: Pillow's limit), as `seg.datasets.decoding.read_channels` does."""
     with _limit(most):
         try:
             height, width, _ = image_header(path)
             if height * width <= _LARGE:
-                return read_image(path, form)
+                return read_channels(path, form)
             with bounded_memory(str(path), "scale the image down", _DECODED * height * width):
-                return read_image(path, form)
+                return read_channels(path, form)
         except FormError as error:
             trained = f"the model was trained on {_describe(form)}; convert the file, or train a model on such files"
             raise ValueError(f"{path}: has {error.found}, but {trained}") from None

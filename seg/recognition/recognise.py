@@ -75,6 +75,7 @@ def _recognise(root: Path) -> Recognised:
     others = [file for file in files if PurePosixPath(file).suffix[1:].lower() in ENDINGS]
     others = sorted(set(others).difference(found, drawn))
     unknown = [f"what {len(others)} other images are, such as {others[0]}"] if others else []
+    unknown += _other_splits(images, others)
     splits = list(match_splits(root, keys))
     unknown += _unlabelled(root, [line for *_, problems in splits for line in problems])
     unknown += [*_doubted_pairs(root, [pair for _, pairs, _ in splits for pair in pairs]), *_alike(keys)]
@@ -147,6 +148,14 @@ def _stems_found(kind: FileKind, stems: set[str]) -> tuple[object, ...]:
     """How well a kind of files fits the images of a COCO file."""
     found = {name for *_, name in kind.files}
     return len(found & stems), -len(kind.files), kind.divided, -kind.pattern.count("**"), not kind.any_image
+
+
+def _other_splits(images: str, others: list[str]) -> Iterator[str]:
+    """Directories that have the place of splits, among images that no pattern matches, but another name."""
+    matches = find_matches(images.replace("{split}", "{directory}"), others, {}) if "{split}" in images else []
+    for name, count in Counter(dict(match.others)["directory"] for match in matches).most_common(3):
+        row = f"`splits: {{names: {{test: [{name}]}}}}`"
+        yield f"whether '{name}' ({count} images) is a split: if so, add it, as in {row}"
 
 
 def _unlabelled(root: Path, problems: list[str]) -> Iterator[str]:

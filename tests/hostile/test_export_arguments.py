@@ -22,6 +22,11 @@ def file(name: str, content: bytes = b"precious") -> Arrange:
     return arrange
 
 
+def folds_and_one(root: Path) -> None:
+    for name in ("run/model.safetensors", "run/fold1/model.safetensors"):
+        file(name)(root)
+
+
 def export(name: str, arguments: str, arrange: Arrange, line: str) -> Trial:
     return Trial(name, ("seg.cli", "export", *arguments.split()), arrange, f"error: {line}")
 
@@ -31,6 +36,8 @@ TRIALS = [
     export("a directory without a model", "run", file("run/a.txt"), r"run: Is a directory; give a file"),
     export("a directory of folds", "run", file("run/fold1/model.safetensors"),
            r"run/model\.safetensors: no such file; there is one per fold: give run/fold1/model\.safetensors"),
+    export("a directory of folds and of an older training", "run", folds_and_one,
+           r"run: has models of a training without folds and of folds: give run/model.* or run/fold1/model.*"),
     export("a damaged checkpoint", "a.safetensors", file("a.safetensors"), r"a\.safetensors: checkpoint is damaged .*"),
     export("an unknown format", "model.safetensors --format onxx", nothing,
            r"--format onxx: unknown; did you mean 'onnx'\? known are onnx, pt2"),

@@ -82,6 +82,16 @@ def test_directories_of_splits(tmp_path: Path) -> None:
     assert "directories are the splits" in found.assumed
 
 
+def test_directories_that_may_be_splits(tmp_path: Path) -> None:
+    for split in ("train", "dev", "eval"):
+        KINDS["binary"](tmp_path / split)
+    found = recognise(tmp_path)
+    hint = f"whether 'eval' ({COUNT} images) is a split: if so, add it, as in `splits: {{names: {{test: [eval]}}}}`"
+    assert (found.eval_split, found.unknown[-1]) == ("val", hint)
+    description = Description().merged(**found.keys, splits={"names": {"test": ["eval"]}})
+    assert [len(match_pairs(description, tmp_path, split)[0]) for split in SPLITS] == [COUNT] * 3
+
+
 def test_frames_of_one_clip_stay_together(tmp_path: Path) -> None:
     write_images(tmp_path, "images/clip_{k:03}.png")
     for k in range(COUNT):
