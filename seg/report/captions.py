@@ -47,13 +47,15 @@ def near_best_caption(rows: Sequence[Row]) -> str:
     pairs = len(rows) * (len(rows) - 1) // 2
     if not pairs or unequal_budgets(rows):
         return ""
+    folds = fold_count(rows)
+    which = f" The best one has the highest mIoU of the matrices of all {folds} folds together." if folds else ""
     joint = f" The intervals are wide enough to hold for all {pairs} pairs at once." if pairs > 1 else ""
     one_seed = len(rows[0]["seeds"].split()) == 1
     single = " With one seed, trainings are compared: another seed may rank variants differently." if one_seed else ""
     margin = float(rows[0]["margin"])
     return (
         f"{NEAR} marks an mIoU that is equivalent to the best one (the 90% interval of their difference is within "
-        f"±{margin:g}) or undecided (the 95% interval contains 0). Undecided does not mean equal.{joint}{single}"
+        f"±{margin:g}) or undecided (the 95% interval contains 0). Undecided does not mean equal.{which}{joint}{single}"
     )
 
 
@@ -79,13 +81,15 @@ def units_caption(rows: Sequence[Row]) -> str:
     else:
         text = f"Intervals are {text}"
     if int(first["units"]) < FEW_UNITS:
-        return f"{text} With so few, all intervals are too narrow."
+        return f"{text} With so few, {'these' if folds else 'all'} intervals are too narrow."
     if not (scarce := split_notes(first["scarce_classes"])):
         return text
+    too_narrow = (
+        "Because of them, intervals of differences" if folds else "Their intervals, and those of means with them,"
+    )
     return (
-        f"{text} Classes in the truth of fewer than {FEW_UNITS} of the {number_of}: {', '.join(scarce)}. Their "
-        "intervals, and those of the means that contain them, are too narrow (docs/explanation/intervals.md has the "
-        "simulated coverage)."
+        f"{text} Classes in the truth of fewer than {FEW_UNITS} of the {number_of}: {', '.join(scarce)}. {too_narrow} "
+        "are too narrow (docs/explanation/intervals.md has the simulated coverage)."
     )
 
 

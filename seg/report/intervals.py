@@ -67,6 +67,15 @@ def _unit_counts(runs: Sequence[Run], units: Units) -> np.ndarray:
     return units.sum(images[np.argsort([name for run in runs for name in run.metrics.names])])
 
 
+def labelled_images(run: Run) -> int:
+    """Number of images with a labelled pixel, over which scores of single images are averaged.
+
+    Raises:
+        ValueError: `confusion.npy` is missing or damaged.
+    """
+    return int(read_confusion(run).any((1, 2)).sum())
+
+
 def summed_confusion(runs: Sequence[Run]) -> np.ndarray:
     """Confusion matrix (C, C) int64 of a variant, summed over images, seeds and folds; rows are true classes.
 

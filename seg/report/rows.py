@@ -27,7 +27,8 @@ METRIC_TITLES = {
     "mean_accuracy": "Mean accuracy",
     "frequency_weighted_iou": "Frequency-weighted IoU",
 }
-DETAILS = ("image_accuracy", "image_miou", "boundary_iou", "calibration_error")  # scores without intervals
+IMAGE_MEANS = ("image_accuracy", "image_miou")
+DETAILS = (*IMAGE_MEANS, "boundary_iou", "calibration_error")  # scores without intervals
 _NOTE_SEPARATOR = " | "
 _BARS = re.compile(r"(?:^|(?<= ))\|+(?= |$)")  # bars in a note that could be taken for its end
 _TEXTS = [

@@ -65,7 +65,7 @@ def draw_scores(dots: Sequence[ScoreDot], note: str, *paths: Path) -> None:
         several = any(len(dot.samples) > 1 for dot in dots)
         handles = [Line2D([], [], color=_BLUE, marker="o", markersize=4, label="mean, 95% interval")]
         if several:
-            handles.append(Line2D([], [], color=_BLUE, marker="|", linestyle="", label="single trainings"))
+            handles.append(Line2D([], [], color=_BLUE, marker="|", linestyle="", label="single seeds or folds"))
         if any(dot.published is not None for dot in dots):
             ring: Any = {"marker": "D", "markerfacecolor": "white", "markeredgecolor": _VERMILION, "markersize": 3.6}
             handles.append(Line2D([], [], linestyle="", label="published", **ring))

@@ -4,7 +4,7 @@
         --published FILE --variants NAME=DIRECTORY ... --seeds K ... [--folds N] --notes JSON --source JSON
         --block N --equivalence X --csv F --markdown F --latex F --pairs F --figures DIRECTORY
 
-`table.csv` has one row per variant, see `seg.report.columns`. Scores are means over the seeds, with intervals over
+`table.csv` has one row per variant, see `seg.report.table_row`. Scores are means over the seeds, with intervals over
 images and seeds, or over images for a single seed (`seg.evaluation.jackknife`). With a cross-validation, they are means
 and intervals over the folds (`seg.evaluation.folds`), and the score of a fold is the mean over the seeds. `pairs.csv`
 has one row per pair of variants, see `seg.report.pairs`. The figures are those of `seg.report.figures`.
@@ -13,8 +13,6 @@ has one row per pair of variants, see `seg.report.pairs`. The figures are those 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
-from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
@@ -24,11 +22,12 @@ from seg.report.figures import draw_study
 from seg.report.intervals import split_units, variant_intervals
 from seg.report.latex import latex_text
 from seg.report.markdown import markdown_text
-from seg.report.pairs import PairMember, against_best, class_range, compare_variants, pairs_text
-from seg.report.published import Published, PublishedData, obstacle, read_published, read_source
-from seg.report.rows import ABSENT, DETAILS, METRIC_TITLES, Row, join_notes, mean_score, shares_differ, table_text
-from seg.report.runs import Run, by_seed, named_paths, read_all, read_runs, sampled_scores
-from seg.results import SCORINGS, Bounds
+from seg.report.pairs import PairMember, against_best, compare_variants, pairs_text
+from seg.report.published import read_published, read_source
+from seg.report.rows import join_notes, shares_differ, table_text
+from seg.report.runs import Run, by_seed, named_paths, read_all, read_runs
+from seg.report.table_row import build_row, classes_in_mean
+from seg.results import SCORINGS
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
 from seg.system.files import written_whole
@@ -68,98 +67,6 @@ def read_variants(
     if errors:
         raise ValueError("\n".join(errors))
     return variants
-
-
-def build_row(
-    variant: str,
-    runs: Sequence[Run],
-    intervals: Mapping[str, Bounds | None],
-    classes: Sequence[str],
-    published: Mapping[tuple[str, str], Published],
-    source: PublishedData,
-    notes: Sequence[str],
-) -> Row:
-    """Row of a variant, without the columns that describe the study."""
-    first = runs[0].metrics
-    folds = by_seed(runs)[0]
-    scores: dict[str, Any] = {}
-    for name in METRIC_TITLES:
-        scores |= _scores(name, sampled_scores(runs, name), intervals[name])
-    scores |= _scores("loss", sampled_scores(runs, "loss"), None)
-    for name in classes:  # no values if the dataset has no such class
-        values = sampled_scores(runs, f"iou[{name}]") if name in first.classes else []
-        scores |= _scores(f"iou[{name}]", values, intervals.get(f"iou[{name}]"))
-    figures = {column: figure for (owner, column), figure in published.items() if owner == variant and column in scores}
-    for column, figure in figures.items():
-        scores[f"{column}_published"] = ABSENT if figure.value is None else figure.value
-    # An absent class has no note: its cell says the same.
-    remarks = [f"{name}: {each.note}" for name, each in figures.items() if each.note and each.value is not None]
-    splits = sorted({figure.split for figure in figures.values()})
-    row = {
-        "variant": variant,
-        "seeds": " ".join(str(each[0].seed) for each in by_seed(runs)),
-        **({"folds": len(folds)} if runs[0].fold is not None else {}),
-        "split": first.split,
-        "scoring": runs[0].scoring,
-        "images": sum(run.metrics.images for run in folds),
-        "published_split": ", ".join(splits),
-        "published_obstacle": obstacle(source, splits, len(first.classes)) if splits else "",
-        **scores,
-        "miou_classes": class_range(_classes_in_mean(runs)),
-        **{name: fmean(getattr(run.scores, name) for run in runs) for name in DETAILS},
-        **{f"miou_{name}": fmean(getattr(run.metrics, name).miou for run in runs) for name in SCORINGS},
-        "commonest_class": " or ".join(dict.fromkeys(run.scores.commonest.name for run in folds)),
-        "commonest_pixel_accuracy": fmean(run.scores.commonest.pixel_accuracy for run in folds),
-        "commonest_miou": fmean(run.scores.commonest.miou for run in folds),
-        **_costs(runs, source.epochs[variant]),
-        "published_notes": join_notes(remarks),
-        "variant_notes": join_notes(notes),
-    }
-    return {column: "" if value is None else str(value) for column, value in row.items()}
-
-
-def _costs(runs: Sequence[Run], full_epochs: int) -> dict[str, Any]:
-    """Epochs, size, times and memory: times are means over the seeds, memory is the maximum."""
-    training, evaluation = [run.training for run in runs], [run.evaluation for run in runs]
-    return {
-        "epochs": fmean(each.epochs for each in training),
-        "budget_epochs": training[0].recipe["epochs"],
-        "full_epochs": full_epochs,
-        "images_seen": fmean(each.epochs * each.train_images for each in training),
-        "steps": fmean(each.steps for each in training),
-        "parameters": training[0].parameters,
-        "trainable_parameters": training[0].trainable_parameters,
-        "training_seconds": fmean(each.seconds for each in training),
-        "training_images_per_second": fmean(each.images_per_second for each in training),
-        "training_peak_memory_bytes": max(each.peak_memory_bytes for each in training),
-        "multiply_adds": evaluation[0].multiply_adds,
-        "latency_seconds": fmean(each.latency_seconds for each in evaluation),
-        "latency_runs": min(each.latency_runs for each in evaluation),
-        "throughput_images_per_second": fmean(each.throughput_images_per_second for each in evaluation),
-        "evaluation_images_per_second": fmean(each.images_per_second for each in evaluation),
-        "evaluation_peak_memory_bytes": max(each.peak_memory_bytes for each in evaluation),
-    }
-
-
-def _classes_in_mean(runs: Sequence[Run]) -> tuple[frozenset[str], ...]:
-    """Classes in the mIoU of each seed; with a cross-validation, those in the mIoU of any fold."""
-    return tuple(
-        frozenset(name for run in each for name, iou in run.scores.iou.items() if iou is not None)
-        for each in by_seed(runs)
-    )
-
-
-def _scores(column: str, values: Sequence[float | None], interval: Bounds | None) -> dict[str, Any]:
-    """Mean, deviation and interval of a score over the seeds or folds in which it is not absent; nothing published."""
-    present = [value for value in values if value is not None]
-    low, high = interval or (None, None)
-    return {
-        column: mean_score(values),
-        f"{column}_std": stdev(present) if len(present) > 1 else None,
-        f"{column}_low": low,
-        f"{column}_high": high,
-        f"{column}_published": None,
-    }
 
 
 def parse_notes(text: str, names: Sequence[str]) -> dict[str, list[str]]:
@@ -212,8 +119,11 @@ def main() -> None:
     units = split_units(next(iter(variants.values())), given.block)
     found = read_all(lambda runs: variant_intervals(runs, units), variants.values())
     intervals = dict(zip(variants, found, strict=True))
-    budgets = [(runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items()]
-    members = {name: PairMember(intervals[name].miou, _classes_in_mean(runs)) for name, runs in variants.items()}
+    members = {
+        name: PairMember(intervals[name].miou, tuple(map(classes_in_mean, by_seed(runs))))
+        for name, runs in variants.items()
+    }
+    budgets = ((runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items())
     pairs = compare_variants(given.study, members, given.equivalence, comparable=not shares_differ(budgets))
     verdicts = against_best({name: float(each.miou.value) for name, each in intervals.items()}, pairs)
     basis = {**found[0].basis(units), "margin": str(given.equivalence)}

@@ -78,6 +78,34 @@ def test_scores_are_means_and_intervals_over_folds(folded: Path, monkeypatch: py
     assert "jackknife intervals over 72 single images" in text
 
 
+def test_means_over_images_are_over_the_images_of_all_folds(folded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fold has 12 labelled images, the others 24; the boundary IoU is counted by fold, so it is the mean over them."""
+    for seed in (0, 1):
+        path = folded / f"streets/unet/seed{seed}/fold2/confusion.npy"
+        matrices = np.load(path)
+        matrices[:, 12:] = 0
+        np.save(path, matrices)
+    row = {row["variant"]: row for row in read_rows(make_table(folded, monkeypatch) / "table.csv")}["unet"]
+    # Means over the seeds: 0.49, 0.49 and 0.57 of the mIoU, and 0.32 more of the accuracy.
+    assert float(row["image_miou"]) == pytest.approx((24 * 0.49 + 24 * 0.49 + 12 * 0.57) / 60)
+    assert float(row["image_accuracy"]) == pytest.approx((24 * 0.81 + 24 * 0.81 + 12 * 0.89) / 60)
+    assert float(row["boundary_iou"]) == pytest.approx((0.41 + 0.41 + 0.49) / 3)
+
+
+def test_numbers_of_classes_are_those_of_the_means_of_single_folds(
+    folded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class without a pixel is predicted in one fold: all folds together have five classes, the other folds four."""
+    path = folded / "streets/unet/seed1/fold2/metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["native"]["iou"]["train"] = 0.0
+    write(path, metrics)
+    study = make_table(folded, monkeypatch)
+    assert [row["miou_classes"] for row in read_rows(study / "table.csv")] == ["4", "4–5"]
+    (pair,) = read_table(study / "pairs.csv", [], "").to_dict("records")
+    assert (pair["classes"], pair["other_classes"], pair["same_classes"]) == ("4", "4–5", "False")
+
+
 def pooled_miou(folds: list[tuple[float, float]], seed: int) -> float:
     matrix = sum(confusion(scores[seed]).sum(0) for scores in folds)
     correct = np.diagonal(matrix)
@@ -92,6 +120,7 @@ def test_pairs_are_compared_on_the_images_of_all_folds(folded: Path, monkeypatch
     assert float(pair["difference"]) == pytest.approx(expected)
     assert pair["verdict"] == "worse"
     assert [row["against_best"] for row in read_rows(study / "table.csv")] == ["worse", "best"]
+    assert "The best one has the highest mIoU of the matrices of all 3 folds together." in (study / "table.md").read_text()
 
 
 def test_an_image_in_two_folds_is_refused(folded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
