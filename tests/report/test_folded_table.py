@@ -79,7 +79,7 @@ def test_scores_are_means_and_intervals_over_folds(folded: Path, monkeypatch: py
 
 
 def test_means_over_images_are_over_the_images_of_all_folds(folded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fold has 12 labelled images, the others 24; the boundary IoU is counted by fold, so it is the mean over them."""
+    """A fold has 12 labelled images, the others 24. The boundary IoU is counted by fold: the mean over the folds."""
     for seed in (0, 1):
         path = folded / f"streets/unet/seed{seed}/fold2/confusion.npy"
         matrices = np.load(path)
@@ -120,7 +120,8 @@ def test_pairs_are_compared_on_the_images_of_all_folds(folded: Path, monkeypatch
     assert float(pair["difference"]) == pytest.approx(expected)
     assert pair["verdict"] == "worse"
     assert [row["against_best"] for row in read_rows(study / "table.csv")] == ["worse", "best"]
-    assert "The best one has the highest mIoU of the matrices of all 3 folds together." in (study / "table.md").read_text()
+    caption = "The best one has the highest mIoU of the matrices of all 3 folds together."
+    assert caption in (study / "table.md").read_text()
 
 
 def test_an_image_in_two_folds_is_refused(folded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
