@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MIN_UNITS = 10  # with fewer, a standard error has too few degrees of freedom to be of use
+# Intervals over three groups have nearly the right coverage, those over their images far too little (simulated in
+# docs/explanation/intervals.md). With three to five groups they are so wide that blocks are preferred where possible.
+MIN_GROUPS = 6
+MIN_UNORDERED_GROUPS = 3
+MIN_BLOCKS = 10
 
 
 @dataclass(frozen=True)
@@ -37,22 +41,24 @@ class Units:
 def choose_units(groups: Sequence[str], ordered: bool, block: int) -> Units:
     """Units whose dependence on each other is as small as their number permits.
 
-    Whole groups if there are at least `MIN_UNITS`; else blocks of consecutive images of a group if their order is
-    known; else images. Blocks have `block` images or somewhat more, as the images of a group are divided evenly. In a
-    split with too few images they are shorter, so that there are `MIN_UNITS` blocks.
+    Whole groups if there are at least `MIN_GROUPS`, or `MIN_UNORDERED_GROUPS` whose order is unknown; else blocks of
+    consecutive images of a group if their order is known; else images. Blocks have `block` images or somewhat more, as
+    the images of a group are divided evenly. In a split with too few images they are shorter, so that there are
+    `MIN_BLOCKS` of them. An image without a group is a group of its own, as in the division into folds.
 
     Args:
-        groups: group of each image (N,); empty if unknown, and then images are the units.
+        groups: group of each image (N,); empty if unknown. If all are unknown, images are the units.
         ordered: the images of a group are in the order of recording.
         block: images of a block.
     """
-    names, index, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    own = [f"group {group}" if group else f"image {i}" for i, group in enumerate(groups)]
+    names, index, sizes = np.unique(own, return_inverse=True, return_counts=True)
     images = Units("image", 1, np.arange(len(groups)))
-    if "" in names:
+    if not any(groups):
         return images
-    if len(names) >= MIN_UNITS:
+    if len(names) >= (MIN_GROUPS if ordered else MIN_UNORDERED_GROUPS):
         return Units("group", 1, index)
-    fitting = [length for length in range(block, 1, -1) if _blocks(sizes, length).sum() >= MIN_UNITS]
+    fitting = [length for length in range(block, 1, -1) if _blocks(sizes, length).sum() >= MIN_BLOCKS]
     if not ordered or not fitting:
         return images
     numbers = _blocks(sizes, fitting[0])

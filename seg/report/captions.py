@@ -64,7 +64,7 @@ def units_caption(rows: Sequence[Row]) -> str:
     first = rows[0]
     number_of, length = count(first["units"]), first["block"]
     units, between = {
-        "group": ("groups of images (videos, cities)", "groups"),
+        "group": ("groups of images (videos, patients, cities)", "groups"),
         "block": (f"blocks of {length} consecutive images (or somewhat more) of a video or a city", "blocks"),
         "image": ("single images", "images, for example frames of a video,"),
     }[first["unit"]]

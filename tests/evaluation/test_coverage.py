@@ -105,6 +105,22 @@ def simulate(world: World, images: int, seeds: int = 1) -> Coverage:
     )
 
 
+def pair_coverage(mious: Estimate, means: np.ndarray) -> tuple[float, float]:
+    """Share of the intervals of pairs that hold, and of samples in which all joint ones do.
+
+    Args:
+        mious: of variants and samples (V, R).
+        means: (V,) in the population.
+    """
+    alone, joint = [], []
+    for sample in range(mious.parts.shape[1]):
+        pairs = differences([Estimate(*(each[v, sample] for each in mious)) for v in range(len(means))])
+        gaps = means[pairs.pairs[:, 0]] - means[pairs.pairs[:, 1]]
+        alone.append(holds(pairs.alone, gaps))
+        joint.append(holds(pairs.joint, gaps).all())
+    return float(np.mean(alone)), float(np.mean(joint))
+
+
 def holds(ends: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (ends[0] <= values) & (values <= ends[1])
 
@@ -197,3 +213,42 @@ def test_blocks_of_frames_recover_most_of_the_coverage(
         print(f"\ncorrelation {correlation} of neighbouring frames: {found}")
     assert images <= shares["image"] <= images + 0.2
     assert blocks <= shares["block"] <= 0.97
+
+
+def patients(generator: np.random.Generator, samples: int, count: int) -> np.ndarray:
+    """Counts (V, R, N, 3, C) of patients with 20 images each, who differ in difficulty, also between variants."""
+    frequency = np.array([1.0, 0.8, 0.5, 0.3])
+
+    def effects(of_patients: float, of_images: float, classes: int = 4) -> np.ndarray:
+        common = np.repeat(generator.standard_normal((samples, count, classes)), 20, 1)
+        return of_patients * common + of_images * generator.standard_normal((samples, 20 * count, classes))
+
+    labelled = np.exp(effects(0.7, 0.7)) * frequency
+    difficulty = np.array([2.0, 1.5, 0.5, 0.0]) + effects(0.3, 0.6, 1) + effects(0.15, 0.4)
+    found = []
+    for skill in SKILLS:
+        odds = np.exp(difficulty + skill + effects(0.12, 0, 1) + effects(0, 0.3))
+        correct = labelled * odds / (1 + odds)
+        wrong = labelled - correct
+        predicted = correct + (wrong.sum(-1, keepdims=True) - wrong) * frequency / frequency.sum()
+        found.append(np.stack([correct, labelled, predicted], -2))
+    return np.stack(found)
+
+
+@pytest.mark.parametrize("count", [3, 6])
+def test_groups_keep_the_coverage_that_single_images_lose(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    generator = np.random.default_rng(4)
+    truth = iou_parts(sum(patients(generator, 200, 20).sum((1, 2)) for _ in range(20))).mean(-1)
+    counts = patients(generator, 500, count)
+    groups = [f"{i // 20}" for i in range(20 * count)]
+    found = {}
+    for kind, known in (("image", [""] * len(groups)), ("group", groups)):
+        units = choose_units(known, ordered=False, block=10)
+        assert units.kind == kind
+        mious = estimate_metric(np.moveaxis(units.sum(np.moveaxis(counts, 2, 0)), 0, 2)[:, :, None], PARTS["miou"])
+        found[kind] = (holds(interval(mious), truth[:, None]).mean(), *pair_coverage(mious, truth))
+    with capsys.disabled():
+        shares = {kind: "mIoU {:.3f}, pairs {:.3f}, joint {:.3f}".format(*shares) for kind, shares in found.items()}
+        print(f"\n{count} groups of 20 images: {shares}")
+    assert max(found["image"]) < 0.75
+    assert 0.87 <= min(found["group"]) <= max(found["group"]) <= 0.97

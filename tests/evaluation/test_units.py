@@ -5,19 +5,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.evaluation.units import MIN_UNITS, Units, choose_units
+from seg.evaluation.units import MIN_BLOCKS, MIN_GROUPS, MIN_UNORDERED_GROUPS, Units, choose_units
 
 
 def sizes(units: Units) -> list[int]:
     return np.bincount(units.index).tolist()
 
 
-def test_ten_groups_are_the_units() -> None:
-    groups = [f"video {k % 10}" for k in range(35)]
-    units = choose_units(groups, ordered=True, block=5)
-    assert (units.kind, units.count) == ("group", 10)
-    assert sizes(units) == [4] * 5 + [3] * 5
-    assert units.index[:12].tolist() == [*range(10), 0, 1]
+@pytest.mark.parametrize(("count", "ordered"), [(10, True), (6, True), (5, False), (3, False)])
+def test_enough_groups_are_the_units(count: int, ordered: bool) -> None:
+    groups = [f"video {k % count}" for k in range(35)]
+    units = choose_units(groups, ordered, block=5)
+    assert (units.kind, units.count) == ("group", count)
+    assert sizes(units) == [35 // count + (k < 35 % count) for k in range(count)]
+    assert units.index[: count + 2].tolist() == [*range(count), 0, 1]
+
+
+def test_an_image_without_a_group_is_a_group_of_its_own() -> None:
+    """The expression for the group does not match two of the names."""
+    units = choose_units(["p2", "p1", "", "p1", "p2", ""], ordered=False, block=5)
+    assert units.kind == "group"
+    assert units.index.tolist() == [1, 0, 2, 0, 1, 3]
 
 
 def test_fewer_groups_are_cut_into_blocks_of_consecutive_images() -> None:
@@ -49,8 +57,8 @@ def test_blocks_of_a_small_split_are_shorter() -> None:
     ("groups", "ordered"),
     [
         (["a"] * 30, False),  # the order is unknown
+        (["a"] * 20 + ["b"] * 10, False),
         ([""] * 30, True),  # the groups are unknown
-        (["a"] * 29 + [""], True),
         (["a"] * 12, True),  # too few for ten blocks of two
     ],
 )
@@ -64,7 +72,10 @@ def test_otherwise_images_are_the_units(groups: list[str], ordered: bool) -> Non
 def test_units_partition_the_images_and_respect_groups(groups: list[str], ordered: bool, block: int) -> None:
     units = choose_units(groups, ordered, block)
     assert set(units.index) == set(range(units.count))
-    assert units.count >= min(MIN_UNITS, len(groups))
+    if units.kind == "group":
+        assert units.count == len(set(groups)) >= (MIN_GROUPS if ordered else MIN_UNORDERED_GROUPS)
+    else:
+        assert units.count >= min(MIN_BLOCKS, len(groups))
     assert all(len({groups[i] for i in np.flatnonzero(units.index == unit)}) == 1 for unit in range(units.count))
     counts = np.arange(len(groups) * 6).reshape(-1, 3, 2)
     expected = [counts[units.index == unit].sum(0) for unit in range(units.count)]
