@@ -9,6 +9,7 @@ from seg.datasets.images import colour_text
 _RARE = 0.001  # share of the pixels, below which a value may be a fault at borders
 _MANY = 32  # values above which they may be instances or brightnesses
 _LISTED = 5
+_EQUAL = 0.05  # relative difference of shares, below which files show one and the same shape
 MOST_VALUES = 255  # classes of a dataset
 
 
@@ -48,5 +49,11 @@ def doubts(kind: str, counts: Counter[int], files: list[Counter[int]], keys: dic
         yield f"whether {kind} {listed} are classes: they have {share:.3%} of the pixels, as faults at borders do"
     if len(counts) > _MANY:
         yield f"whether {len(counts)} {kind} are classes: numbered objects and brightnesses are not"
+    if len(files) > 2 and all(_nearly_equal([each[value] / each.total() for each in files]) for value in counts):
+        yield f"whether {kind} are classes: each has the same share of all labels, as in masks of the field of view"
     if keys.get("ignore") == 255 and not any(each[255] and set(each) - {0, 255} for each in files):
         yield "whether 255 is a border: no label has it beside a class other than 0, so it may be a class"
+
+
+def _nearly_equal(shares: list[float]) -> bool:
+    return max(shares) - min(shares) <= _EQUAL * max(shares)

@@ -72,6 +72,17 @@ def test_many_values_may_be_objects(tmp_path: Path) -> None:
     assert "whether 41 ids are classes: numbered objects and brightnesses are not" in recognise(tmp_path).unknown
 
 
+@pytest.mark.parametrize("radii", [[20.0, 20.1, 20.2], [10.0, 15.0, 20.0]])
+def test_masks_of_one_shape_may_be_fields_of_view(tmp_path: Path, radii: list[float]) -> None:
+    write_images(tmp_path, "images/{k:03}.png")
+    y, x = np.ogrid[-32:32, -48:48]
+    for k in range(COUNT):
+        disc = (y**2 + x**2 < radii[k % 3] ** 2) * np.uint8(255)
+        save(tmp_path / f"masks/{k:03}.png", np.roll(disc, k % 5, axis=1))
+    doubt = "whether ids are classes: each has the same share of all labels, as in masks of the field of view"
+    assert (doubt in recognise(tmp_path).unknown) == (radii[0] == 20)
+
+
 @pytest.mark.parametrize(("looks", "doubted"), [(([0, 1, 1], [0, 255, 255]), True), (([0, 1, 255],), False)])
 def test_255_beside_no_class_may_be_one(tmp_path: Path, looks: tuple[list[int], ...], doubted: bool) -> None:
     masks(tmp_path, *map(np.array, looks))
