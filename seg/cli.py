@@ -21,6 +21,8 @@ def show(
     dataset: Annotated[str, typer.Option(help="print the description of this dataset instead")] = "",
 ) -> None:
     """Print the values of a variant and the row that sets each, the readings of its source, and its layers."""
+    import json
+
     from seg.config.params import read_params
     from seg.config.readings import readings_of
     from seg.datasets.classes import class_table
@@ -38,7 +40,8 @@ def show(
     not_in_source = content.not_in_source(study, name)
     for key, (value, path) in sorted(content.resolved(study, name).items()):
         mark = " (not in the source)" if key.partition(".")[0] in not_in_source else ""
-        typer.echo(row(key, str(value), f"{path}{mark}"))
+        written = value if isinstance(value, str) else json.dumps(value)  # null and false, as in params.yaml
+        typer.echo(row(key, written, f"{path}{mark}"))
     if like := content.studies[study].variants[name].like:
         typer.echo(row("like", like, f"studies.{study}.variants.{name}"))
     for use in ("train", "val", "eval"):
@@ -60,10 +63,12 @@ def show(
 
 
 def _study_and_variant(params: "Params", text: str) -> tuple[str, str]:
+    from seg.system.console import nearest
+
     study, _, name = text.partition("/")
     if study not in params.studies or name not in params.studies[study].variants:
         known = [f"{key}/{row}" for key, rows in params.studies.items() for row in rows.variants]
-        raise ValueError(f"{text}: unknown variant; known are {', '.join(known)}")
+        raise ValueError(f"{text}: unknown variant; {nearest(text, known)}")
     return study, name
 
 

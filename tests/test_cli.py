@@ -41,7 +41,8 @@ def test_show_prints_the_row_that_a_value_was_written_in() -> None:
     assert lines["epochs"].endswith(
         "presets.demo.epochs_scale, in place of 32 in studies.cityscapes_fcn.variants.adapted"
     )
-    assert lines["weights"].split()[1] == "None"
+    assert lines["weights"].split()[1] == "null"  # as in params.yaml
+    assert lines["compile"].split()[1] == "false"
 
 
 def test_show_prints_the_weights_that_replace_others() -> None:
@@ -54,7 +55,7 @@ def test_show_prints_the_weights_that_replace_others() -> None:
 def test_show_prints_that_a_preset_uses_all_training_images() -> None:
     text = seg("show", "bdd100k_lite/u_lite").stdout
     line = next(line for line in text.splitlines() if line.startswith("train_images"))
-    assert line.split()[1] == "None"
+    assert line.split()[1] == "null"
     assert line.endswith("presets.demo.limit_train_images, in place of 700 in studies.bdd100k_lite.variants.u_lite")
 
 
@@ -97,7 +98,7 @@ def test_show_counts_layers_parameters_and_multiply_adds(tmp_path: Path) -> None
 def test_show_of_an_unknown_variant_is_one_line() -> None:
     done = seg("show", "cityscapes_fcn/unett")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: cityscapes_fcn/unett: unknown variant; known are ")
+    assert done.stderr.startswith("error: cityscapes_fcn/unett: unknown variant; did you mean cityscapes_fcn/unet?")
     assert done.stderr.count("\n") == 1
 
 

@@ -191,7 +191,7 @@ def _mask(parts: Any, height: int, width: int) -> np.ndarray:
     try:
         from pycocotools import mask as coco
     except ImportError:
-        raise ValueError("polygons require pycocotools; pip install 'seg[polygons]'") from None
+        raise ValueError("polygons require pycocotools; pip install -e '.[polygons]'") from None
     if isinstance(parts, list):
         polygons = [part for part in parts if len(part) >= 6]  # three points
         if not polygons:

@@ -14,7 +14,7 @@ from seg.system.console import nearest_of_all
 
 EXPORT_ENDINGS = {"onnx": ".onnx", "pt2": ".pt2"}  # by format
 _METADATA = "metadata.json"  # extra file in a .pt2
-_INSTALL = "pip install 'seg[export]'"
+_INSTALL = "pip install -e '.[export]'"
 
 RunExported = Callable[[np.ndarray], np.ndarray]  # from images to logits
 

@@ -48,7 +48,7 @@ def build(classes: int, *, architecture: str = "unet", encoder: str = "resnet34"
     try:
         library = import_module("segmentation_models_pytorch")
     except ImportError as error:
-        raise ValueError("model 'smp' requires segmentation_models_pytorch; run: pip install 'seg[zoo]'") from error
+        raise ValueError("model 'smp' requires segmentation_models_pytorch; run: pip install -e '.[zoo]'") from error
     encoders = library.encoders.get_encoder_names()
     if encoder.startswith("tu-"):
         encoders = [f"tu-{name}" for name in import_module("timm").list_models()]

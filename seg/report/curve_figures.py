@@ -39,7 +39,7 @@ def draw_curves(variants: Mapping[str, Sequence[Curve]], losses: Mapping[str, st
             axes.set_title(one_line(variant, 30))
             axes.tick_params(labelbottom=False, length=0)
             loss = losses[variant].replace("_", " ")
-            axes.text(0.98, 0.96, loss, transform=axes.transAxes, ha="right", va="top", fontsize=6, color=MUTED)
+            axes.text(0.02, 0.04, loss, transform=axes.transAxes, fontsize=6, color=MUTED)  # losses start high
             rates = add_axes(figure, x, y + height + 0.07, width, strip, sharex=axes)
             for curve in trainings:
                 _draw_training(axes, curve)

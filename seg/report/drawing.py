@@ -25,7 +25,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK, MUTED, GRID = "#2b2f36", "#6b7280", "#e3e5e8"
-WIDTH = 7.2  # inches: two columns of a paper
+COLUMN, WIDTH = 3.5, 7.2  # inches: one and two columns of a paper
 LINE = 0.15  # inches: height of a row of text
 _FONT = "DejaVu Sans"  # ships with matplotlib, so text has the same width on every machine
 _FAMILY = f"'{_FONT}', sans-serif"  # as matplotlib writes it

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from seg.report.drawing import (
+    COLUMN,
     INK,
     LINE,
     MUTED,
@@ -39,11 +40,14 @@ def draw_scores(dots: Sequence[ScoreDot], note: str, *paths: Path) -> None:
     """A row per variant: mIoU with its interval and its seeds, the published figure, and the verdict."""
     names = [one_line(dot.variant) for dot in dots]
     left = text_width(names) + 0.12
-    top, row, wide = 0.08 + LINE * bool(note), 0.17, 2.5
-    with new_figure(left + wide + 1.05, top + row * len(dots) + 0.62) as figure:
+    texts = [f"{dot.miou:.4f}  {dot.verdict}" for dot in dots]
+    right = text_width(texts, 6.5, "bold") + 0.12
+    wide = float(np.clip(COLUMN - left - right, 1.0, 2.5))
+    top, row = 0.08 + LINE * bool(note), 0.17
+    with new_figure(max(left + wide + right, COLUMN), top + row * len(dots) + 0.62) as figure:
         axes = add_axes(figure, left, top, wide, row * len(dots))
         places = range(len(dots))
-        for y, dot in zip(places, dots, strict=True):
+        for y, dot, text in zip(places, dots, texts, strict=True):
             colour = _WORSE if dot.verdict == "worse" else _BLUE
             if dot.low is not None and dot.high is not None:
                 axes.plot([dot.low, dot.high], [y, y], color=colour, linewidth=1.6, alpha=0.55, solid_capstyle="butt")
@@ -52,10 +56,9 @@ def draw_scores(dots: Sequence[ScoreDot], note: str, *paths: Path) -> None:
             axes.plot([dot.miou], [y], "o", color=colour, markersize=4)
             if dot.published is not None:
                 axes.plot([dot.published], [y], "D", color="white", markeredgecolor=_VERMILION, markersize=3.6)
-            text = f"{dot.miou:.4f}  {dot.verdict}"
             at: Any = axes.get_yaxis_transform()
             weight = "bold" if dot.verdict == "best" else "normal"
-            axes.text(1.03, y, text, transform=at, va="center", fontsize=6.5, fontweight=weight, color=INK)
+            axes.text(1.0 + 0.06 / wide, y, text, transform=at, va="center", fontsize=6.5, fontweight=weight, color=INK)
         axes.set_ylim(len(dots) - 0.5, -0.5)
         axes.set_yticks(places, names)
         axes.tick_params(axis="y", length=0)
@@ -92,7 +95,8 @@ def draw_pairs(matrix: PairMatrix, note: str, *paths: Path) -> None:
     side = cell * (count - 1)
     with new_figure(max(left + side + 0.08, 3.4), top + side + 0.5) as figure:
         axes = add_axes(figure, left, top, side, side)
-        paint(axes, np.abs(values), high=high)
+        shades = 0.15 + 0.85 * np.abs(values) / high  # a small difference that is decided is not white
+        paint(axes, shades)
         for (i, j), value in np.ndenumerate(values):
             verdict = matrix.verdicts[i][j + 1]
             if verdict in _NEAR and not np.isnan(value):
@@ -100,7 +104,7 @@ def draw_pairs(matrix: PairMatrix, note: str, *paths: Path) -> None:
                     [j - 0.5, j + 0.5, j + 0.5, j - 0.5], [i - 0.5, i - 0.5, i + 0.5, i + 0.5], _NEAR[verdict], lw=0
                 )
             if not np.isnan(value) and cell > 0.24:
-                cell_text(axes, i, j, f"{100 * value:.1f}", 6, 0 if verdict in _NEAR else abs(value) / high)
+                cell_text(axes, i, j, f"{100 * value:.1f}", 6, 0 if verdict in _NEAR else float(shades[i, j]))
         name_cells(axes, names[:-1], names[1:])
         for side_of in ("left", "bottom"):
             axes.spines[side_of].set_visible(False)

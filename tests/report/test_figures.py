@@ -159,6 +159,23 @@ def test_names_are_text_not_formulas_or_markup_and_warn_of_nothing(tmp_path):
     }
 
 
+def test_scores_fit_a_column_of_a_paper_with_names_of_25_characters(drawn, tmp_path):
+    names = ("augmented_full_resolution", "unet")
+    dots = [ScoreDot(name, 0.5, 0.4, 0.6, (0.4, 0.6), 0.7, "undecided") for name in names]
+    score_figures.draw_scores(dots, "", tmp_path / "scores.svg")
+    assert drawn[0].get_size_inches()[0] == pytest.approx(3.5)
+    assert drawn[0].axes[0].get_position().width * 3.5 >= 1  # inches
+
+
+def test_a_small_difference_that_is_decided_is_not_white(drawn, tmp_path):
+    differences = np.array([[np.nan, 0.001, 0.4], [-0.001, np.nan, 0.4], [-0.4, -0.4, np.nan]])
+    verdicts = [["", "better", "better"], ["worse", "", "better"], ["worse", "worse", ""]]
+    score_figures.draw_pairs(PairMatrix(("a", "b", "c"), differences, verdicts), "", tmp_path / "pairs.svg")
+    cells = np.asarray(drawn[0].axes[0].images[0].get_array())
+    assert cells[0, 0, 0] < 235  # red
+    assert cells[-1, 0, 0] == 255  # below the diagonal
+
+
 def test_one_variant_of_one_class_has_all_figures(tmp_path):
     many(["alone"], tmp_path)
     assert texts(tmp_path / "pairs.svg") == ["One variant, so there are no pairs."]

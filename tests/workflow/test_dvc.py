@@ -52,6 +52,7 @@ def test_repro_records_and_trains_nothing_then_an_experiment_trains_one(clone: C
         assert {row["variant"] for row in points} == set(VARIANTS)
         assert all(float(row[column]) >= 0 for row in points)
         assert plot["content"]["transform"][-1]["calculate"] == f"toNumber(datum['{column}'])"
+        assert plot["content"]["spec"]["encoding"]["y"]["title"].casefold() == title.casefold()
 
     for title, count in OTHERS.items():
         (plot,) = drawn["data"][title]
