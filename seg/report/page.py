@@ -91,6 +91,7 @@ def page_text(title: str, preset: str, studies: Sequence[View], statistics: Sequ
         title=title,
         preset=preset,
         reference=any(row["published_obstacle"] for study in studies for row in study["rows"]),
+        published=any(study["overview"]["published_best"] for study in studies),
         studies=studies,
         statistics=statistics,
         cost_figure=cost_figure,

@@ -53,6 +53,7 @@ def read_study(name: str, directory: Path) -> View:
     pairs = read_pairs(directory / "pairs.csv", list(runs))
     data = study_data(rows, runs, pairs)
     groups, axis = comparison_groups(rows, notes)
+    ranked = len(rows) > 1 and not unequal_budgets(rows)
     return {
         "name": name,
         "title": rows[0]["title"],
@@ -70,11 +71,13 @@ def read_study(name: str, directory: Path) -> View:
         "near_best_caption": near_best_caption(rows),
         "units_caption": units_caption(rows),
         "budget_caption": budget_caption(rows),
+        "ranked": ranked,
+        "means_caption": _means_caption(rows),
         "classes_caption": classes_caption(rows),
         "commonest": _commonest(rows),
         "pairs": pairs_view(rows, pairs) if len(rows) <= _MOST_TABULATED else None,
         "own_classes": {name: score_cells(rows, column, notes) for column, name in class_columns(rows[0]).items()},
-        "classes": _heat_map(data, mark=not unequal_budgets(rows)),
+        "classes": _heat_map(data, mark=ranked),
         "colours": _colours(first.training.classes, first.training.palette),
         "figures": dict(zip(_FIGURES, uris, strict=True)),
         "recipes": recipe_view(runs),
@@ -162,6 +165,13 @@ def _overview(rows: Sequence[Row], notes: Footnotes) -> View:
         "published": digits(published["miou_published"]),
         "reference": bool(published["published_obstacle"]),
     }
+
+
+def _means_caption(rows: Sequence[Row]) -> str:
+    """What scores of classes are means over; empty for single trainings."""
+    several = {"seeds": len(rows[0]["seeds"].split()) > 1, "folds": fold_count(rows) > 1}
+    over = [name for name, there in several.items() if there]
+    return f"Means over the {' and '.join(over)}." if over else ""
 
 
 def _commonest(rows: Sequence[Row]) -> list[View]:

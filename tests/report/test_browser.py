@@ -410,6 +410,51 @@ def test_axe_finds_no_serious_fault_and_nothing_is_cut_off(visit: Visit, scheme:
     assert serious == []
 
 
+def cut_off(page: Page) -> list[str]:
+    """Texts that are beyond the edge of their plot or of their heading."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('svg.plot text, table.heat th > *')].filter((text) => {
+          const [inner, outer] = [text, text.closest('svg.plot, th')].map((each) => each.getBoundingClientRect());
+          return inner.left < outer.left - 1 || inner.right > outer.right + 1
+            || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1;
+        }).map((text) => text.textContent)"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_long_names_are_not_cut_off_by_the_edge_of_a_plot(
+    visit: Visit, results_root: Path, tmp_path: Path, width: int
+) -> None:
+    text = (results_root / "index.html").read_text()
+    names = [f"{name}_of_a_variant{'_with_a_long_name' * 4}" for name in ("baseline", "unet", "dice")]
+    found = '"variants":["baseline","unet","dice"]'
+    assert found in text
+    (tmp_path / "long.html").write_text(text.replace(found, f'"variants":{json.dumps(names)}'))
+    page = visit(file=tmp_path / "long.html", viewport={"width": width, "height": 900})
+    scroll_through(page)
+    assert page.locator("[data-tools=pairs] text", has_text="…").count() > 0
+    assert cut_off(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_names_from_right_to_left_leave_numbers_in_place(visit: Visit) -> None:
+    """A right-to-left name in the middle of a text would otherwise turn the numbers after it around."""
+    page = visit()
+    page.evaluate("DATA.studies[0].classes[1] = 'שלום'")
+    tools = page.locator("[data-tools=confusion]")
+    tools.scroll_into_view_if_needed()
+    places = tools.locator("li small", has_text="שלום").evaluate(
+        """(small) => [...small.childNodes].map((node) => {
+          const range = document.createRange();
+          range.selectNode(node);
+          return range.getBoundingClientRect().left;
+        })"""
+    )
+    assert len(places) == 3
+    assert places == sorted(places)
+
+
 def test_the_page_prints_everything(visit: Visit) -> None:
     page = visit()
     page.emulate_media(media="print")

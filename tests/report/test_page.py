@@ -9,8 +9,10 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from results_tree import HOSTILE, SOURCE, write
@@ -123,6 +125,35 @@ def test_the_page_is_self_contained(ready, monkeypatch):
         assert f"{tag}-src 'sha256-{digest}';" in policy
     curves = (ready / "streets/figures/curves.svg").read_bytes()
     assert base64.b64encode(curves).decode() in text
+
+
+def lab(colour: str, seen: Sequence[Sequence[float]]) -> np.ndarray:
+    """CIE L*a*b* of `#rrggbb` as it is seen with a colour vision, a matrix for linear RGB."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.clip(seen @ np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4), 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = to_xyz @ linear / [0.9505, 1, 1.0888]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+# Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009)
+VISIONS = {
+    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_colours_of_lines_can_be_told_apart(vision):
+    pairs = re.findall(r"--c\d: light-dark\((#\w+), (#\w+)\);", (page.TEMPLATES / "charts.css").read_text())
+    assert len(pairs) == 8
+    for colours in zip(*pairs, strict=True):
+        seen = [lab(colour, np.array(VISIONS[vision])) for colour in colours]
+        distances = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in combinations(range(8), 2)}
+        assert min(distances.values()) > 14, min(distances, key=lambda pair: distances[pair])
 
 
 def test_every_link_of_the_page_has_its_target_and_ids_are_unique(ready, monkeypatch):

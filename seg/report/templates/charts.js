@@ -1,6 +1,20 @@
 // Axes and pointers that the plots share.
 
-const COLOURS = 8; // of lines, --c0 to --c7 in charts.css: Okabe and Ito, readable with colour blindness
+const COLOURS = 8; // of lines, --c0 to --c7 in charts.css
+const pen = document.createElement("canvas").getContext("2d");
+
+/** Width of a text in a plot, in pixels. */
+function textWidth(text, size = 11) {
+  pen.font = `600 ${size}px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
+}
+
+/** A text, cut with … if it is wider than `room` pixels. */
+function fitted(text, room, size = 11) {
+  let shown = text;
+  for (let end = text.length - 1; end > 0 && textWidth(shown, size) > room; end--) shown = `${text.slice(0, end)}…`;
+  return shown;
+}
 
 /** About `count` round values that cover an extent. */
 function ticks(low, high, count = 5) {
@@ -49,7 +63,7 @@ function domain(values, { log = false, zero = false, margin = 0.06 } = {}) {
 
 /** An empty plot with axes. Returns its `svg`, the scales and the group `marks` to draw into. */
 function plot({ width, height, x, y, label, left = 46, bottom = 36 }) {
-  const area = { left, right: width - 12, top: 10, bottom: height - bottom };
+  const area = { left, right: width - 12, top: y.title ? 24 : 10, bottom: height - bottom };
   const across = scale(x.domain, [area.left, area.right], x.log);
   const up = scale(y.domain, [area.bottom, area.top], y.log);
   const svg = shape("svg", { class: "plot", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label });
@@ -69,7 +83,8 @@ function plot({ width, height, x, y, label, left = 46, bottom = 36 }) {
     grid.append(shape("path", { class: "rule", d: `M${area.left} ${at}H${area.right}` }));
     grid.append(shape("text", { x: area.left - 7, y: at + 4, "text-anchor": "end" }, (y.format ?? short)(value)));
   }
-  if (x.title) grid.append(shape("text", { class: "title", x: area.right, y: height - 3, "text-anchor": "end" }, x.title));
+  grid.append(shape("text", { x: area.right, y: height - 3, "text-anchor": "end" }, x.title));
+  if (y.title) grid.append(shape("text", { x: 0, y: 11 }, y.title));
   const marks = shape("g", { class: "marks", "aria-hidden": "true" });
   svg.append(grid, marks);
   return { svg, marks, x: across, y: up, area };

@@ -43,7 +43,8 @@ function confusionTools(section, study) {
   const variant = choice("Variant", key("confused"), names, study.variants[study.best ?? 0], draw);
   const norms = [["truth", "pixels of the true class"], ["prediction", "pixels of the predicted class"]];
   const norm = choice("Shares of the", key("norm"), norms, "truth", draw);
-  place.append(element("h4", {}, "Confusion matrix"), element("div", { class: "toolbar" }, variant.node, norm.node), holder, element("p", { class: "caption" }, "Pixels are summed over all seeds and folds."));
+  place.append(element("h4", {}, "Confusion matrix"), element("div", { class: "toolbar" }, variant.node, norm.node), holder);
+  if (study.runs[0].length > 1) place.append(element("p", { class: "caption" }, "Pixels are summed over all seeds and folds."));
   whenVisible(place, draw);
 }
 
@@ -54,12 +55,12 @@ function drawConfusion(study, variant, byTruth) {
   const rows = classes.map((_, i) => pixels.slice(i * count, (i + 1) * count));
   const sums = classes.map((_, i) => (byTruth ? rows[i] : rows.map((row) => row[i])).reduce((a, b) => a + b, 0));
   const share = (i, j) => (sums[byTruth ? i : j] ? rows[i][j] / sums[byTruth ? i : j] : null);
-  const head = element("tr", {}, element("th", { scope: "col" }, "Truth"), ...classes.map((name, i) => element("th", { scope: "col", class: "n" }, element("span", {}, chip(colours[i]), name))));
+  const head = element("tr", {}, element("th", { scope: "col" }, "truth ↓ predicted →"), ...classes.map((name, i) => element("th", { scope: "col", class: "n" }, element("span", { title: name }, chip(colours[i]), name))));
   const body = classes.map((name, i) => {
     const cells = classes.map((other, j) => {
       const value = share(i, j);
       const text = value === null || value < 0.0005 || count > MOST_NUMBERED ? "" : (100 * value).toFixed(value < 0.0995 ? 1 : 0);
-      const title = `${name} predicted as ${other}: ${short(rows[i][j])} pixels${value === null ? "" : `, ${(100 * value).toFixed(2)}%`}`;
+      const title = `\u2068${name}\u2069 predicted as \u2068${other}\u2069: ${short(rows[i][j])} pixels${value === null ? "" : `, ${(100 * value).toFixed(2)}%`}`;
       return element("td", { class: `n h${Math.round(20 * (value ?? 0))}${i === j ? " diagonal" : ""}`, title }, text);
     });
     return element("tr", {}, element("th", { scope: "row" }, chip(colours[i]), name), ...cells);
@@ -70,9 +71,11 @@ function drawConfusion(study, variant, byTruth) {
   rows.forEach((row, i) => row.forEach((found, j) => i !== j && found && errors.push([share(i, j), found, i, j])));
   errors.sort((a, b) => b[0] - a[0] || b[1] - a[1]);
   const of = byTruth ? (i) => classes[i] : (_, j) => classes[j];
-  const list = errors.slice(0, 10).map(([value, found, i, j]) =>
-    element("li", {}, element("b", {}, classes[i]), " predicted as ", element("b", {}, classes[j]), element("small", {}, `${(100 * value).toFixed(1)}% of ${of(i, j)}, ${short(found)} pixels`)),
-  );
+  const bold = (k) => element("b", {}, element("bdi", {}, classes[k]));
+  const list = errors.slice(0, 10).map(([value, found, i, j]) => {
+    const amount = element("small", {}, `${(100 * value).toFixed(1)}% of `, element("bdi", {}, of(i, j)), `, ${short(found)} pixels`);
+    return element("li", {}, bold(i), " predicted as ", bold(j), amount);
+  });
   return [
     element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": label }, table),
     element("div", { class: "confusions" }, element("h5", {}, "Largest confusions"), element("ol", {}, ...list)),

@@ -25,13 +25,11 @@ function costPanel(study, index, cost, room) {
     width,
     height: 250,
     x: { domain: domain(costs, { log, margin: 0.1 }), log, title: DATA.costs[cost] },
-    y: { domain: domain(heights) },
+    y: { domain: domain(heights), title: "mIoU" },
     label: `mIoU against ${DATA.costs[cost].toLowerCase()} of ${study.title}; arrow keys read the variants`,
   });
   if (Number.isFinite(bestPublished)) {
-    const at = y(bestPublished);
-    marks.append(shape("path", { class: `published-line${study.obstacle ? " reference" : ""}`, d: `M${area.left} ${at}H${area.right}` }));
-    marks.append(shape("text", { class: "published-text", x: area.right, y: at - 5, "text-anchor": "end" }, `published ${fixed(bestPublished, 3)}`));
+    marks.append(shape("path", { class: `published-line${study.obstacle ? " reference" : ""}`, d: `M${area.left} ${y(bestPublished)}H${area.right}` }));
   }
   const steps = front.map((i, k) => `${k ? `H${x(costs[i])}V` : `M${x(costs[i])} `}${y(scores[i])}`).join("");
   marks.append(shape("path", { class: "front", d: `${steps}H${area.right}` }));
@@ -45,7 +43,8 @@ function costPanel(study, index, cost, room) {
     const kind = i === study.best ? " best" : front.includes(i) ? " on-front" : "";
     marks.append(shape("circle", { class: `point${kind}`, cx: place[0], cy: place[1], r: many ? 3 : 4.5 }));
   });
-  labelPoints(marks, area, study, [study.best, ...front].filter((i) => i !== null && places[i]), places);
+  const taken = Number.isFinite(bestPublished) ? [labelPublished(marks, area, y(bestPublished), fixed(bestPublished))] : [];
+  labelPoints(marks, area, study, [study.best, ...front].filter((i) => i !== null && places[i]), places, taken);
   const ring = shape("circle", { class: "ring", r: 8, visibility: "hidden" });
   marks.append(ring);
   const order = places.map((_, i) => i).filter((i) => places[i]).sort((a, b) => places[a][0] - places[b][0]);
@@ -75,14 +74,22 @@ function costPanel(study, index, cost, room) {
   return figure;
 }
 
-/** Names of points, where there is room: the best variant first. */
-function labelPoints(marks, area, study, order, places) {
-  const taken = [];
+/** Text at the right end of the published line, above it if there is room. Returns its box. */
+function labelPublished(marks, area, at, score) {
+  const text = `published ${score}`;
+  const width = textWidth(text);
+  const bottom = at - 16 > area.top ? at - 5 : at + 14;
+  marks.append(shape("text", { class: "published-text", x: area.right, y: bottom, "text-anchor": "end" }, text));
+  return { left: area.right - width, top: bottom - 10, width };
+}
+
+/** Names of points, where there is room beside those in `taken`: the best variant first. */
+function labelPoints(marks, area, study, order, places, taken) {
   for (const i of new Set(order)) {
     const [px, py] = places[i];
-    const width = 6.4 * study.variants[i].length;
+    const width = textWidth(study.variants[i]);
     const right = px + 8 + width < area.right;
-    const box = { left: right ? px + 8 : px - 8 - width, top: py - 16, width, height: 13 };
+    const box = { left: right ? px + 8 : px - 8 - width, top: py - 16, width };
     const clear = taken.every((each) => box.left > each.left + each.width || each.left > box.left + box.width || Math.abs(box.top - each.top) > 13);
     if (!clear || box.left < area.left) continue;
     taken.push(box);

@@ -51,39 +51,41 @@ function drawPanels(study, { quantity, log }, room, all, showAll) {
     const { svg, entries } = curvePlot(study, [i], columns, { width, height: 180, up: domains.get(group), log, name });
     svg.setAttribute("aria-label", `${title} of ${study.variants[i]}; arrow keys read the epochs`);
     readEpochs(svg, entries);
-    return element("figure", {}, element("figcaption", {}, element("b", {}, study.variants[i]), element("small", {}, name)), svg);
+    const figure = element("figure", {}, element("figcaption", {}, element("b", {}, study.variants[i]), element("small", {}, name)), svg);
+    figure.style.width = `${width}px`;
+    return figure;
   });
-  const legend = columns.length < 2 ? [] : [element("p", { class: "legend" }, ...columns.map((name, k) => element("span", {}, lineKey(k), COLUMN_TITLES[name])))];
+  const legend = columns.length < 2 ? [] : [element("p", { class: "legend" }, ...columns.map((name, k) => element("span", {}, lineKey(`c${k}`), COLUMN_TITLES[name])))];
   const rest = study.variants.length - shown.length;
   const more = rest > 0 ? [element("button", { type: "button", class: "plain-button", onclick: showAll }, `Show ${rest} more`)] : [];
   return [...legend, element("div", { class: "panels" }, ...figures), ...more];
 }
 
-function lineKey(colour) {
-  return shape("svg", { class: "line-key", viewBox: "0 0 18 8", "aria-hidden": "true" }, shape("path", { class: `line c${colour}`, d: "M0 4H18" }));
+function lineKey(style) {
+  return shape("svg", { class: "line-key", viewBox: "0 0 18 8", "aria-hidden": "true" }, shape("path", { class: `line ${style}`, d: "M0 4H18" }));
 }
 
-/** A plot of columns of the histories; a line has the colour of its column, or of its variant if there are several. */
-function curvePlot(study, variants, columns, { width, height, up, log, name, colours = null }) {
+/** A plot of columns of the histories; a line has the colour of its column, or the style of its variant if there are `styles`. */
+function curvePlot(study, variants, columns, { width, height, up, log, name, styles = null }) {
   const last = Math.max(...variants.flatMap((i) => study.histories[i].flatMap((run) => run.epoch)), 2);
   const whole = ticks(1, last, Math.max(2, width / 70)).filter(Number.isInteger);
   const axes = plot({
     width, height, label: name, left: 50, bottom: 30,
     x: { domain: [1, last], ticks: whole, title: "epoch" },
-    y: { domain: up, log },
+    y: { domain: up, log, title: styles && name },
   });
   const entries = [];
   for (const i of variants) {
     for (const run of study.histories[i]) {
       columns.forEach((column, k) => {
-        const colour = colours ? colours.get(i) : k;
+        const style = styles ? styles.get(i) : `c${k}`;
         const points = run.epoch.map((epoch, e) => [axes.x(epoch), run[column][e] === null || (log && run[column][e] <= 0) ? null : axes.y(run[column][e])]);
         const known = points.filter(([, y]) => y !== null);
-        axes.marks.append(shape("path", { class: `line c${colour}${colours && k ? " dashed" : ""}`, d: line(points) }));
-        if (known.length === 1) axes.marks.append(shape("circle", { class: `end c${colour}`, cx: known[0][0], cy: known[0][1], r: 2.5 }));
+        axes.marks.append(shape("path", { class: `line ${style}${styles && k ? " dashed" : ""}`, d: line(points) }));
+        if (known.length === 1) axes.marks.append(shape("circle", { class: `end ${style}`, cx: known[0][0], cy: known[0][1], r: 2.5 }));
         const scored = run.epoch.indexOf(run.scored);
         if (scored >= 0 && points[scored][1] !== null && column !== "train_loss" && column !== "lr") {
-          axes.marks.append(shape("circle", { class: `scored c${colour}`, cx: points[scored][0], cy: points[scored][1], r: 4.5 }));
+          axes.marks.append(shape("circle", { class: `scored ${style}`, cx: points[scored][0], cy: points[scored][1], r: 4.5 }));
         }
         entries.push({ axes, run, points, column, variant: study.variants[i], several: variants.length > 1, seeds: study.histories[i].length > 1 });
       });
@@ -113,10 +115,15 @@ function readEpochs(svg, entries) {
         const name = [several ? variant : "", COLUMN_TITLES[column], seeds ? `seed ${run.run}` : ""].filter(Boolean).join(", ");
         return [`${name}: ${short(value)}${run.scored === epochs[k] && column !== "train_loss" ? " (scored)" : ""}`];
       });
-      return { x: at, y: axes.area.top, lines: [`Epoch ${epochs[k]}`, ...lines.slice(0, 16)] };
+      return { x: at, y: axes.area.top, lines: [`Epoch ${epochs[k]}`, ...cutOff(lines, 16)] };
     },
     clear: () => cross.setAttribute("visibility", "hidden"),
   });
+}
+
+/** The first lines, and how many others there are. */
+function cutOff(lines, most) {
+  return lines.length > most ? [...lines.slice(0, most), `and ${lines.length - most} more`] : lines;
 }
 
 /** Chosen variants in one plot; buttons choose them. The view keeps their names. */
@@ -126,9 +133,9 @@ function drawOverlay(study, { quantity, log }, holder, key, redraw) {
   const fallback = ranked.slice(0, 5).map((i) => study.variants[i]).join(" ");
   const chosen = new Set(view.get(key, fallback).split(" ").filter(Boolean));
   const variants = ranked.filter((i) => chosen.has(study.variants[i]));
-  const colours = new Map(variants.map((i, k) => [i, k % COLOURS]));
+  const styles = new Map(ranked.map((i, k) => [i, `c${k % COLOURS}${k >= COLOURS ? " again" : ""}`])); // the same whatever is chosen
   const up = curveDomain(study, variants.length ? variants : ranked, columns, log);
-  const { svg, entries } = curvePlot(study, variants, columns, { width: holder.clientWidth, height: 380, up, log, name: title, colours });
+  const { svg, entries } = curvePlot(study, variants, columns, { width: holder.clientWidth, height: 380, up, log, name: title, styles });
   svg.setAttribute("aria-label", `${title} of ${variants.map((i) => study.variants[i]).join(", ")}; arrow keys read the epochs`);
   readEpochs(svg, entries);
   const buttons = ranked.map((i) => {
@@ -140,7 +147,7 @@ function drawOverlay(study, { quantity, log }, holder, key, redraw) {
       [...holder.querySelectorAll("button.chosen")].find((each) => each.textContent === name)?.focus();
     };
     const pressed = String(chosen.has(name));
-    return element("button", { type: "button", class: "chosen", "aria-pressed": pressed, onclick: change }, colours.has(i) ? lineKey(colours.get(i)) : null, name);
+    return element("button", { type: "button", class: "chosen", "aria-pressed": pressed, onclick: change }, chosen.has(name) ? lineKey(styles.get(i)) : null, name);
   });
   const dashes = columns.length > 1 ? [element("p", { class: "caption" }, "Solid: training. Dashed: validation.")] : [];
   return [element("div", { class: "choices", role: "group", "aria-label": "Variants in the plot" }, ...buttons), svg, ...dashes];

@@ -1,5 +1,6 @@
 // Matrix of all pairs of a study's variants, from the best down.
 
+const LABEL = 11.5; // size of the labels in pixels, as in charts.css
 const VERDICT_TEXTS = { 1: "better", "-1": "worse", 2: "equivalent", 0: "undecided" };
 
 function pairMatrix(section, study, index) {
@@ -35,13 +36,14 @@ function legendKey(kind) {
 function drawMatrix(study, index, ranked, cells, room) {
   const count = ranked.length;
   const named = count <= 40;
-  const longest = Math.max(...study.variants.map((name) => name.length));
-  const left = named ? Math.min(190, 7.3 * longest + 14, room * 0.42) : 0;
-  const size = Math.max(named ? 15 : 2, Math.min(58, (room - left) / count));
+  const longest = Math.max(...study.variants.map((name) => textWidth(name, LABEL)));
+  const left = named ? Math.min(longest + 14, room * 0.42) : 0;
+  const slanted = Math.min(longest, 180); // length of the labels above the columns, turned by 40 degrees
+  const beyond = named ? 0.77 * slanted : 0; // how far the last of them extends to the right
+  const size = Math.max(named ? 18 : 1, Math.min(58, (room - left - beyond) / count));
   const high = named ? Math.max(15, Math.min(30, size)) : size;
-  const top = named ? Math.min(170, 5.2 * longest + 14) : 0;
-  const slant = named ? Math.min(110, 4 * longest) : 0;
-  const width = Math.ceil(left + size * count + slant);
+  const top = named ? 0.65 * slanted + 18 : 0;
+  const width = Math.ceil(left + size * count + beyond);
   const height = Math.ceil(top + high * count);
   const svg = shape("svg", {
     class: "plot", width, height, viewBox: `0 0 ${width} ${height}`, role: "group",
@@ -57,7 +59,9 @@ function drawMatrix(study, index, ranked, cells, room) {
       const { difference, verdict } = cells.get(row * count + column);
       const level = Math.ceil((4 * Math.abs(difference)) / largest) || 1;
       const kind = `pair ${VERDICT_TEXTS[verdict] ?? "unranked"}${verdict === null || Math.abs(verdict) === 1 ? ` level${level}` : ""}`;
-      const path = `M${(left + c * size).toFixed(1)} ${(top + r * high).toFixed(1)}h${(size - gap).toFixed(1)}v${(high - gap).toFixed(1)}h-${(size - gap).toFixed(1)}z`;
+      const inset = verdict === 2 && gap ? 1 : 0; // for the outline of equivalent pairs
+      const [across, down] = [size - gap - 2 * inset, high - gap - 2 * inset].map((each) => each.toFixed(2));
+      const path = `M${(left + c * size + inset).toFixed(2)} ${(top + r * high + inset).toFixed(2)}h${across}v${down}h-${across}z`;
       if (!paths.has(kind)) paths.set(kind, []);
       paths.get(kind).push(path);
       if (size >= 40) texts.append(shape("text", { x: left + (c + 0.5) * size, y: top + (r + 0.5) * high + 4 }, fixed(difference, 3).replace("0.", ".")));
@@ -68,11 +72,9 @@ function drawMatrix(study, index, ranked, cells, room) {
   if (named) {
     ranked.forEach((variant, r) => {
       const name = study.variants[variant];
-      const fits = Math.floor((left - 8) / 6.4);
-      const text = name.length > fits ? `${name.slice(0, fits - 1)}…` : name;
-      svg.append(shape("text", { class: "label", x: left - 7, y: top + (r + 0.5) * high + 4, "text-anchor": "end" }, text));
+      svg.append(shape("text", { class: "label", x: left - 7, y: top + (r + 0.5) * high + 4, "text-anchor": "end" }, fitted(name, left - 7, LABEL)));
       const at = `translate(${left + (r + 0.5) * size - 3} ${top - 6}) rotate(-40)`;
-      svg.append(shape("text", { class: "label", transform: at }, name));
+      svg.append(shape("text", { class: "label", transform: at }, fitted(name, slanted, LABEL)));
     });
   }
   const ring = shape("rect", { class: "ring", visibility: "hidden", width: size, height: high });
