@@ -456,12 +456,8 @@ def regroup(results: Path, groups: Sequence[str], ordered: bool) -> None:
     [
         ([""] * 24, False, ("image", "24", "1"), "over 24 single images. Dependence between images, for"),
         (["a"] * 24, True, ("block", "12", "2"), "12 blocks of 2 consecutive images (or somewhat more) of a video"),
-        (
-            [f"{k % 12}" for k in range(24)],
-            True,
-            ("group", "12", "1"),
-            "12 groups of images (videos, patients, cities).",
-        ),
+        ([f"{k % 12}" for k in range(24)], True, ("group", "12", "1"), "over 12 groups of images (videos, patients,"),
+        ([f"{k % 4}" for k in range(24)], False, ("group", "4", "1"), "over 4 groups of images (videos, patients,"),
     ],
 )
 def test_the_table_tells_what_intervals_are_over(results, monkeypatch, groups, ordered, expected, text):
