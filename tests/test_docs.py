@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+from playwright.sync_api import sync_playwright
 from pydantic import BaseModel
+from requirements import not_met
 
 from docs.generate import PAGES as GENERATED
 from docs.generate import TITLES
@@ -49,6 +52,13 @@ def test_links_resolve(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_an_empty_line_is_above_every_list(page: Path) -> None:
+    """GitHub does not need it, but the site shows a list without one as running text."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^(?![-#|\s]|\d+\. ).+\n(?:- |1\. ).*", text, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_files_exist(page: Path) -> None:
     names = FILES.findall(page.read_text(encoding="utf-8"))
     assert [name for name in names if not (ROOT / name).exists()] == []
@@ -77,6 +87,12 @@ def test_the_readme_is_short() -> None:
 def test_generated_pages_are_up_to_date(name: str) -> None:
     page = (ROOT / "docs/reference" / name).read_text(encoding="utf-8")
     assert page == GENERATED[name](), "run python -m docs.generate"
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_readers_are_not_sent_to_modules(name: str) -> None:
+    page = (ROOT / "docs/reference" / name).read_text(encoding="utf-8")
+    assert re.findall(r"(?:see|:) `seg\.[\w.]+`", page) == []
 
 
 def properties(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -175,19 +191,51 @@ class Resources(HTMLParser):
             self.found.append(values.get("href") or "")
 
 
-def test_the_site_is_built_without_a_warning_and_without_the_network(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built without a warning."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    pages = list(tmp_path.rglob("*.html"))
+    return folder
+
+
+def test_the_site_is_built_without_a_warning_and_without_the_network(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
     assert len(pages) > len(PAGES)
     for page in pages:
         resources = Resources()
         resources.feed(page.read_text(encoding="utf-8"))
         assert [each for each in resources.found if each.startswith(("http:", "https:", "//"))] == []
-    assert (tmp_path / "repository/params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
-    assert 'href="../repository/params.yaml"' in (tmp_path / "how-to/change-values.html").read_text(encoding="utf-8")
+    assert (site / "repository/params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert 'href="../repository/params.yaml"' in (site / "how-to/change-values.html").read_text(encoding="utf-8")
+
+
+def test_the_site_is_read_and_searched_from_disk_in_chromium(site: Path) -> None:
+    program = shutil.which("chromium")
+    if not program:
+        not_met("Chromium is not installed: apt install chromium")
+    faults: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.on("request", lambda request: None if request.url.startswith("file:") else faults.append(request.url))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        for file in sorted(site.rglob("*.html")):
+            if file.name != "404.html" and "repository" not in file.parts:
+                page.goto(file.as_uri())
+                if page.evaluate("document.documentElement.scrollWidth") > 390:
+                    faults.append(f"{file.name} is wider than a phone")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.goto((site / "how-to/run.html").as_uri())
+        page.get_by_label("Search", exact=True).first.fill("jackknife")
+        found = page.locator(".md-search-result__item", has_text="Intervals and verdicts").first
+        found.wait_for(state="attached")
+        browser.close()
+    assert faults == []
 
 
 def test_pictures_are_small_and_used() -> None:

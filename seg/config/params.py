@@ -56,7 +56,7 @@ class Params(Frozen):
 
     Attributes:
         preset: name of the preset to run.
-        seeds: null: the seeds of the preset; a list replaces them, also for one run with `--config seeds=[0]`.
+        seeds: null: the seeds of the preset; a list replaces them, also for one run with `--config seeds='[0]'`.
         block: number of images of a block of consecutive frames, a unit of the intervals; a change makes the tables
             again.
         equivalence: margin of mIoU: two variants are equivalent if their difference is shown to be smaller; a change

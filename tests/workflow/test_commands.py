@@ -4,6 +4,7 @@ A new command in a block `sh` or `bash` fails the first test until it is in one 
 """
 
 import ast
+import csv
 import re
 import shutil
 import sys
@@ -17,6 +18,7 @@ from clones import ROOT, Clone
 from PIL import Image
 
 from docs.generate import FILES
+from docs.pictures import AFTER
 
 pytestmark = pytest.mark.workflow
 
@@ -73,6 +75,10 @@ ELSEWHERE = {
     "dvc exp run -S +studies.cityscapes_fcn.variants.baseline.weight_decay=0.001": (
         "tests/config/test_set_param.py::test_a_key_that_is_not_in_the_row_is_refused_and_added_with_a_plus",
         "DVC's parser and writer in one process",
+    ),
+    "tensorboard --logdir results/demo": (
+        "tests/training/test_events.py::test_the_recipe_is_text",
+        "a server; this and its neighbours read the events with its library",
     ),
     "snakemake --report report.html": ("tests/workflow/test_snakemake.py::test_lint_and_report", ""),
     "dvc plots show": (
@@ -151,11 +157,18 @@ def test_the_tutorial(clone: Clone, tmp_path: Path) -> None:
 
     (row,) = (block for block in yaml_blocks("docs/tutorial/first-variant.md"))
     clone.set("studies.cityscapes_fcn.variants", clone.params()["studies"]["cityscapes_fcn"]["variants"] | row)
+    assert "augmentation flip 0.5" in shell(clone, "seg augmented cityscapes_fcn/unet_flipped")
+    assert (clone.path / "augmented.png").is_file()
     planned = re.findall(r"^Job \d+: (.*)$", shell(clone, "snakemake -n"), re.MULTILINE)
     new = [f"{verb} cityscapes_fcn/unet_flipped with seed 0" for verb in ("Train", "Evaluate")]
     assert sorted(planned) == sorted([*new, "Tabulate cityscapes_fcn", "Report preset demo"])
     shell(clone, "snakemake --cores 2 --resources gpu=1")
     assert "unet_flipped" in clone.result("table.md").read_text()
+    taken = [clone.path / "docs/pictures" / name for name in AFTER]
+    for file in taken:
+        file.unlink()
+    shell(clone, "python -m docs.pictures")
+    assert all(file.stat().st_size < 200_000 for file in taken)
     shell(
         clone,
         "seg predict results/demo/cityscapes_fcn/unet_flipped/seed0/model.safetensors data/raw/streets/leftImg8bit/val "
@@ -177,7 +190,7 @@ def test_single_runs(clone: Clone) -> None:
     )
     planned = shell(clone, dry(command))  # dry, because it trains
     assert re.findall(r"^Job \d+: (Train .*)$", planned, re.MULTILINE) == ["Train cityscapes_fcn/unet with seed 0"]
-    planned = shell(clone, dry("snakemake --cores 4 --resources gpu=1 --config seeds=[0,1,2]"))  # trains for minutes
+    planned = shell(clone, dry("snakemake --cores 4 --resources gpu=1 --config seeds='[0,1,2]'"))  # trains for minutes
     assert len(re.findall(r"^Job \d+: Train ", planned, re.MULTILINE)) == 12
     command = (
         "snakemake --cores 16 --resources gpu=6 --config preset=camvid seeds='[0]' trainings_per_gpu=6 "
@@ -236,3 +249,9 @@ def test_every_file_of_the_results_is_documented(template: Clone) -> None:
     files = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
     assert [file for file in files if not any(each.fullmatch(file) for each in patterns.values())] == []
     assert [name for name, each in patterns.items() if not any(each.fullmatch(file) for file in files)] == []
+    page = (ROOT / "docs/reference/results.md").read_text(encoding="utf-8")
+    for file in root.rglob("*.csv"):
+        columns = next(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+        for name in columns:  # scores are described without what follows their name
+            plain = re.sub("(_std|_low|_high|_published)$", "", re.sub(r"^iou\[.*\]", "iou[<class>]", name))
+            assert f"`{name}`" in page or f"`{plain}`" in page, (file, name)

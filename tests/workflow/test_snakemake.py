@@ -7,6 +7,7 @@ import random
 import re
 import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from clones import VARIANTS, Clone, rerun
@@ -256,7 +257,10 @@ def test_every_command_can_be_run_by_hand(clone: Clone) -> None:
 
 def test_lint_and_report(clone: Clone) -> None:
     clone.run("snakemake", "--lint")
-    clone.snakemake("--report", "report.html")
+    for file in ("report.html", "report.zip"):
+        clone.snakemake("--report", file)
+    with ZipFile(clone.path / "report.zip") as archive:
+        assert sum(name.endswith("table.csv") for name in archive.namelist()) == 1
     report = (clone.path / "report.html").read_text()
     assert "samples.png" in report
     assert "table.csv" in report
