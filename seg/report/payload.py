@@ -8,13 +8,14 @@ from typing import Any
 from seg.report.formatting import duration, size
 from seg.report.intervals import summed_confusion
 from seg.report.pairs import PairDifference
-from seg.report.provenance import command, facts, recipes
-from seg.report.rows import BEST, Row, number
+from seg.report.provenance import command, facts, predict_command, recipes
+from seg.report.rows import BEST, Row, class_columns, number
 from seg.report.runs import Run, read_all
 from seg.report.score_table import DETAIL_TITLES, TITLES
 from seg.report.series import COSTS, class_scores, cost_points
 from seg.results import HistoryRow
 
+CLASS_TITLES = {"iou": "IoU", "boundary_iou": "Boundary IoU"}
 _VERDICTS = {"better": 1, "worse": -1, "equivalent": 2, "undecided": 0, "": None}
 
 
@@ -34,14 +35,13 @@ def study_data(rows: Sequence[Row], runs: Mapping[str, Sequence[Run]], pairs: Se
         "best": next((i for i, row in enumerate(rows) if row["against_best"] == BEST), None),
         "verdicts": [row["against_best"] for row in rows],
         "obstacle": next((row["published_obstacle"] for row in rows if row["published_obstacle"]), ""),
-        "scores": {metric: _score(rows, metric) for metric in TITLES},
+        "scores": {metric: _score(rows, metric) for metric in [*TITLES, *class_columns(rows[0])]},
         "costs": {cost: [_rounded(number(row[cost])) for row in rows] for cost in COSTS},
         "fronts": {cost: [i for i, point in enumerate(cost_points(rows, cost)) if point.front] for cost in COSTS},
         "classes": list(first.metrics.classes),
         "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in first.training.palette],
         "confusion": [each.ravel().tolist() for each in read_all(summed_confusion, runs.values())],
-        "iou": _by_class(runs, "iou"),
-        "boundary_iou": _by_class(runs, "boundary_iou"),
+        **{score: _by_class(runs, score) for score in CLASS_TITLES},
         "histories": [[_history(run) for run in each] for each in runs.values()],
         "losses": [str(each[0].training.recipe.get("loss", "loss")) for each in runs.values()],
         "recipe": {"keys": keys, "values": values},
@@ -56,8 +56,8 @@ def page_data(preset: str, studies: Sequence[Mapping[str, Any]]) -> Any:
     for study in studies:
         runs = [[_provenance(preset, run, machines) for run in each] for each in study["runs"].values()]
         found.append(study["data"] | {"runs": runs})
-    titles = TITLES | DETAIL_TITLES
-    return {"preset": preset, "titles": titles, "costs": COSTS, "machines": machines, "studies": found}
+    titles = {"titles": TITLES | DETAIL_TITLES, "class_titles": CLASS_TITLES}
+    return {"preset": preset, **titles, "costs": COSTS, "machines": machines, "studies": found}
 
 
 def json_for_script(data: Any) -> str:
@@ -73,6 +73,7 @@ def _provenance(preset: str, run: Run, machines: list[dict[str, str]]) -> dict[s
     return {
         "run": run.name,
         "scores": {name: run.score(name) for name in [*TITLES, *DETAIL_TITLES]},
+        **{score: [_rounded(run.score(f"{score}[{name}]")) for name in run.metrics.classes] for score in CLASS_TITLES},
         "machine": machines.index(facts(run)),
         "device": f"{training.device}, {training.precision}",
         "started": training.started,
@@ -84,6 +85,7 @@ def _provenance(preset: str, run: Run, machines: list[dict[str, str]]) -> dict[s
         "scored": training.scored_epoch,
         "steps": training.steps,
         "command": command(preset, run),
+        "predict": predict_command(run),
         "edited": (training.commit or "").endswith("-dirty"),
     }
 

@@ -67,5 +67,10 @@ def command(preset: str, run: Run) -> str:
     return f"git checkout {shlex.quote(commit)}\n{again}" if commit else again
 
 
+def predict_command(run: Run) -> str:
+    """Command for a shell that segments images with the model of a run."""
+    return f"seg predict {shlex.quote((run.directory / 'model.safetensors').as_posix())} photo.jpg --overlay"
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

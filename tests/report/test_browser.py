@@ -240,6 +240,70 @@ def test_a_score_shows_how_it_came_about(visit: Visit) -> None:
     assert "score=" not in page.url
 
 
+def test_scores_of_classes_show_how_they_came_about(visit: Visit) -> None:
+    page = visit("#study-1-classes")
+    dialog = page.get_by_role("dialog")
+    cells = page.locator("table.heat tbody tr", has_text="unet").first.locator("td")
+    cells.nth(4).click()
+    page.reload()
+    assert f"IoU of {HOSTILE}" in dialog.locator(".eyebrow").inner_text()
+    assert dialog.locator(".figure b").inner_text() == cells.nth(4).inner_text() + "0"
+    assert dialog.get_by_role("region", name="Runs").locator("tbody td:nth-child(2)").all_inner_texts() == [
+        "0.5200",
+        "0.5000",
+    ]
+    page.keyboard.press("Escape")
+    page.locator("[data-tools=classes]").get_by_label("Score").select_option("boundary_iou")
+    cells.first.focus()
+    for key in ("ArrowRight", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    assert dialog.get_by_role("heading", level=2).inner_text() == "baseline"
+    assert "Boundary IoU of building" in dialog.locator(".eyebrow").inner_text()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.cellIndex") == 2
+    page.locator("table.own a.score").first.click()
+    assert "95% interval" in dialog.locator(".figure").inner_text()
+    page.keyboard.press("Escape")
+    page.locator("#overview a.score").click()
+    assert dialog.get_by_role("heading", level=2).inner_text() == "unet"
+    assert dialog.locator(".figure b").inner_text() == "0.5100"
+    assert "seg predict" in dialog.inner_text()
+    assert "streets/unet/seed0/model.safetensors photo.jpg" in dialog.inner_text()
+
+
+def test_every_control_survives_a_reload_and_opens_in_another_window(visit: Visit) -> None:
+    page = visit()
+    state = """() => [...document.querySelectorAll(
+      'main input, main select, main details[id], main [aria-pressed], main [aria-sort]'
+    )].map((node) => [node.tagName, node.type === 'checkbox' ? node.checked : node.value, node.open,
+                      node.ariaPressed, node.ariaSort].join())"""
+    scroll_through(page)
+    first = page.evaluate(state)
+    for fold in page.locator("details[id] > summary").all():
+        fold.click()
+    for select in page.locator("main select").all():
+        select.select_option(index=int(select.evaluate("(select) => (select.selectedIndex + 1) % select.length")))
+    for box in page.locator("main input[type=checkbox]:visible").all():
+        box.click()
+    for field in page.get_by_role("searchbox").all():
+        field.fill("un")
+    for table in ("comparison", "heat"):
+        page.locator(f"table.{table} .sort:visible").nth(1).click()
+    for choices in ("[data-tools=curves] .chosen", "[data-tools=pictures] .chosen", ".class-key"):
+        page.locator(choices).nth(1).click()
+    page.get_by_role("slider").press("ArrowRight")
+    changed = page.evaluate(state)
+    assert sum(a != b for a, b in zip(first, changed, strict=False)) >= 20
+    address = page.url
+    page.reload()
+    for opened in (page, visit(address[address.index("#") :])):
+        for drawn in ("[data-tools=curves] .chosen", ".picture-grid canvas", ".compare canvas"):
+            opened.locator(drawn.split()[0]).scroll_into_view_if_needed()
+            opened.locator(drawn).first.wait_for()
+        assert opened.evaluate(state) == changed
+        assert opened.url == address
+
+
 @pytest.mark.parametrize("place", ["#%zz", "#?score=streets/dice/constructor", "#?streets.sort=nothing"])
 def test_an_address_typed_by_hand_disables_nothing(visit: Visit, place: str) -> None:
     page = visit(place)

@@ -2,7 +2,7 @@
 
 const MOST_NUMBERED = 30; // classes; cells of larger matrices have no room for a number
 
-function classTools(section, study) {
+function classTools(section, study, index) {
   const table = section.querySelector("table.heat");
   const tools = section.querySelector('[data-tools="classes"]');
   let sort = () => {};
@@ -11,7 +11,8 @@ function classTools(section, study) {
     sort();
   };
   const score = choice("Score", `${study.name}.classscore`, [["iou", "IoU"], ["boundary_iou", "boundary IoU"]], "iou", fill);
-  tools.append(score.node, filterField(table, `${study.name}.classfilter`));
+  tools.append(score.node, filterField(table, `${study.name}.classfilter`), element("span", {}, "Select a score to see how it came about."));
+  cellGrid(table, (cell) => openProvenance(index, Number(cell.parentNode.dataset.variant), `${score.value()}[${study.classes[cell.cellIndex - 1]}]`, cell));
   if (score.value() !== "iou") fill(); // the table of the page has the IoU
   sort = sortable(table, `${study.name}.classsort`);
   confusionTools(section, study);

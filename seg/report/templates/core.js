@@ -83,9 +83,10 @@ const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) drawNow(entry.target);
 }, { rootMargin: "600px 0px" });
 
-/** Call `draw` when `node` comes near the window, or before printing, and again when its width changes. */
+/** Call `draw` when `node` comes near the window, or before printing, and again when its width or the view changes. */
 function whenVisible(node, draw) {
   waiting.set(node, draw);
+  view.follow(() => waiting.has(node) || draw());
   watcher.observe(node);
 }
 

@@ -14,12 +14,12 @@ function curveTools(section, study) {
   place.hidden = false;
   const key = (name) => `${study.name}.${name}`;
   const holder = element("div", {});
-  let all = false;
   const draw = () => {
     const options = { quantity: quantity.value(), log: log.value() };
+    const all = view.get(key("all"), "") === "1";
     const width = holder.clientWidth;
     if (layout.value() === "overlay") holder.replaceChildren(...drawOverlay(study, options, holder, key("lines"), draw));
-    else holder.replaceChildren(...drawPanels(study, options, width, all, () => ((all = true), draw())));
+    else holder.replaceChildren(...drawPanels(study, options, width, all, () => (view.set(key("all"), "1", ""), draw())));
   };
   const quantity = choice("Show", key("curve"), Object.entries(QUANTITIES).map(([name, { title }]) => [name, title]), "loss", draw);
   const layout = choice("as", key("layout"), [["panels", "one plot per variant"], ["overlay", "variants in one plot"]], "panels", draw);

@@ -27,15 +27,32 @@ function themeButton() {
 
 /** Mark the section in the window in the contents. */
 function markContents() {
-  const links = new Map([...document.querySelectorAll("nav .contents a")].map((link) => [link.getAttribute("href").slice(1), link]));
-  const spy = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      for (const link of links.values()) link.removeAttribute("aria-current");
-      links.get(target.id).setAttribute("aria-current", "true");
-    }
-  }, { rootMargin: "-10% 0px -80% 0px" });
-  for (const id of links.keys()) spy.observe(document.getElementById(id));
+  let marked = null;
+  const mark = () => {
+    marked?.removeAttribute("aria-current");
+    marked = document.querySelector(`.contents a[href="#${currentSection()}"]`);
+    marked?.setAttribute("aria-current", "true");
+  };
+  addEventListener("scroll", () => requestAnimationFrame(mark), { passive: true });
+  mark();
+}
+
+/** Keep in the view what is unfolded, or folded that is not at first. */
+function keepFolds() {
+  const folds = [...document.querySelectorAll("main details[id]")];
+  const first = new Map(folds.map((fold) => [fold, fold.open]));
+  const follow = () => {
+    const changed = view.get("folds", "").split(" ");
+    for (const fold of folds) fold.open = first.get(fold) !== changed.includes(fold.id);
+  };
+  follow();
+  view.follow(follow);
+  for (const fold of folds) {
+    fold.querySelector("summary").addEventListener("click", () => {
+      const changed = folds.filter((each) => (each === fold) !== (each.open !== first.get(each)));
+      view.set("folds", changed.map(({ id }) => id).join(" "), "");
+    });
+  }
 }
 
 let folded = [];
@@ -51,12 +68,13 @@ costPlots();
 for (const section of document.querySelectorAll("section.study")) {
   const index = Number(section.dataset.study);
   const study = DATA.studies[index];
-  comparisonTable(section, study, index);
+  comparisonTable(section, study);
   pairMatrix(section, study, index);
-  classTools(section, study);
+  classTools(section, study, index);
   curveTools(section, study);
   pictureTools(section, study);
 }
-markContents();
+keepFolds();
 view.reveal();
+markContents();
 provenanceFromView();

@@ -47,9 +47,10 @@ function pictureTools(section, study) {
   const grid = element("div", { class: "scroll picture-grid", tabindex: "0", role: "region", "aria-label": `Pictures of ${study.name}` });
   const choices = element("div", { class: "choices", role: "group", "aria-label": "Variants in the pictures" });
   const compare = element("div", { class: "compare" });
-  let marked = null;
+  const marked = () => (classes.includes(view.get(key("class"), "")) ? classes.indexOf(view.get(key("class"), "")) : null);
 
   const draw = () => {
+    [...legend.children].forEach((each, i) => each.setAttribute("aria-pressed", String(i === marked())));
     const chosen = new Set(view.get(key("shown"), fallback).split(" ").filter(Boolean));
     choices.replaceChildren(...ranked.map((i) => {
       const name = study.variants[i];
@@ -64,25 +65,23 @@ function pictureTools(section, study) {
     const [set, owner] = imageSet.value().split(/ (.*)/s);
     const rows = set === "worst" ? sets.worst[owner] : sets[set];
     const kinds = ["image", "truth", ...ranked.filter((i) => chosen.has(study.variants[i]) || study.variants[i] === owner)];
-    drawGrid(grid, study, source, rows, kinds, errors.value(), marked, open);
+    drawGrid(grid, study, source, rows, kinds, errors.value(), marked(), open);
   };
   const imageSet = choice("Images", key("images"), options, "samples", draw);
   const errors = toggle("errors instead of predictions", key("errors"), draw);
   const names = [...new Set([sets.samples, sets.differ, ...Object.values(sets.worst)].flat())].filter((name) => Object.hasOwn(images, name));
-  const comparer = comparison(compare, study, source, names, ranked, key);
+  const comparer = comparison(compare, study, source, names, ranked, key, marked);
   const open = (name, kind) => {
     comparer.open(name, kind);
     compare.scrollIntoView({ block: "nearest" });
   };
   const legend = element("p", { class: "legend", role: "group", "aria-label": "Highlight a class" }, ...classes.map((name, i) => {
-    const button = element("button", { type: "button", class: "class-key", "aria-pressed": "false" }, chip(palette[i]), name);
-    button.addEventListener("click", () => {
-      marked = marked === i ? null : i;
-      [...legend.children].forEach((each, k) => each.setAttribute("aria-pressed", String(k === marked)));
+    const highlighted = () => {
+      view.set(key("class"), marked() === i ? "" : name, "");
       draw();
-      comparer.mark(marked);
-    });
-    return button;
+      comparer.draw();
+    };
+    return element("button", { type: "button", class: "class-key", onclick: highlighted }, chip(palette[i]), name);
   }));
   const missing = Object.values(omitted).reduce((a, b) => a + b, 0);
   place.append(
@@ -158,14 +157,13 @@ function highlight(result, labels, colour) {
 }
 
 /** Two pictures of an image on top of each other, and a slider between them. */
-function comparison(place, study, source, names, ranked, key) {
+function comparison(place, study, source, names, ranked, key, marked) {
   // The view keeps names of variants, which are the same after variants are added.
   const named = (kind) => kind.replace(/^(error )?(\d+)$/, (_, error, i) => `${error ? "errors" : "prediction"} of ${study.variants[i]}`);
   const places = new Map(["image", "truth", ...ranked.flatMap((i) => [String(i), `error ${i}`])].map((kind) => [named(kind), kind]));
   const kinds = [...places.keys()].map((name) => [name, name]);
   const stage = element("div", { class: "stage" });
   const slider = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Slider between the two pictures" });
-  let marked = null;
   const cut = () => {
     const top = stage.querySelector(".top");
     if (top) top.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
@@ -173,7 +171,7 @@ function comparison(place, study, source, names, ranked, key) {
     if (edge) edge.style.left = `${slider.value}%`;
   };
   const draw = () => {
-    const [below, above] = [left, right].map((each) => picture(study, source, image.value(), places.get(each.value()), marked));
+    const [below, above] = [left, right].map((each) => picture(study, source, image.value(), places.get(each.value()), marked()));
     above.classList.add("top");
     stage.replaceChildren(below, above, element("div", { class: "edge" }));
     cut();
@@ -192,7 +190,6 @@ function comparison(place, study, source, names, ranked, key) {
   place.append(element("h4", {}, "Compare two pictures"), element("div", { class: "toolbar" }, image.node, left.node, right.node), stage, slider);
   return {
     draw,
-    mark: (value) => ((marked = value), draw()),
     open(name, kind) {
       image.set(name);
       right.set(named(kind));

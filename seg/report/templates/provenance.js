@@ -3,48 +3,70 @@
 const dialog = document.getElementById("provenance");
 let opener = null;
 
-function openProvenance(study, variant, metric, source = null) {
-  opener = source;
+function openProvenance(study, variant, metric, source) {
   view.set("score", `${DATA.studies[study].name}/${DATA.studies[study].variants[variant]}/${metric}`, "");
-  fillProvenance(DATA.studies[study], variant, metric);
+  showProvenance(study, variant, metric, source);
+}
+
+function showProvenance(study, variant, metric, source) {
+  const score = scoreOf(DATA.studies[study], metric);
+  if (!score) return;
+  opener = source;
+  fillProvenance(DATA.studies[study], variant, score);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
 }
 
 /** Open the dialog that the address names, if any. */
 function provenanceFromView() {
-  const [name, variant, metric] = view.get("score", "").split("/");
+  const [name, variant, ...rest] = view.get("score", "").split("/");
+  const metric = rest.join("/"); // names of classes may contain a slash
   const study = DATA.studies.findIndex((each) => each.name === name);
   const place = study < 0 ? -1 : DATA.studies[study].variants.indexOf(variant);
-  if (place >= 0 && Object.hasOwn(DATA.titles, metric)) openProvenance(study, place, metric);
-  else if (dialog.open) dialog.close();
+  if (place < 0) return dialog.close();
+  const link = `section[data-study="${study}"] [data-variant="${place}"] a[data-metric="${CSS.escape(metric)}"]`;
+  showProvenance(study, place, metric, document.querySelector(link));
+}
+
+/** Title of a score of a study, and its values: `of(variant)`, and `ofRun(run)`; null if there is no such score. */
+function scoreOf(study, metric) {
+  const [, kind, name] = metric.match(/^(iou|boundary_iou)\[(.*)\]$/s) ?? [];
+  const place = study.classes.indexOf(name);
+  const { low = [], high = [] } = study.scores[metric] ?? {};
+  if (place >= 0) return { title: `${DATA.class_titles[kind]} of ${name}`, of: (i) => study[kind][i][place], ofRun: (run) => run[kind][place], low, high };
+  if (!Object.hasOwn(DATA.titles, metric)) return null;
+  const ofRun = (run) => run.scores[metric];
+  const mean = (i) => study.runs[i].map(ofRun).reduce((a, b) => a + b, 0) / study.runs[i].length;
+  return { title: DATA.titles[metric], of: (i) => study.scores[metric]?.value[i] ?? mean(i), ofRun, low, high };
 }
 
 dialog.addEventListener("close", () => {
-  view.set("score", "", "");
+  for (const key of ["score", "score.seed", "score.from", "score.all"]) view.set(key, "", "");
   opener?.focus({ preventScroll: true });
 });
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close(); // the backdrop
 });
+document.querySelector("main").addEventListener("click", (event) => {
+  const link = event.target.closest("a.score");
+  if (!link || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const [study, variant] = ["study", "variant"].map((name) => Number(link.closest(`[data-${name}]`).dataset[name]));
+  openProvenance(study, variant, link.dataset.metric, link);
+});
 view.follow(provenanceFromView);
 
-function fillProvenance(study, variant, metric) {
+function fillProvenance(study, variant, score) {
   const runs = study.runs[variant];
-  const score = study.scores[metric];
-  const values = runs.map((run) => run.scores[metric]);
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const low = score?.low[variant];
+  const low = score.low[variant];
   const interval = low === null || low === undefined ? "" : ` · 95% interval ${fixed(low)} to ${fixed(score.high[variant])}`;
   const close = element("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() }, "×");
-  const shown = score ? score.value[variant] : mean;
   dialog.replaceChildren(
     close,
-    element("p", { class: "eyebrow" }, `${study.title} · ${DATA.titles[metric]}`),
+    element("p", { class: "eyebrow" }, `${study.title} · ${score.title}`),
     element("h2", { id: "provenance-title" }, study.variants[variant]),
-    element("p", { class: "figure" }, element("b", {}, fixed(shown)), interval),
-    runTable(runs, metric),
-    element("h3", {}, "Make it again"),
+    element("p", { class: "figure" }, element("b", {}, fixed(score.of(variant))), interval),
+    runTable(runs, score),
     ...commands(runs),
     element("h3", {}, "Recipe"),
     ...recipeTable(study, variant),
@@ -53,11 +75,11 @@ function fillProvenance(study, variant, metric) {
   );
 }
 
-function runTable(runs, metric) {
-  const heads = ["Seed", DATA.titles[metric], "Epochs", "Steps", "Trained in", "Peak memory", "Device", "Started"];
+function runTable(runs, score) {
+  const heads = ["Seed", score.title, "Epochs", "Steps", "Trained in", "Peak memory", "Device", "Started"];
   const lines = runs.map((run) => {
     const epochs = run.scored === run.epochs ? String(run.epochs) : `${run.epochs}, scored ${run.scored}`;
-    const cells = [fixed(run.scores[metric]), epochs, run.steps.toLocaleString("en"), run.training, run.memory, run.device, run.started.replace("T", " ").replace(/\+00:00$/, " UTC")];
+    const cells = [fixed(score.ofRun(run)), epochs, run.steps.toLocaleString("en"), run.training, run.memory, run.device, run.started.replace("T", " ").replace(/\+00:00$/, " UTC")];
     return element("tr", {}, element("th", { scope: "row" }, run.run), ...cells.map((text) => element("td", { class: "n" }, text)));
   });
   const head = element("tr", {}, ...heads.map((text, i) => element("th", { scope: "col", class: i ? "n" : null }, text)));
@@ -65,26 +87,45 @@ function runTable(runs, metric) {
   return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, table);
 }
 
+/** Commands of a chosen run: to make it again, and to use its model. */
 function commands(runs) {
-  const text = element("code", {}, runs[0].command);
-  const copy = element("button", { type: "button", class: "plain-button" }, "Copy");
-  copy.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(text.textContent);
-      copy.textContent = "Copied";
-    } catch {
-      getSelection().selectAllChildren(text); // where the clipboard is not available
+  const [again, predict] = ["command", "predict"].map((name) => ({ name, text: element("code"), copy: element("button", { type: "button", class: "plain-button" }) }));
+  const show = (run) => {
+    for (const { name, text, copy } of [again, predict]) {
+      text.textContent = run[name];
+      copy.textContent = "Copy";
     }
-  });
-  const choose = element("select", { "aria-label": "Seed" }, ...runs.map((run, i) => element("option", { value: i }, run.run)));
+  };
+  for (const { text, copy } of [again, predict]) copy.addEventListener("click", () => copyText(text, copy));
+  const names = runs.map((run) => run.run);
+  const choose = element("select", { "aria-label": "Seed" }, ...names.map((name) => element("option", {}, name)));
   choose.addEventListener("change", () => {
-    text.textContent = runs[choose.value].command;
-    copy.textContent = "Copy";
+    view.set("score.seed", choose.value, names[0]);
+    show(runs[choose.selectedIndex]);
   });
+  choose.selectedIndex = Math.max(0, names.indexOf(view.get("score.seed", names[0])));
+  show(runs[choose.selectedIndex]);
   const seed = runs.length > 1 ? element("label", { class: "field" }, element("span", {}, "Seed"), choose) : null;
   const edited = runs.some((run) => run.edited) ? " Files had been edited after this commit." : "";
   const note = `Add --configfile, --config values and --directory of the original command, if it had any.${edited}`;
-  return [element("div", { class: "toolbar" }, seed, copy), element("pre", { tabindex: "0" }, text), element("p", { class: "caption" }, note)];
+  return [
+    element("h3", {}, "Make it again"),
+    element("div", { class: "toolbar" }, seed, again.copy),
+    element("pre", { tabindex: "0" }, again.text),
+    element("p", { class: "caption" }, note),
+    element("h3", {}, "Segment images with it"),
+    element("div", { class: "toolbar" }, predict.copy),
+    element("pre", { tabindex: "0" }, predict.text),
+  ];
+}
+
+async function copyText(node, button) {
+  try {
+    await navigator.clipboard.writeText(node.textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(node); // where the clipboard is not available
+  }
 }
 
 /** Values of the recipe beside those of another variant; at first, only those that differ. */
@@ -93,8 +134,10 @@ function recipeTable(study, variant) {
   const others = study.variants.map((name, i) => [i, name]).filter(([i]) => i !== variant);
   const select = element("select", { "aria-label": "Differences from" }, ...others.map(([i, name]) => element("option", { value: i }, name)));
   const all = element("input", { type: "checkbox" });
-  all.checked = !others.length;
-  if (study.best !== null && study.best !== variant) select.value = study.best;
+  const first = study.best !== null && study.best !== variant ? study.best : others[0]?.[0];
+  const from = others.find(([, name]) => name === view.get("score.from", study.variants[first]));
+  select.value = (from ?? [first])[0];
+  all.checked = !others.length || view.get("score.all", "") === "1";
   const holder = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Recipe" });
   const draw = () => {
     const other = others.length ? Number(select.value) : null;
@@ -109,8 +152,14 @@ function recipeTable(study, variant) {
     const table = element("table", { class: "recipe" }, element("thead", {}, head), element("tbody", {}, ...lines));
     holder.replaceChildren(shown.length ? table : element("p", { class: "caption" }, "The recipes are the same."));
   };
-  select.addEventListener("change", draw);
-  all.addEventListener("change", draw);
+  select.addEventListener("change", () => {
+    view.set("score.from", study.variants[select.value], study.variants[first]);
+    draw();
+  });
+  all.addEventListener("change", () => {
+    view.set("score.all", all.checked ? "1" : "", "");
+    draw();
+  });
   draw();
   const against = others.length ? element("label", { class: "field" }, element("span", {}, "Differences from"), select) : null;
   const check = others.length ? element("label", { class: "check" }, all, element("span", {}, "all values")) : null;

@@ -137,16 +137,35 @@ function columnChooser(table, key) {
   return details;
 }
 
-/** Controls of a study's comparison, and links from its scores to the dialog. */
-function comparisonTable(section, study, index) {
+/** Controls of a study's comparison. */
+function comparisonTable(section, study) {
   const table = section.querySelector("table.comparison");
   const tools = section.querySelector('[data-tools="comparison"]');
   tools.append(filterField(table, `${study.name}.filter`), columnChooser(table, `${study.name}.columns`));
   sortable(table, `${study.name}.sort`);
-  table.addEventListener("click", (event) => {
-    const link = event.target.closest("a.score");
-    if (!link || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    openProvenance(index, Number(link.closest("tr").dataset.variant), link.dataset.metric, link);
+}
+
+/** Call `open(cell)` for the cells of a table's body on a click and on Enter; arrow keys move between them. */
+function cellGrid(table, open) {
+  const body = table.tBodies[0];
+  table.setAttribute("role", "grid");
+  for (const row of body.rows) row.cells[1].tabIndex = 0;
+  const at = (cell) => {
+    if (!cell.hasAttribute("tabindex")) cell.tabIndex = -1;
+    cell.focus();
+  };
+  body.addEventListener("click", (event) => {
+    const cell = event.target.closest("td");
+    if (cell) at(cell), open(cell);
+  });
+  body.addEventListener("keydown", (event) => {
+    const cell = event.target.closest("td");
+    const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0], Enter: [0, 0] }[event.key];
+    if (!cell || !step) return;
+    event.preventDefault(); // of scrolling, and of pressing the button of the dialog that opens
+    const rows = [...body.rows].filter((row) => !row.hidden);
+    const target = rows[rows.indexOf(cell.parentNode) + step[0]]?.cells[cell.cellIndex + step[1]];
+    if (event.key === "Enter") open(cell);
+    else if (target?.tagName === "TD") at(target);
   });
 }

@@ -1,5 +1,12 @@
 // The chosen view in the address, `#<section>?<key>=<value>&...`, so that a link or a reload shows it again.
 
+const places = [...document.querySelectorAll(".contents li a")].map((link) => document.getElementById(link.getAttribute("href").slice(1)));
+
+/** The id of the last section that begins above or near the top of the window; empty if none does. */
+function currentSection() {
+  return places.findLast((place) => place.getBoundingClientRect().top < innerHeight / 5)?.id ?? "";
+}
+
 const view = (() => {
   const followers = [];
   let section = "";
@@ -42,8 +49,9 @@ const view = (() => {
 
   return {
     get: (key, fallback) => values.get(key) ?? fallback,
-    /** Keep a choice; one that equals `fallback` is left out of the address. */
+    /** Keep a choice and the section in the window; a choice that equals `fallback` is left out of the address. */
     set(key, value, fallback) {
+      section = currentSection();
       if (value === fallback) values.delete(key);
       else values.set(key, value);
       write();
