@@ -28,7 +28,8 @@ def differences(estimates: Sequence[Estimate]) -> Differences:
     """Differences between variants that were scored on the same units with equally many seeds.
 
     The variance of a difference is that of its jackknife and of its seeds, on the scale of the scores; quantiles are
-    those of `seg.evaluation.jackknife`.
+    those of `seg.evaluation.jackknife`. Without a unit, a score is the mean over the classes that remain: a class in a
+    single unit, such as one that a variant predicts in one image only, would otherwise decide a pair by itself.
 
     Among many pairs, some intervals miss the true difference by chance, and choosing the best variant selects such
     pairs. The joint intervals correct for this. The largest of all pairs' deviations, in standard errors, is drawn from
@@ -39,7 +40,7 @@ def differences(estimates: Sequence[Estimate]) -> Differences:
     fixed seed.
     """
     scores = np.array([float(estimate.value) for estimate in estimates])
-    influence = np.stack([estimate.seeds_influence for estimate in estimates])  # (V, U, K)
+    influence = np.stack([estimate.score_influence for estimate in estimates])  # (V, U, K)
     seeds = np.stack([estimate.seeds for estimate in estimates])  # (V, K)
     pairs = np.stack(np.triu_indices(len(scores), 1), 1)
     first, second = pairs.T
@@ -51,7 +52,7 @@ def differences(estimates: Sequence[Estimate]) -> Differences:
         half_width = spread.half_width(level) if several_units else 2  # a single unit has no spread
         return np.clip([value - half_width, value + half_width], -1, 1)
 
-    errors = np.sqrt([spread_over_seeds(estimate.seeds_influence, estimate.seeds).seeds for estimate in estimates])
+    errors = np.sqrt([spread_over_seeds(estimate.score_influence, estimate.seeds).seeds for estimate in estimates])
     effects = np.concatenate([influence.mean(2), np.diag(errors)], 1)
     joint, equivalence = (ends(level) for level in joint_levels(effects, (_LEVEL, _EQUIVALENCE_LEVEL)))
     return Differences(pairs, value, ends(_LEVEL), joint, equivalence)

@@ -1,8 +1,9 @@
 """Confidence intervals of scores: delete-one jackknife over units of images, and the spread of the seeds.
 
 A score is a weighted mean of parts, which are ratios of pixel counts, such as the IoU of a class for one seed. Its set
-of classes is that of the whole split: a class that a sample lacks (0/0) keeps its estimate from the whole split. Units
-are images, blocks or groups (`seg.evaluation.units`); a unit is deleted for all seeds at once.
+of classes is that of the whole split: a class that a sample lacks (0/0) keeps its estimate from the whole split. Not so
+in differences between scores (`seg.evaluation.comparison`), which no single unit must decide. Units are images, blocks
+or groups (`seg.evaluation.units`); a unit is deleted for all seeds at once.
 
 1. Each part gets limits on the logit scale, from its jackknife standard error divided by the derivative p (1 - p). They
    are in [0, 1], and farther from the estimate towards 1/2.
@@ -65,12 +66,15 @@ class Estimate(NamedTuple):
         weights: (..., K, P), sum 1; all 0 for an absent class.
         influence: (..., U, K, P): the sum over the units of the product of two parts' is their jackknife covariance.
         units: (...) int: number of units in which the class, or any class of a mean, occurs.
+        score_influence: (..., U, K): influence of each unit on the score of each seed, over the parts that remain
+            without the unit; for differences.
     """
 
     parts: np.ndarray
     weights: np.ndarray
     influence: np.ndarray
     units: np.ndarray
+    score_influence: np.ndarray
 
     @property
     def value(self) -> np.ndarray:
@@ -96,11 +100,13 @@ def estimate_metric(counts: np.ndarray, parts: Parts) -> Estimate:
         counts: (..., K, U, 3, C) of each seed and unit, see `seg.metrics.scores.class_counts`.
         parts: function of counts, a value of `seg.metrics.scores.PARTS`.
     """
-    whole, influence = _delete_one(counts, parts)
+    whole, deleted = _delete_one(counts, parts)
     present = ~np.isnan(whole)
     weights = present / np.maximum(present.sum(-1, keepdims=True), 1) / whole.shape[-2]
     units = counts[..., 1, :].any((-3, -1)).sum(-1)
-    return Estimate(np.where(present, whole, 0), weights, influence.swapaxes(-3, -2), units)
+    influence = _influence(deleted, whole).swapaxes(-3, -2)
+    of_scores = _influence(_mean_of_present(deleted), _mean_of_present(whole))[..., 0].swapaxes(-2, -1)
+    return Estimate(np.where(present, whole, 0), weights, influence, units, of_scores)
 
 
 def estimate_classes(counts: np.ndarray, parts: Parts) -> Estimate:
@@ -108,17 +114,18 @@ def estimate_classes(counts: np.ndarray, parts: Parts) -> Estimate:
 
     The arguments are those of `estimate_metric`.
     """
-    whole, influence = _delete_one(counts, parts)
+    whole, deleted = _delete_one(counts, parts)
+    influence = _influence(deleted, whole).swapaxes(-3, -1)  # (..., C, U, K)
     whole = whole.swapaxes(-2, -1)[..., None]  # (..., C, K, 1)
     present = ~np.isnan(whole)
     weights = present / np.maximum(present.sum((-2, -1), keepdims=True), 1)
     units = counts.any((-4, -2)).sum(-2)
-    return Estimate(np.where(present, whole, 0), weights, influence.swapaxes(-3, -1)[..., None], units)
+    return Estimate(np.where(present, whole, 0), weights, influence[..., None], units, influence)
 
 
 def interval(estimate: Estimate, level: float = 0.95) -> np.ndarray:
     """Ends (2, ...) of the confidence interval, which contains the value; NaN if the score is absent."""
-    parts, weights, influence, units = estimate
+    parts, weights, influence, units, _ = estimate
     spread = spread_over_seeds(estimate.seeds_influence, estimate.seeds)
     quantile = stdtrit(spread.units_freedom, (1 + level) / 2)[..., None, None]
     error = np.sqrt((influence**2).sum(-3))
@@ -182,14 +189,21 @@ def _freedom(influence: np.ndarray) -> np.ndarray:
 
 
 def _delete_one(counts: np.ndarray, parts: Parts) -> tuple[np.ndarray, np.ndarray]:
-    """Parts of the whole split (..., K, P), and the influence of each unit on them (..., K, U, P)."""
+    """Parts of the whole split (..., K, P), and without each unit (..., K, U, P)."""
     total = counts.sum(-3, keepdims=True)
-    whole = parts(total)
-    deleted = parts(total - counts)
-    deleted = np.where(np.isnan(deleted), whole, deleted)
-    units = counts.shape[-3]
-    influence = np.sqrt((units - 1) / units) * (deleted - deleted.mean(-2, keepdims=True))
-    return whole[..., 0, :], np.nan_to_num(influence)
+    return parts(total)[..., 0, :], parts(total - counts)
+
+
+def _influence(deleted: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Influence of each unit (..., U, P) from values without it and of the whole split (..., P), which replace NaN."""
+    deleted = np.where(np.isnan(deleted), whole[..., None, :], deleted)
+    units = deleted.shape[-2]
+    return np.nan_to_num(np.sqrt((units - 1) / units) * (deleted - deleted.mean(-2, keepdims=True)))
+
+
+def _mean_of_present(parts: np.ndarray) -> np.ndarray:
+    """Mean (..., 1) of the parts (..., P) that are not NaN; NaN if all are."""
+    return _quotient(np.nansum(parts, -1, keepdims=True), (~np.isnan(parts)).sum(-1, keepdims=True), np.nan)
 
 
 def _quotient(numerator: np.ndarray, denominator: np.ndarray, otherwise: float) -> np.ndarray:

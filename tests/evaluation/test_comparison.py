@@ -133,6 +133,21 @@ def test_a_single_image_tells_nothing_of_a_difference() -> None:
     assert found.joint.tolist() == found.alone.tolist() == [[-1], [1]]
 
 
+@pytest.mark.parametrize("labelled", [0, 1000])
+def test_a_class_in_one_image_decides_no_pair(labelled: int) -> None:
+    """One of 60 images has pixels of a third class, or one variant predicts a single pixel as a class that none has."""
+    ones, others = (np.pad(each, ((0, 0), (0, 1), (0, 1))) for each in images())
+    others[:] = ones
+    ones[7, 2] = 0, 0, labelled
+    others[7, 2] = labelled, 0, 0
+    if not labelled:
+        others[7, 0, [0, 2]] += [-1, 1]
+    found = compared([ones], [others])
+    assert found.value > 0.1
+    assert holds(found.alone[:, 0])
+    assert holds(found.joint[:, 0])
+
+
 def test_one_labelled_image_among_others_tells_nothing_of_a_difference() -> None:
     """Images without a labelled pixel are units that change no score, so they add no knowledge of its spread."""
     ones, others = (image_by_image(np.array([right, 0, 0])) for right in (500, 900))
