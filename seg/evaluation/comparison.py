@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from seg.evaluation.jackknife import Estimate, spread_over_seeds
+from seg.evaluation.jackknife import Estimate, Spread, spread_over_seeds
 
 _DRAWS = 20_000  # the standard error of a 95% level is then 0.15%
 _ROUNDING = 1e-12  # variants whose standard error is below do not differ
@@ -45,7 +45,11 @@ def differences(estimates: Sequence[Estimate]) -> Differences:
     pairs = np.stack(np.triu_indices(len(scores), 1), 1)
     first, second = pairs.T
     value = scores[first] - scores[second]
-    spread = spread_over_seeds(influence[first] - influence[second], seeds[first] - seeds[second])
+    spreads = [  # one variant against all later ones, so that memory grows with V, not with P
+        spread_over_seeds(influence[i] - influence[i + 1 :], seeds[i] - seeds[i + 1 :])
+        for i in range(max(len(scores) - 1, 1))
+    ]
+    spread = Spread(*map(np.concatenate, zip(*spreads, strict=True)))
     several_units = all(estimate.units > 1 for estimate in estimates)
 
     def ends(level: float) -> np.ndarray:
@@ -72,7 +76,7 @@ def joint_levels(effects: np.ndarray, levels: Sequence[float]) -> list[float]:
     drawn = np.random.Generator(np.random.Philox(0)).standard_normal((_DRAWS, len(scales)))
     variants = drawn @ (vectors * scales).T  # with the covariance of the scores
     furthest = np.zeros(_DRAWS)  # largest deviation of any pair, in standard errors
-    for i in range(count - 1):  # one variant against all later ones, so that memory grows with V, not with P
+    for i in range(count - 1):  # as in `differences`, for the sake of memory
         errors = np.sqrt(((effects[i] - effects[i + 1 :]) ** 2).sum(-1))
         deviations = np.abs(variants[:, i, None] - variants[:, i + 1 :])
         ratios = np.divide(deviations, errors, out=np.zeros_like(deviations), where=errors > _ROUNDING)
