@@ -204,14 +204,24 @@ def export(
 
 
 def _checkpoint(path: Path) -> Path:
-    """The checkpoint in the directory of a training, or the path itself."""
+    """The checkpoint in the directory of a training, or the path itself.
+
+    Raises:
+        ValueError: the directory contains none, or those of two trainings.
+    """
     inside = path / "model.safetensors"
     folds = sorted(map(str, path.glob(f"fold*/{inside.name}")))
     if folds and inside.exists():
         raise ValueError(
             f"{path}: has models of a training without folds and of folds: give {' or '.join([str(inside), *folds])}"
         )
-    return inside if folds or inside.exists() else path
+    if folds or inside.exists():
+        return inside
+    if path.is_dir() and path.name != inside.name:
+        below = sorted(path.glob(f"*/{inside.name}"))
+        example = f"such as {below[0].parent}" if below else "results/<preset>/<study>/<variant>/seed<k>"
+        raise ValueError(f"{path}: contains no {inside.name}; give the directory of a training, {example}")
+    return path
 
 
 @app.command()

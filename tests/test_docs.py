@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -236,6 +237,16 @@ def test_the_site_is_read_and_searched_from_disk_in_chromium(site: Path) -> None
         found.wait_for(state="attached")
         browser.close()
     assert faults == []
+
+
+def test_extras_that_users_are_told_to_install_exist() -> None:
+    """In docs and messages, from the checkout: `seg[...]` would be looked up in the package index."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    files = [*PAGES, *(ROOT / "seg").rglob("*.py")]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    commands = re.findall(r"pip install[^`\"\n]*\[(\w+)\]", text)
+    assert set(commands) == {"export", "polygons", "s3", "slurm", "zoo"} <= set(extras)
+    assert len(commands) == len(re.findall(r"pip install -e '\.\[\w+\]'", text))
 
 
 def test_pictures_are_small_and_used() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from seg.report.captions import captions, introduction
 from seg.report.formatting import HEADLINE, NONE, Footnotes, Mark, budget_cells, count, duration, footnotes, score_cells
-from seg.report.rows import METRIC_TITLES, Row, class_columns, split_notes
+from seg.report.rows import METRIC_TITLES, Row, class_columns, fold_count, split_notes
 
 
 def markdown_text(rows: Sequence[Row]) -> str:
@@ -33,9 +33,11 @@ def markdown_text(rows: Sequence[Row]) -> str:
 
 
 def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
+    several = len(rows[0]["seeds"].split()) > 1 or fold_count(rows)
+    spread = "deviation, 95% interval" if several else "95% interval"
     heads = ["Variant"]
     for column in HEADLINE:
-        heads += [METRIC_TITLES[column], "spread", "published", "difference"]
+        heads += [METRIC_TITLES[column], spread, "published", "difference"]
     lines = []
     scores = zip(*(score_cells(rows, column, notes) for column in HEADLINE), strict=True)
     losses = score_cells(rows, "loss", notes)

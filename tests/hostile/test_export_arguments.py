@@ -33,7 +33,10 @@ def export(name: str, arguments: str, arrange: Arrange, line: str) -> Trial:
 
 TRIALS = [
     export("no such file", "modle.safetensors", nothing, r"modle\.safetensors: No such file or directory; .*"),
-    export("a directory without a model", "run", file("run/a.txt"), r"run: Is a directory; give a file"),
+    export("a directory without a model", "run", file("run/a.txt"),
+        r"run: contains no model\.safetensors; give the directory of a training, results/<preset>/.*"),
+    export("the directory of a variant", "run", file("run/seed0/model.safetensors"),
+        r"run: contains no model\.safetensors; give the directory of a training, such as run/seed0"),
     export("a directory of folds", "run", file("run/fold1/model.safetensors"),
            r"run/model\.safetensors: no such file; there is one per fold: give run/fold1/model\.safetensors"),
     export("a directory of folds and of an older training", "run", folds_and_one,
@@ -62,5 +65,5 @@ def test_a_library_that_is_not_installed(
     library: str, small_model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    line = rf"export to ONNX requires {library}; run: pip install 'seg\[export\]'"
+    line = rf"export to ONNX requires {library}; run: pip install -e '\.\[export\]'"
     run_trial(export("no library", "model.safetensors", file("model.safetensors", small_model), line), tmp_path)

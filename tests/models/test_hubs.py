@@ -122,5 +122,5 @@ def test_unknown_names_are_refused_with_the_most_similar_one(model: str, options
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", None)
-    with pytest.raises(ValueError, match=r"^model 'smp' requires .*; run: pip install 'seg\[zoo\]'$"):
+    with pytest.raises(ValueError, match=r"^model 'smp' requires .*; run: pip install -e '\.\[zoo\]'$"):
         build_model("smp", 5, {})

@@ -1,6 +1,7 @@
 """Every command of README and docs: run here as it is written, or by the test that the table names.
 
-A new command in a block `sh` or `bash` fails the first test until it is in one of the two tables.
+A new command, in a block `sh` or `bash` or with its arguments in a sentence, fails the first test until it is in one of
+the tables.
 """
 
 import ast
@@ -104,6 +105,30 @@ ELSEWHERE = {
         "another directory",
     ),
 }
+# The same for commands in sentences.
+IN_SENTENCES = {
+    "dvc add data/raw/cracks": (
+        "tests/workflow/test_own_images.py::test_images_added_to_dvc_survive_checkout_and_gc_and_travel",
+        "",
+    ),
+    "dvc pull results/<preset> .snakemake/metadata": (
+        "tests/workflow/test_travel.py::test_there_and_back_and_through_history",
+        "",
+    ),
+    "mogrify -auto-orient": ("docs/how-to/own-dataset.md", "a program of ImageMagick"),
+    "pytest -m slow tests/evaluation/test_coverage.py": (".ci/run", "CI runs all tests"),
+    "pytest -m slow tests/evaluation/test_coverage_of_methods.py": (".ci/run", "CI runs all tests"),
+    "python -m benchmarks.demo": ("tests/test_benchmarks.py::test_what_the_demo_misses_is_listed", "on other results"),
+    "python -m benchmarks.gpu": ("benchmarks/results/h100.md", "what it printed; it needs a GPU"),
+    "python -m benchmarks.profile": ("tests/test_benchmarks.py::test_the_measured_training_step_trains", "its step"),
+    "seg predict model.safetensors day night": ("tests/evaluation/test_predict.py", "names of outputs"),
+    "snakemake --config verify=true": ("tests/hostile/test_own_data.py", "dry"),
+    "snakemake -n -p": (
+        "tests/workflow/test_snakemake.py::test_a_second_run_does_nothing",
+        "without -p, which prints the commands",
+    ),
+}
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -113,6 +138,15 @@ def documented() -> set[str]:
     text = "\n".join(block for page in pages for block in BLOCK.findall(page.read_text(encoding="utf-8")))
     lines = (re.sub(r"(^|\s+)#.*", "", line) for line in text.replace("\\\n", " ").splitlines())
     return {" ".join(line.split()) for line in lines if line.strip()}
+
+
+def in_sentences() -> set[str]:
+    """Commands with arguments in the sentences of README and docs, without those that stand for others (`<study>`)."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    text = "\n".join(FENCED.sub("", page.read_text("utf-8")) for page in pages if page.parent.name != "reference")
+    spans = (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text))
+    program = re.compile(r"(seg \w+|snakemake|dvc \w+|pytest|mogrify) [-\w]|python -m benchmarks\.")
+    return {span for span in spans if program.match(span) and not re.search("<(study|commit|name)>", span)}
 
 
 def functions(path: Path) -> dict[str, list[str]]:
@@ -125,7 +159,8 @@ def functions(path: Path) -> dict[str, list[str]]:
 def test_every_command_is_run_by_a_test() -> None:
     here = {text for name, texts in functions(Path(__file__)).items() if name.startswith("test_") for text in texts}
     assert documented() - here == set(ELSEWHERE)
-    for where, _ in ELSEWHERE.values():
+    assert in_sentences() - documented() - here == set(IN_SENTENCES)
+    for where, _ in [*ELSEWHERE.values(), *IN_SENTENCES.values()]:
         file, _, name = where.partition("::")
         assert (ROOT / file).is_file()
         assert not name or name in functions(ROOT / file), where
