@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from seg.report.formatting import NEAR, count
 from seg.report.rows import FEW_UNITS, Row, classes_differ, fold_count, split_notes, unequal_budgets
 
+_MANY_SEEDS = 5  # with fewer, Student's quantile is above 3
 _SCORED_AT = {"native": "the labels' own size", "pack": "the size of the network's input"}
 
 
@@ -50,12 +51,14 @@ def near_best_caption(rows: Sequence[Row]) -> str:
     folds = fold_count(rows)
     which = f" The best one has the highest mIoU of the matrices of all {folds} folds together." if folds else ""
     joint = f" The intervals are wide enough to hold for all {pairs} pairs at once." if pairs > 1 else ""
-    one_seed = len(rows[0]["seeds"].split()) == 1
-    single = " With one seed, trainings are compared: another seed may rank variants differently." if one_seed else ""
+    seeds = len(rows[0]["seeds"].split())
+    limit = f" With {seeds} seeds, only large differences are decided." if seeds < _MANY_SEEDS else ""
+    if seeds == 1:
+        limit = " With one seed, trainings are compared: another seed may rank variants differently."
     margin = float(rows[0]["margin"])
     return (
         f"{NEAR} marks an mIoU that is equivalent to the best one (the 90% interval of their difference is within "
-        f"±{margin:g}) or undecided (the 95% interval contains 0). Undecided does not mean equal.{which}{joint}{single}"
+        f"±{margin:g}) or undecided (the 95% interval contains 0). Undecided does not mean equal.{which}{joint}{limit}"
     )
 
 

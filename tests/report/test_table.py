@@ -18,7 +18,7 @@ from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, SOURCE, confusi
 from seg.evaluation.jackknife import estimate_classes, estimate_metric, interval
 from seg.metrics.scores import PARTS, class_counts, iou_parts
 from seg.report import table
-from seg.report.captions import units_caption
+from seg.report.captions import near_best_caption, units_caption
 from seg.report.figure_names import STUDY_FIGURES
 from seg.report.formatting import duration, signed, size
 from seg.report.rows import best, read_rows, read_table, shares_differ, table_text
@@ -192,7 +192,11 @@ def test_early_stopping_leaves_a_part_of_the_budget(results, monkeypatch):
 def test_verdicts_of_one_seed_are_on_trainings(results, monkeypatch):
     sentence = "With one seed, trainings are compared: another seed may rank variants differently."
     assert sentence in markdown_of(make_table(results, monkeypatch, seeds="0"))
-    assert sentence not in markdown_of(make_table(results, monkeypatch, seeds="0 1"))
+    two = markdown_of(make_table(results, monkeypatch, seeds="0 1"))
+    assert sentence not in two
+    assert "With 2 seeds, only large differences are decided." in two
+    row = {"seeds": "0 1 2 3 4", "margin": "0.01", "budget_epochs": "4", "full_epochs": "4"}
+    assert "seeds" not in near_best_caption([row, row])
 
 
 def test_variants_with_different_shares_of_their_budgets_are_not_ranked(results, monkeypatch):
