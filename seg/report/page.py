@@ -58,6 +58,7 @@ _PARTS = (
     "curves",
     "pictures",
     "provenance",
+    "printing",
     "main",
 )  # in this order
 SCRIPTS = tuple(f"{name}.js" for name in _PARTS)

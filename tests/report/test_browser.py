@@ -529,6 +529,34 @@ def test_the_page_prints_everything(visit: Visit) -> None:
     assert not page.locator("main details:not(.menu)[open]").filter(has_text="Values that all recipes share").count()
 
 
+def test_paper_is_light_and_wide_tables_are_divided_by_their_columns(visit: Visit) -> None:
+    paper = 718  # pixels of A4 upright without the margins
+    page = visit(color_scheme="dark", viewport={"width": paper, "height": 1000})
+    page.locator(".menu summary").click()
+    for box in page.locator(".menu input").all():
+        box.check()
+    heads = """(tables) => tables.flatMap((table) =>
+      [...table.querySelectorAll('th[data-key]:not([hidden])')].map((head) => head.dataset.key)).sort()"""
+    table, copies = page.locator("table.comparison:not(.only-paper)"), page.locator("table.comparison.only-paper")
+    shown = table.evaluate_all(heads)
+    page.get_by_role("button", name="Theme").click(click_count=2)
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator(".chart").first.evaluate("(chart) => getComputedStyle(chart).filter") == "none"
+    assert not table.is_visible()
+    assert copies.count() >= 2
+    assert copies.evaluate_all(heads) == shown
+    for copy in copies.all():
+        assert copy.locator("tbody th").all_inner_texts() == copies.first.locator("tbody th").all_inner_texts()
+        columns = set(copy.evaluate("(table) => [...table.rows].map((row) => row.offsetWidth)"))
+        assert max(columns) <= paper * 1.05
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert table.is_visible()
+    assert page.locator(".only-paper, .only-screen").count() == 0
+
+
 def test_tables_and_figures_are_there_without_a_script(visit: Visit) -> None:
     page = visit(java_script_enabled=False)
     assert page.locator("table.comparison tbody th").count() == 3

@@ -55,13 +55,6 @@ function keepFolds() {
   }
 }
 
-let folded = [];
-addEventListener("beforeprint", () => {
-  folded = [...document.querySelectorAll("main details:not([open]):not(.menu)")];
-  for (const details of folded) details.open = true;
-});
-addEventListener("afterprint", () => folded.forEach((details) => (details.open = false)));
-
 document.documentElement.classList.add("scripted");
 themeButton();
 costPlots();

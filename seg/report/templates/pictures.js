@@ -108,7 +108,7 @@ function drawGrid(grid, study, source, names, kinds, errors, marked, open) {
     }),
   ]);
   const inner = element("div", { class: "pictures" }, ...heads, ...cells);
-  inner.style.gridTemplateColumns = `repeat(${kinds.length}, minmax(7rem, 14rem))`;
+  inner.style.setProperty("--columns", kinds.length);
   grid.replaceChildren(inner);
 }
 
