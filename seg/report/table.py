@@ -22,11 +22,11 @@ from seg.report.figures import draw_study
 from seg.report.intervals import split_units, variant_intervals
 from seg.report.latex import latex_text
 from seg.report.markdown import markdown_text
-from seg.report.pairs import PairMember, against_best, compare_variants, pairs_text
+from seg.report.pairs import against_best, compare_variants, pairs_text
 from seg.report.published import read_published, read_source
 from seg.report.rows import join_notes, shares_differ, table_text
-from seg.report.runs import Run, by_seed, named_paths, read_all, read_runs
-from seg.report.table_row import build_row, classes_in_mean
+from seg.report.runs import Run, named_paths, read_all, read_runs
+from seg.report.table_row import build_row, pair_member
 from seg.results import SCORINGS
 from seg.system.arguments import StageParser
 from seg.system.console import run_stage
@@ -119,10 +119,7 @@ def main() -> None:
     units = split_units(next(iter(variants.values())), given.block)
     found = read_all(lambda runs: variant_intervals(runs, units), variants.values())
     intervals = dict(zip(variants, found, strict=True))
-    members = {
-        name: PairMember(intervals[name].miou, tuple(map(classes_in_mean, by_seed(runs))))
-        for name, runs in variants.items()
-    }
+    members = {variant: pair_member(intervals[variant].miou, runs) for variant, runs in variants.items()}
     budgets = ((runs[0].training.recipe["epochs"], source.epochs[variant]) for variant, runs in variants.items())
     pairs = compare_variants(given.study, members, given.equivalence, comparable=not shares_differ(budgets))
     verdicts = against_best({name: float(each.miou.value) for name, each in intervals.items()}, pairs)

@@ -1,11 +1,12 @@
-"""A variant's row of `table.csv`, whose columns `seg.report.columns` describes."""
+"""A variant's row of `table.csv`, whose columns `seg.report.columns` describes, and what its pairs compare."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from seg.evaluation.jackknife import Estimate
 from seg.report.intervals import labelled_images
-from seg.report.pairs import class_range
+from seg.report.pairs import PairMember, class_range
 from seg.report.published import Published, PublishedData, obstacle
 from seg.report.rows import ABSENT, DETAILS, IMAGE_MEANS, METRIC_TITLES, Row, join_notes, mean_score
 from seg.report.runs import Run, by_seed, sampled_scores
@@ -47,7 +48,7 @@ def build_row(
         "published_split": ", ".join(splits),
         "published_obstacle": obstacle(source, splits, len(first.classes)) if splits else "",
         **scores,
-        "miou_classes": class_range([classes_in_mean([run]) for run in runs]),
+        "miou_classes": class_range([_classes_in_mean([run]) for run in runs]),
         **_details(runs),
         **{f"miou_{name}": fmean(getattr(run.metrics, name).miou for run in runs) for name in SCORINGS},
         "commonest_class": " or ".join(dict.fromkeys(run.scores.commonest.name for run in folds)),
@@ -92,7 +93,12 @@ def _costs(runs: Sequence[Run], full_epochs: int) -> dict[str, Any]:
     }
 
 
-def classes_in_mean(runs: Sequence[Run]) -> frozenset[str]:
+def pair_member(miou: Estimate, runs: Sequence[Run]) -> PairMember:
+    """A variant to compare in pairs, with a cross-validation on the matrices of all folds together."""
+    return PairMember(miou, tuple(map(_classes_in_mean, by_seed(runs))))
+
+
+def _classes_in_mean(runs: Sequence[Run]) -> frozenset[str]:
     """Classes in the mIoU of a training, or in that of the matrices of several folds together."""
     return frozenset(name for run in runs for name, iou in run.scores.iou.items() if iou is not None)
 
