@@ -96,6 +96,9 @@ class Splits(Part):
             raise ValueError("got lists and draw, expected one of them")
         if self.hold_out and self.draw:
             raise ValueError("got hold_out and draw, expected one of them")
+        listed = isinstance(self.lists, dict) and "val" in self.lists
+        if self.hold_out and (listed or self.names["val"] != _SPLITS["val"]):
+            raise ValueError("got hold_out and validation images, expected one of them; hold_out takes them from train")
         return self
 
 

@@ -164,6 +164,15 @@ WRONG = [
         {"hold_out": 1},
         "datasets.streets.splits.hold_out: got 1; input should be less than 1",
     ),
+    *(
+        (
+            "datasets.streets.splits",
+            {"hold_out": 0.1} | val,
+            "datasets.streets.splits: got hold_out and validation images, expected one of them; hold_out takes them "
+            "from train",
+        )
+        for val in ({"names": {"val": ["tune"]}}, {"lists": {"train": ["a.txt"], "val": ["b.txt"]}})
+    ),
     (
         "weights.My Weights",
         {"source": "torchvision"},
