@@ -72,4 +72,5 @@ def _marks(marks: Sequence[Mark]) -> str:
 
 def _escaped(text: str) -> str:
     """Text that Markdown shows unchanged and on one line."""
-    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", " ".join((text or NONE).split()))
+    marks = r"([\\|<>*`\[\]~&$]|(?<![^\W_])_|_(?![^\W_]))"  # an underscore within a word is text
+    return re.sub(marks, r"\\\1", " ".join((text or NONE).split()))

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from results_tree import CLASSES, HISTORY, HOSTILE, MIOU, NOTES, SOURCE, confusion, write, write_run
 
 from seg.evaluation.jackknife import estimate_classes, estimate_metric, interval
@@ -592,3 +593,25 @@ def test_without_classes_of_its_own_a_study_has_no_table_of_them(
 def test_names_of_classes_in_another_form_are_refused(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r'^--classes "road,building": expected a JSON list of names$'):
         make_table(results, monkeypatch, classes="road,building")
+
+
+def test_any_text_is_shown_by_markdown_as_it_is(results, monkeypatch):
+    """Read back with a parser of CommonMark and GitHub's tables and strikethrough."""
+    texts = [
+        "_a_ __b__ c_d",
+        "~~a~~",
+        "&lt;b&gt; &amp; &#35;",
+        "$x^2$",
+        "*a* **b** `c`",
+        "[a](b) ![a](b)",
+        "a | b",
+        "\\*",
+    ]
+    study = make_table(results, monkeypatch, notes=json.dumps({"unet": [*texts, HOSTILE, "a\nb"]}))
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    blocks = [token.children or [] for token in parser.parse((study / "table.md").read_text())]
+    shown = ["".join(each.content for each in tokens) for tokens in blocks]
+    for text in (*texts, HOSTILE, "a b"):
+        (at,) = (i for i, line in enumerate(shown) if line.endswith(f"variant: {text}"))
+        assert {each.type for each in blocks[at]} <= {"text", "text_special"}
+    assert HOSTILE in shown  # the name of a class, in a cell
