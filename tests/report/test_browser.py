@@ -175,6 +175,24 @@ def test_rows_are_filtered_and_columns_chosen_and_a_reload_shows_the_same(visit:
     assert "#study-1-classes?" in page.url
 
 
+def test_the_table_is_copied_as_it_is_shown(visit: Visit, results_root: Path) -> None:
+    page = visit(
+        "#?streets.filter=n&streets.sort=-miou&streets.columns=miou+verdict",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page.get_by_role("button", name="Copy table").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = csv.DictReader(io.StringIO(page.evaluate("navigator.clipboard.readText()")), delimiter="\t")
+    with (results_root / "comparison.csv").open(newline="") as file:
+        rows = {row["variant"]: row for row in csv.DictReader(file)}
+    found = list(copied)
+    assert [row["variant"] for row in found] == ["unet", "baseline"]
+    assert list(found[0])[:3] == ["variant", "miou", "miou_published"]
+    for row in found:
+        for key in ("miou", "miou_published", "against_best"):
+            assert row[key] == rows[row["variant"]][key]
+
+
 def test_every_number_equals_comparison_csv(visit: Visit, results_root: Path) -> None:
     page = visit()
     with (results_root / "comparison.csv").open(newline="") as file:
@@ -372,6 +390,11 @@ def test_the_confusion_matrix_of_a_variant(visit: Visit) -> None:
     largest = tools.locator("li").first.inner_text()
     assert largest.startswith("road predicted as building")
     assert f"{100 * wrong / (right + wrong):.1f}% of road" in largest
+    tools.locator("tbody tr").first.locator("td").nth(1).hover()
+    share = f"{100 * wrong / (right + wrong):.2f}%"
+    told = page.locator("#tooltip").inner_text()
+    assert told.startswith("\u2068road\u2069 predicted as \u2068building\u2069: ")
+    assert told.endswith(share)
     tools.get_by_label("Shares of the").select_option("prediction")
     assert "% of building" in tools.locator("li").first.inner_text()
 

@@ -61,12 +61,15 @@ function drawConfusion(study, variant, byTruth) {
     const cells = classes.map((other, j) => {
       const value = share(i, j);
       const text = value === null || value < 0.0005 || count > MOST_NUMBERED ? "" : (100 * value).toFixed(value < 0.0995 ? 1 : 0);
-      const title = `\u2068${name}\u2069 predicted as \u2068${other}\u2069: ${short(rows[i][j])} pixels${value === null ? "" : `, ${(100 * value).toFixed(2)}%`}`;
-      return element("td", { class: `n h${Math.round(20 * (value ?? 0))}${i === j ? " diagonal" : ""}`, title }, text);
+      const told = `\u2068${name}\u2069 predicted as \u2068${other}\u2069: ${short(rows[i][j])} pixels${value === null ? "" : `, ${(100 * value).toFixed(2)}%`}`;
+      return element("td", { class: `n h${Math.round(20 * (value ?? 0))}${i === j ? " diagonal" : ""}`, "data-text": told }, text);
     });
     return element("tr", {}, element("th", { scope: "row" }, chip(colours[i]), name), ...cells);
   });
   const table = element("table", { class: "heat confusion-matrix" }, element("thead", {}, head), element("tbody", {}, ...body));
+  const read = ({ target, clientX, clientY }) => (target.dataset.text ? showTooltip(clientX, clientY, [target.dataset.text]) : hideTooltip());
+  for (const event of ["pointermove", "click"]) table.addEventListener(event, read);
+  table.addEventListener("pointerleave", hideTooltip);
   const label = `Confusion matrix of ${study.name} ${study.variants[variant]}, in percent`;
   const errors = [];
   rows.forEach((row, i) => row.forEach((found, j) => i !== j && found && errors.push([share(i, j), found, i, j])));

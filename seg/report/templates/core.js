@@ -78,6 +78,18 @@ function toggle(label, key, changed) {
   return { node: element("label", { class: "check" }, box, element("span", {}, label)), value: () => box.checked };
 }
 
+/** Copy a text, or select `node` where the clipboard is not available. */
+async function copyText(text, button, node) {
+  button.dataset.label ??= button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = button.dataset.label), 2000);
+  } catch {
+    getSelection().selectAllChildren(node);
+  }
+}
+
 const waiting = new Map();
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) drawNow(entry.target);

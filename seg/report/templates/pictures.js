@@ -89,7 +89,7 @@ function pictureTools(section, study) {
     choices,
     legend,
     grid,
-    element("p", { class: "caption" }, `Scores are the mIoU of the image, of seed ${study.pictures.seed}. Select a class to highlight it, and a picture to compare it.${missing ? ` ${missing} pictures are left out to keep the page small.` : ""}`),
+    element("p", { class: "caption" }, `Scores are the mIoU of the image, of seed ${study.pictures.seed}. Errors are orange, correct pixels grey. Select a class to highlight it, and a picture to compare it.${missing ? ` ${missing} pictures are left out to keep the page small.` : ""}`),
     compare,
   );
   whenVisible(place, draw);

@@ -89,14 +89,11 @@ function runTable(runs, score) {
 
 /** Commands of a chosen run: to make it again, and to use its model. */
 function commands(runs) {
-  const [again, predict] = ["command", "predict"].map((name) => ({ name, text: element("code"), copy: element("button", { type: "button", class: "plain-button" }) }));
+  const [again, predict] = ["command", "predict"].map((name) => ({ name, text: element("code"), copy: element("button", { type: "button", class: "plain-button" }, "Copy") }));
   const show = (run) => {
-    for (const { name, text, copy } of [again, predict]) {
-      text.textContent = run[name];
-      copy.textContent = "Copy";
-    }
+    for (const { name, text } of [again, predict]) text.textContent = run[name];
   };
-  for (const { text, copy } of [again, predict]) copy.addEventListener("click", () => copyText(text, copy));
+  for (const { text, copy } of [again, predict]) copy.addEventListener("click", () => copyText(text.textContent, copy, text));
   const names = runs.map((run) => run.run);
   const choose = element("select", { "aria-label": "Seed" }, ...names.map((name) => element("option", {}, name)));
   choose.addEventListener("change", () => {
@@ -117,15 +114,6 @@ function commands(runs) {
     element("div", { class: "toolbar" }, predict.copy),
     element("pre", { tabindex: "0" }, predict.text),
   ];
-}
-
-async function copyText(node, button) {
-  try {
-    await navigator.clipboard.writeText(node.textContent);
-    button.textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren(node); // where the clipboard is not available
-  }
 }
 
 /** Values of the recipe beside those of another variant; at first, only those that differ. */

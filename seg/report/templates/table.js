@@ -141,8 +141,20 @@ function columnChooser(table, key) {
 function comparisonTable(section, study) {
   const table = section.querySelector("table.comparison");
   const tools = section.querySelector('[data-tools="comparison"]');
-  tools.append(filterField(table, `${study.name}.filter`), columnChooser(table, `${study.name}.columns`));
+  const copy = element("button", { type: "button", class: "plain-button", onclick: () => copyText(shownValues(table), copy, table) }, "Copy table");
+  tools.append(filterField(table, `${study.name}.filter`), columnChooser(table, `${study.name}.columns`), copy);
   sortable(table, `${study.name}.sort`);
+}
+
+const RANKS = ["against_best", "budget_epochs", "miou_classes"]; // columns whose `data-value` only sorts them
+
+/** Rows and columns of a table that are shown, as text with tabs: names and values of `comparison.csv`. */
+function shownValues(table) {
+  const heads = leafHeads(table);
+  const columns = heads.map((_, i) => i).filter((i) => !heads[i].hidden && heads[i].dataset.sort);
+  const value = (cell, key) => (RANKS.includes(key) ? cell.textContent : cell.dataset.value ?? "");
+  const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => columns.map((i) => value(row.cells[i], heads[i].dataset.key)));
+  return [columns.map((i) => heads[i].dataset.key ?? "variant"), ...rows].map((cells) => `${cells.join("\t")}\n`).join("");
 }
 
 /** Call `open(cell)` for the cells of a table's body on a click and on Enter; arrow keys move between them. */
