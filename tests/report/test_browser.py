@@ -370,6 +370,7 @@ def test_the_pointer_reads_values_of_curves(visit: Visit) -> None:
     curves.get_by_label("as", exact=True).select_option("overlay")
     assert curves.locator("svg.plot").count() == 1
     curves.get_by_role("button", name="baseline").click()
+    assert page.evaluate("document.activeElement.textContent") == "baseline"  # the buttons are made again
     curves.get_by_label("Show").select_option("lr")
     page.reload()
     curves.scroll_into_view_if_needed()

@@ -78,6 +78,27 @@ function toggle(label, key, changed) {
   return { node: element("label", { class: "check" }, box, element("span", {}, label)), value: () => box.checked };
 }
 
+/** The variants of a study from the highest mIoU down, as their places. */
+function rankedVariants(study) {
+  return study.variants.map((_, i) => i).sort((a, b) => study.scores.miou.value[b] - study.scores.miou.value[a]);
+}
+
+/** Fill `holder` with a button per variant that chooses it, and return the chosen names, which the view keeps under `key`. */
+function variantButtons(holder, names, key, fallback, redraw, mark = () => null) {
+  const chosen = new Set(view.get(key, fallback).split(" ").filter(Boolean));
+  holder.replaceChildren(...names.map((name) => {
+    const change = () => {
+      if (!chosen.delete(name)) chosen.add(name);
+      view.set(key, [...chosen].join(" "), fallback);
+      redraw();
+      holder.children[names.indexOf(name)].focus();
+    };
+    const pressed = String(chosen.has(name));
+    return element("button", { type: "button", class: "chosen", "aria-pressed": pressed, onclick: change }, chosen.has(name) ? mark(name) : null, name);
+  }));
+  return chosen;
+}
+
 /** Copy a text, or select `node` where the clipboard is not available. */
 async function copyText(text, button, node) {
   button.dataset.label ??= button.textContent;

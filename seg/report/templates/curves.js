@@ -14,11 +14,12 @@ function curveTools(section, study) {
   place.hidden = false;
   const key = (name) => `${study.name}.${name}`;
   const holder = element("div", {});
+  const choices = element("div", { class: "choices", role: "group", "aria-label": "Variants in the plot" });
   const draw = () => {
     const options = { quantity: quantity.value(), log: log.value() };
     const all = view.get(key("all"), "") === "1";
     const width = holder.clientWidth;
-    if (layout.value() === "overlay") holder.replaceChildren(...drawOverlay(study, options, holder, key("lines"), draw));
+    if (layout.value() === "overlay") holder.replaceChildren(...drawOverlay(study, options, width, choices, key("lines"), draw));
     else holder.replaceChildren(...drawPanels(study, options, width, all, () => (view.set(key("all"), "1", ""), draw())));
   };
   const quantity = choice("Show", key("curve"), Object.entries(QUANTITIES).map(([name, { title }]) => [name, title]), "loss", draw);
@@ -127,28 +128,17 @@ function cutOff(lines, most) {
 }
 
 /** Chosen variants in one plot; buttons choose them. The view keeps their names. */
-function drawOverlay(study, { quantity, log }, holder, key, redraw) {
+function drawOverlay(study, { quantity, log }, width, choices, key, redraw) {
   const { title, columns } = QUANTITIES[quantity];
-  const ranked = study.variants.map((_, i) => i).sort((a, b) => study.scores.miou.value[b] - study.scores.miou.value[a]);
-  const fallback = ranked.slice(0, 5).map((i) => study.variants[i]).join(" ");
-  const chosen = new Set(view.get(key, fallback).split(" ").filter(Boolean));
-  const variants = ranked.filter((i) => chosen.has(study.variants[i]));
+  const ranked = rankedVariants(study);
+  const names = ranked.map((i) => study.variants[i]);
   const styles = new Map(ranked.map((i, k) => [i, `c${k % COLOURS}${k >= COLOURS ? " again" : ""}`])); // the same whatever is chosen
+  const chosen = variantButtons(choices, names, key, names.slice(0, 5).join(" "), redraw, (name) => lineKey(styles.get(study.variants.indexOf(name))));
+  const variants = ranked.filter((i) => chosen.has(study.variants[i]));
   const up = curveDomain(study, variants.length ? variants : ranked, columns, log);
-  const { svg, entries } = curvePlot(study, variants, columns, { width: holder.clientWidth, height: 380, up, log, name: title, styles });
+  const { svg, entries } = curvePlot(study, variants, columns, { width, height: 380, up, log, name: title, styles });
   svg.setAttribute("aria-label", `${title} of ${variants.map((i) => study.variants[i]).join(", ")}; arrow keys read the epochs`);
   readEpochs(svg, entries);
-  const buttons = ranked.map((i) => {
-    const name = study.variants[i];
-    const change = () => {
-      if (!chosen.delete(name)) chosen.add(name);
-      view.set(key, [...chosen].join(" "), fallback);
-      redraw();
-      [...holder.querySelectorAll("button.chosen")].find((each) => each.textContent === name)?.focus();
-    };
-    const pressed = String(chosen.has(name));
-    return element("button", { type: "button", class: "chosen", "aria-pressed": pressed, onclick: change }, chosen.has(name) ? lineKey(styles.get(i)) : null, name);
-  });
   const dashes = columns.length > 1 ? [element("p", { class: "caption" }, "Solid: training. Dashed: validation.")] : [];
-  return [element("div", { class: "choices", role: "group", "aria-label": "Variants in the plot" }, ...buttons), svg, ...dashes];
+  return [choices, svg, ...dashes];
 }

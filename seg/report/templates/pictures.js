@@ -40,7 +40,7 @@ function pictureTools(section, study) {
   section.querySelector(".gallery").hidden = true;
   const key = (name) => `${study.name}.${name}`;
   const { sets, images, classes, palette, omitted } = study.pictures;
-  const ranked = study.variants.map((_, i) => i).sort((a, b) => study.scores.miou.value[b] - study.scores.miou.value[a]);
+  const ranked = rankedVariants(study);
   const worst = ranked.filter((i) => sets.worst[study.variants[i]]?.length).map((i) => [`worst ${study.variants[i]}`, `worst of ${study.variants[i]}`]);
   const options = [["samples", "spread over the split"], ...(sets.differ.length ? [["differ", "on which variants differ most"]] : []), ...worst];
   const fallback = ranked.slice(0, 3).map((i) => study.variants[i]).join(" ");
@@ -51,17 +51,7 @@ function pictureTools(section, study) {
 
   const draw = () => {
     [...legend.children].forEach((each, i) => each.setAttribute("aria-pressed", String(i === marked())));
-    const chosen = new Set(view.get(key("shown"), fallback).split(" ").filter(Boolean));
-    choices.replaceChildren(...ranked.map((i) => {
-      const name = study.variants[i];
-      const change = () => {
-        if (!chosen.delete(name)) chosen.add(name);
-        view.set(key("shown"), [...chosen].join(" "), fallback);
-        draw();
-        [...choices.children].find((each) => each.textContent === name)?.focus();
-      };
-      return element("button", { type: "button", class: "chosen", "aria-pressed": String(chosen.has(name)), onclick: change }, name);
-    }));
+    const chosen = variantButtons(choices, ranked.map((i) => study.variants[i]), key("shown"), fallback, draw);
     const [set, owner] = imageSet.value().split(/ (.*)/s);
     const rows = set === "worst" ? sets.worst[owner] : sets[set];
     const kinds = ["image", "truth", ...ranked.filter((i) => chosen.has(study.variants[i]) || study.variants[i] === owner)];
