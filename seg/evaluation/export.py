@@ -19,6 +19,7 @@ from seg.config.schema import SMALLEST_SIDE
 from seg.data.loader import channel_scaling, scaled
 from seg.evaluation.export_formats import (
     EXPORT_ENDINGS,
+    ExportedRunError,
     RunExported,
     library,
     load_onnx,
@@ -103,12 +104,15 @@ def export_model(
     height, width = about["input_size"]
     deployed = Deployed(copy.deepcopy(checkpoint.model), about["scaling"]["mean"], about["scaling"]["std"])
     deployed = deployed.eval().to(memory_format=torch.contiguous_format)
+
+    def compare(part: Path, exported: Exported) -> float:
+        return _compare(out, checkpoint, load(part), exported, about)
+
     with (
         bounded_memory(f"{model}: {width}x{height} pixels", "export it on a machine with more memory", 0),
         written_whole(out) as (part,),
     ):
-        exported = _write_exported(deployed, about, part, write, [0] if fixed else _STEPS)
-        difference = _compare(out, checkpoint, load(part), exported, about)
+        difference = _write_exported(deployed, about, part, write, [0] if fixed else _STEPS, compare)
     return about, difference
 
 
@@ -136,9 +140,18 @@ def _metadata(model: Path, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _write_exported(
-    deployed: Deployed, about: dict[str, Any], path: Path, write: Callable[..., None], steps: Sequence[int]
-) -> Exported:
-    """Write the network with the first of the steps with which it can be exported, which becomes `size_step`."""
+    deployed: Deployed,
+    about: dict[str, Any],
+    path: Path,
+    write: Callable[..., None],
+    steps: Sequence[int],
+    compare: Callable[[Path, Exported], float],
+) -> float:
+    """Write the network with the first of the steps with which it can be exported, which becomes `size_step`.
+
+    Returns:
+        The largest difference between its logits and those of the checkpoint.
+    """
     reason = ""
     for step in steps:
         if step and any(side < max(SMALLEST_SIDE, _fewest(side, step) * step) for side in about["input_size"]):
@@ -150,7 +163,10 @@ def _write_exported(
         except RuntimeError as error:  # of torch.export and of torch.onnx
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             continue
-        return exported
+        try:
+            return compare(path, exported)
+        except ExportedRunError as error:
+            reason = str(error).splitlines()[0]
     raise ValueError(f"{about['model']['name']}: cannot be exported ({reason})")
 
 

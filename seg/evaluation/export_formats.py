@@ -19,6 +19,10 @@ _INSTALL = "pip install -e '.[export]'"
 RunExported = Callable[[np.ndarray], np.ndarray]  # from images to logits
 
 
+class ExportedRunError(Exception):
+    """An exported network does not run with images of a size, which its program declares as valid."""
+
+
 def format_of(given: str, out: Path | None) -> str:
     """Key of `EXPORT_ENDINGS`: the given one, else that of `out`, else `onnx`. Raises ValueError if it is unknown."""
     if given and given not in EXPORT_ENDINGS:
@@ -44,14 +48,18 @@ def write_onnx(traced: ExportedProgram, about: dict[str, Any], path: Path) -> No
 
 
 def load_onnx(path: Path) -> RunExported:
-    """The network in onnxruntime, on the CPU."""
+    """The network in onnxruntime, on the CPU. Running it raises ExportedRunError."""
     runtime = library("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 4  # errors are raised
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def run(images: np.ndarray) -> np.ndarray:
-        logits: np.ndarray = session.run(["logits"], {"images": images})[0]
+        try:
+            logits: np.ndarray = session.run(["logits"], {"images": images})[0]
+        except Exception as error:  # onnxruntime's exceptions have no common class
+            raise ExportedRunError(error) from error
         return logits
 
     return run
@@ -63,12 +71,15 @@ def write_pt2(traced: ExportedProgram, about: dict[str, Any], path: Path) -> Non
 
 
 def load_pt2(path: Path) -> RunExported:
-    """The network in PyTorch, on the CPU."""
+    """The network in PyTorch, on the CPU. Running it raises ExportedRunError."""
     module = torch.export.load(path).module()
 
     @torch.inference_mode()
     def run(images: np.ndarray) -> np.ndarray:
-        logits: np.ndarray = module(torch.from_numpy(images)).numpy()
+        try:
+            logits: np.ndarray = module(torch.from_numpy(images)).numpy()
+        except AssertionError as error:  # a condition on the sizes that tracing found
+            raise ExportedRunError(error) from error
         return logits
 
     return run

@@ -19,6 +19,7 @@ from seg.config.recipe import Recipe
 from seg.data.loader import scaled
 from seg.evaluation import export
 from seg.evaluation.export import export_model
+from seg.evaluation.export_formats import ExportedRunError, load_onnx
 from seg.evaluation.predict import segment
 from seg.models import build_model
 from seg.models.checkpoint import load_checkpoint, save_checkpoint
@@ -108,7 +109,7 @@ def test_every_family_in_onnxruntime(name: str, write: Write, tmp_path: Path) ->
     onnx.checker.check_model(tmp_path / "model.onnx", full_check=True)
 
 
-@pytest.mark.parametrize("name", ["segnet", "fcn"])
+@pytest.mark.parametrize("name", ["segnet", "fcn", "resnet_unet"])
 def test_torch_export(name: str, write: Write, tmp_path: Path) -> None:
     model = write(name)
     about, _ = export_model(model, tmp_path / "model.pt2", "pt2")
@@ -119,6 +120,34 @@ def test_torch_export(name: str, write: Write, tmp_path: Path) -> None:
     found = program.module()(torch.from_numpy(images).float()).detach().numpy()
     expected = logits_of(model, images)
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_a_step_with_which_the_network_does_not_run_is_not_taken(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As onnxruntime refuses other sizes of networks that pad their images."""
+
+    def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        run = load_onnx(path)
+
+        def refusing(images: np.ndarray) -> np.ndarray:
+            if images.shape[2] % 32:
+                raise ExportedRunError("Axis 2 has mismatched dimensions of 7 and 8")
+            return run(images)
+
+        return refusing
+
+    monkeypatch.setattr(export, "load_onnx", load)
+    about, _ = export_model(write(), tmp_path / "model.onnx")
+    assert about["size_step"] == 32
+    metadata = onnxruntime.InferenceSession(tmp_path / "model.onnx").get_modelmeta().custom_metadata_map
+    assert metadata["size_step"] == "32"
+
+
+def test_a_size_that_an_onnx_file_does_not_take_is_an_error_of_ours(write: Write, tmp_path: Path) -> None:
+    export_model(write(), tmp_path / "model.onnx", fixed=True)
+    with pytest.raises(ExportedRunError):
+        load_onnx(tmp_path / "model.onnx")(np.zeros((1, 3, 65, 64), np.float32))
 
 
 def test_metadata_of_a_dataset_of_four_bands(write: Write, tmp_path: Path) -> None:
