@@ -257,6 +257,12 @@ def test_own_images(new_clone: Clone) -> None:
     assert "photos/*.jpg" in shell(new_clone, "seg show --dataset cracks")
     command = "snakemake --cores 4 --resources gpu=1 --config preset=paper -- results/paper/cracks/table.csv"
     assert "Train cracks/transfer with seed 2" in shell(new_clone, dry(command))  # its weights are downloaded
+    content["studies"] = own["studies"]  # alone, as the page says
+    content["cluster"]["training_of"] = content["budgets"] = {}
+    (new_clone.path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    planned = shell(new_clone, dry(command.partition(" -- ")[0]))
+    assert "Report preset paper" in planned
+    assert set(re.findall(r"Tabulate (\w+)", planned)) == {"cracks"}
 
 
 def test_commands_of_contributors(
