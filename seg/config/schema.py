@@ -1,5 +1,6 @@
 """Schema of `params.yaml`: presets, budgets, datasets, weights, studies and their variants."""
 
+from inspect import cleandoc
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
@@ -233,17 +234,17 @@ _KINDS: dict[str, Any] = {
     if name in Recipe.model_fields and name not in ("seed", "validate_every")  # set by `seeds` and the preset
 } | {"train_size": Size, "eval_size": Size, "evaluation": Inference}
 _OPTIONAL: dict[str, Any] = {name: (kind | None, None) for name, kind in _KINDS.items()}
-_RECIPE_FIELDS = (Recipe.__doc__ or "").partition("Attributes:")[2].lstrip("\n").removeprefix("    ")
+_RECIPE_FIELDS = cleandoc(Recipe.__doc__ or "").partition("Attributes:\n")[2]
 Settings: type[Frozen] = create_model(
     "Settings",
     __base__=Frozen,
     __doc__=f"""Values of a variant: each key from its row, else from the defaults of its study, else from `defaults`.
 
-    Attributes:
-        train_size: size of the images in training: a fraction of the dataset's size, or `[height, width]`.
-        eval_size: the same in validation and evaluation.
-        evaluation: passes whose logits are averaged in evaluation; changes no training.
-    {_RECIPE_FIELDS}""",
+Attributes:
+    train_size: size of the images in training: a fraction of the dataset's size, or `[height, width]`.
+    eval_size: the same in validation and evaluation.
+    evaluation: passes whose logits are averaged in evaluation; changes no training.
+{_RECIPE_FIELDS}""",
     **_OPTIONAL,
 )
 NULLABLE = frozenset(name for name, kind in _KINDS.items() if NoneType in get_args(kind))  # null is a valid value

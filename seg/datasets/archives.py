@@ -1,6 +1,8 @@
 """Extraction of untrusted tar and zip archives, and replacement of a directory as a whole."""
 
+import bz2
 import errno
+import gzip
 import lzma
 import os
 import re
@@ -11,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import Any, BinaryIO, cast
 
 _Keep = Callable[[str], str | None]
 # Limits of untrusted archives. Images hardly shrink when they are compressed, and few files have less than 512 bytes.
@@ -19,14 +21,12 @@ _RATIO = 200  # bytes of content per byte of the archive
 _SMALL = 100_000_000  # bytes that every archive may contain
 _MEMBER = 512  # bytes of the archive per member
 _FEW = 20_000  # members that every archive may have
-_HEADER = 1 << 20  # bytes of an extended header of a tar archive, which is read into memory
-_EXTENDED = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
+_READ = 1 << 18  # bytes: `tarfile` reads more at once only of extended headers, which it keeps in memory
+_DECOMPRESSORS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}  # by the first bytes of a file
 _BAD_BYTES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
 
 
@@ -62,20 +62,24 @@ def unpack(archive: Path, into: Path, keep: _Keep, most: int | None = None) -> i
         raise ValueError(f"{archive}: truncated or corrupt ({reason}); delete it and download it again") from None
 
 
-class _StrictInfo(tarfile.TarInfo):
-    """Raises for a broken or missing header, which `tarfile` silently treats as the end of the archive."""
+class _TarStream:
+    """Content of a tar archive without its compression, for `tarfile`, which reads each block of 512 bytes by itself.
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # the end-of-archive block
-                raise
-            raise tarfile.ReadError(str(error)) from None
-        if info.type in _EXTENDED and info.size > _HEADER:
-            raise tarfile.ReadError(f"an extended header of {info.size} bytes")
-        return info
+    Attributes:
+        block: what was read last. `tarfile` takes a broken or missing header for the end of the archive; only if it has
+            read a block of zeros, this is the end.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self.seek, self.tell = stream, stream.seek, stream.tell
+        self.block = b""
+
+    def read(self, size: int) -> bytes:
+        """Read at most `size` bytes. Raises ReadError for an extended header that would take too much memory."""
+        if size > _READ:
+            raise tarfile.ReadError(f"an extended header of more than {_READ} bytes")
+        self.block = self._stream.read(size)
+        return self.block
 
 
 class _Content:
@@ -115,12 +119,24 @@ def _unpack_tar(archive: Path, into: Path, keep: _Keep, most: int | None) -> int
         info = info.replace(name=targets[info.name], mode=None, mtime=None, deep=False)  # type: ignore[arg-type]
         return tarfile.data_filter(info, path)
 
-    with tarfile.open(archive, "r:*", tarinfo=_StrictInfo) as tar:
-        targets = _checked(archive, into, members(tar), keep, most)
-        while tar.fileobj is not None and (rest := tar.fileobj.read(1 << 20)):
-            content.add(len(rest), members=0)  # the checksum of a compressed file is at its end
-        tar.extractall(into, filter=place)  # noqa: S202  # checked and filtered
+    with _opened(archive) as file:
+        stream = _TarStream(file)
+        with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:") as tar:
+            targets = _checked(archive, into, members(tar), keep, most)
+            if stream.block != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError("no valid header" if stream.block else "no end of the archive")
+            while rest := stream.read(_READ):
+                content.add(len(rest), members=0)  # the checksum of a compressed file is at its end
+            tar.extractall(into, filter=place)  # noqa: S202  # checked and filtered
     return len(targets)
+
+
+def _opened(archive: Path) -> BinaryIO:
+    """The content of an archive, decompressed."""
+    with archive.open("rb") as file:
+        start = file.read(6)
+    opened: Callable[..., Any] = next((each for magic, each in _DECOMPRESSORS.items() if start.startswith(magic)), open)
+    return cast(BinaryIO, opened(archive, "rb"))
 
 
 def _tar_kind(info: tarfile.TarInfo) -> str:

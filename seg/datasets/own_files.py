@@ -1,11 +1,13 @@
 """Descriptions beside the images of a user's own dataset: `dataset.yaml`, and `classes.yaml` with the classes alone."""
 
 from pathlib import Path
+from stat import S_ISREG
 
 from seg.config.description import Description, complete
 from seg.config.description_values import ClassRow, class_rows, is_byte
 from seg.config.messages import one_per_line
 from seg.config.yaml_file import read_mapping, read_yaml
+from seg.system.files import file_mode
 
 
 def with_own_keys(description: Description, root: Path) -> Description:
@@ -15,7 +17,7 @@ def with_own_keys(description: Description, root: Path) -> Description:
         ValueError: the file is invalid: one line per error.
     """
     path = root / "dataset.yaml"
-    if not path.is_file() or (root / "manifest.json").is_file():  # downloaded or rendered
+    if not S_ISREG(file_mode(path) or 0) or (root / "manifest.json").is_file():  # downloaded or rendered
         return description
     content = read_mapping(path, "images and labels")
     try:

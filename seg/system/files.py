@@ -40,12 +40,24 @@ def full_disk_named(directory: Path) -> Iterator[None]:
         raise OSError(f"{directory}: {error.strerror}; free some space and run again") from None
 
 
+def file_mode(path: Path) -> int | None:
+    """Type and permissions of an existing path, `None` if there is none.
+
+    Raises:
+        OSError: a directory on the way may not be searched; from Python 3.14 on, `Path.exists` hides this.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def refuse_special(path: Path) -> None:
     """Raise ValueError if a path to write is neither free nor a file. A link to a file is fine: it is replaced."""
     if path.is_symlink() and path.readlink().is_relative_to("/proc"):  # /dev/stdout
         kind = "a link to an open file"
-    elif path.exists() and not S_ISREG(path.stat().st_mode):
-        kind = "a directory" if path.is_dir() else "a device"
+    elif (mode := file_mode(path)) is not None and not S_ISREG(mode):
+        kind = "a directory" if S_ISDIR(mode) else "a device"
     else:
         return
     raise ValueError(f"{path}: is {kind}, expected the name of a file to write; give another name")

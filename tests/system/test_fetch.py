@@ -270,7 +270,8 @@ def test_a_killed_process_leaves_a_part_that_the_next_run_completes(server: Serv
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     _, stderr = process.communicate(timeout=30)
-    assert stderr == b""  # no progress bar without a terminal
+    # No progress bar without a terminal. From Python 3.13 on, a killed process leaves a warning of `multiprocessing`.
+    assert not stderr or (b"x.tar" not in stderr and b"leaked semaphore" in stderr)
     assert not (tmp_path / "x.tar").exists()
     size = part.stat().st_size
     assert 0 < size < len(BODY)
