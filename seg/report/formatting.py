@@ -92,6 +92,11 @@ class BudgetCells(NamedTuple):
     steps: str
 
 
+def has_published(rows: Sequence[Row]) -> bool:
+    """Whether the source gives an overall score of a variant; tables of other studies have no columns for them."""
+    return any(row[f"{column}_published"] for row in rows for column in (*HEADLINE, "loss"))
+
+
 def score_cells(rows: Sequence[Row], column: str, notes: Footnotes) -> list[ScoreCell]:
     """A score of all variants beside the published figures."""
     highest = math.nan if column == "loss" or unequal_budgets(rows) else best(row[column] for row in rows)

@@ -20,6 +20,7 @@ from seg.report.formatting import (
     count,
     duration,
     footnotes,
+    has_published,
     score_cells,
 )
 from seg.report.rows import Row, class_columns, split_notes
@@ -50,6 +51,8 @@ _REPLACED = {
 }
 _SPECIAL = re.compile("-(?=[-–—])|" + "|".join(map(re.escape, _REPLACED)))  # hyphens in a row become dashes
 _ALIGNMENT = "lrrrrcrrrrr"  # of the overall scores
+_PLAIN_ALIGNMENT = "lrrcrrr"  # of those without published figures
+_PLAIN_HEADS = (r"Variant & Pixel accuracy & mIoU & 95\% interval & Budget & Parameters & Training \\",)
 _HEADS = (
     r" & \multicolumn{3}{c}{Pixel accuracy} & \multicolumn{4}{c}{mIoU} & & & \\",
     r"\cmidrule(lr){2-4}\cmidrule(lr){5-8}",
@@ -70,7 +73,9 @@ def latex_text(rows: Sequence[Row]) -> str:
     items = [("", note) for note in [introduction(rows), *captions(rows), *split_notes(rows[0]["study_notes"])]]
     items += [(str(note.number), f"{note.kind}: {note.text}") for note in notes.notes]
     label = f"tab:{rows[0]['study']}"
-    text = _HEAD + _table(rows[0]["title"], label, _ALIGNMENT, _HEADS, _lines(rows, notes), items)
+    text = _HEAD + _overall_table(
+        rows[0]["title"], label, _lines(rows, notes, has_published(rows)), items, has_published(rows)
+    )
     if classes := class_columns(rows[0]):
         caption = f"{rows[0]['title']}: IoU of the study's own classes, measured / published."
         heads = _line("Class", *(escaped(row["variant"]) for row in rows))
@@ -86,22 +91,35 @@ def comparison_latex(studies: Sequence[Sequence[Row]], title: str) -> str:
     """`comparison.tex`: the overall scores of all studies."""
     lines: list[str] = []
     items = []
+    published = any(map(has_published, studies))
+    width = len(_ALIGNMENT if published else _PLAIN_ALIGNMENT)
     for mark, rows in enumerate(studies, start=1):
         lines += [r"\midrule"] if lines else []
-        head = rf"\multicolumn{{11}}{{l}}{{{escaped(rows[0]['title'])}\tnote{{{mark}}}}} \\"
-        lines += [head, *_lines(rows, Footnotes((), {}))]
+        head = rf"\multicolumn{{{width}}}{{l}}{{{escaped(rows[0]['title'])}\tnote{{{mark}}}}} \\"
+        lines += [head, *_lines(rows, Footnotes((), {}), published)]
         items.append((str(mark), " ".join([introduction(rows), *captions(rows)])))
-    return _HEAD + _table(title, "tab:comparison", _ALIGNMENT, _HEADS, lines, items)
+    return _HEAD + _overall_table(title, "tab:comparison", lines, items, published)
 
 
-def _lines(rows: Sequence[Row], notes: Footnotes) -> list[str]:
-    """Overall scores, one line per variant."""
+def _overall_table(
+    caption: str, label: str, lines: Iterable[str], items: Sequence[tuple[str, str]], published: bool
+) -> str:
+    alignment, heads = (_ALIGNMENT, _HEADS) if published else (_PLAIN_ALIGNMENT, _PLAIN_HEADS)
+    return _table(caption, label, alignment, heads, lines, items)
+
+
+def _lines(rows: Sequence[Row], notes: Footnotes, published: bool) -> list[str]:
+    """Overall scores, one line per variant, with or without columns of published figures."""
+
+    def beside(cell: ScoreCell) -> tuple[str, ...]:
+        return (_published(cell), _difference(cell)) if published else ()
+
     cells = (score_cells(rows, column, notes) for column in HEADLINE)
     return [
         _line(
             escaped(row["variant"]) + _marks(notes.of(row, "variant")),
-            *(_measured(accuracy), _published(accuracy), _difference(accuracy)),
-            *(_measured(miou), escaped(miou.interval or NONE), _published(miou), _difference(miou)),
+            *(_measured(accuracy), *beside(accuracy)),
+            *(_measured(miou), escaped(miou.interval or NONE), *beside(miou)),
             *(escaped(budget_cells(row).budget), count(row["parameters"]), escaped(duration(row["training_seconds"]))),
         )
         for row, accuracy, miou in zip(rows, *cells, strict=True)

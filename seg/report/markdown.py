@@ -6,7 +6,18 @@ from collections.abc import Sequence
 import pandas as pd
 
 from seg.report.captions import captions, introduction
-from seg.report.formatting import HEADLINE, NONE, Footnotes, Mark, budget_cells, count, duration, footnotes, score_cells
+from seg.report.formatting import (
+    HEADLINE,
+    NONE,
+    Footnotes,
+    Mark,
+    budget_cells,
+    count,
+    duration,
+    footnotes,
+    has_published,
+    score_cells,
+)
 from seg.report.rows import METRIC_TITLES, Row, class_columns, fold_count, split_notes
 
 
@@ -35,21 +46,23 @@ def markdown_text(rows: Sequence[Row]) -> str:
 def _overall_table(rows: Sequence[Row], notes: Footnotes) -> str:
     several = len(rows[0]["seeds"].split()) > 1 or fold_count(rows)
     spread = "deviation, 95% interval" if several else "95% interval"
+    published = has_published(rows)
     heads = ["Variant"]
     for column in HEADLINE:
-        heads += [METRIC_TITLES[column], spread, "published", "difference"]
+        heads += [METRIC_TITLES[column], spread, *(["published", "difference"] if published else [])]
     lines = []
     scores = zip(*(score_cells(rows, column, notes) for column in HEADLINE), strict=True)
     losses = score_cells(rows, "loss", notes)
     for row, row_scores, loss in zip(rows, scores, losses, strict=True):
         cells = [_escaped(row["variant"]) + _marks(notes.of(row, "variant"))]
         for cell in row_scores:
-            cells += [cell.measured, ", ".join(cell.spread), cell.published + _marks(cell.marks), cell.difference]
-        cells += [" ".join([loss.measured, *loss.spread]), loss.published + _marks(loss.marks)]
+            cells += [cell.measured, ", ".join(cell.spread)]
+            cells += [cell.published + _marks(cell.marks), cell.difference] if published else []
+        cells += [" ".join([loss.measured, *loss.spread])]
+        cells += [loss.published + _marks(loss.marks)] if published else []
         lines.append([*cells, *budget_cells(row), count(row["parameters"]), duration(row["training_seconds"])])
-    return _table_text(
-        [*heads, "Loss", "published", "Epochs", "Budget", "Images seen", "Steps", "Parameters", "Training"], lines
-    )
+    heads += ["Loss", *(["published"] if published else [])]
+    return _table_text([*heads, "Epochs", "Budget", "Images seen", "Steps", "Parameters", "Training"], lines)
 
 
 def _class_table(rows: Sequence[Row], classes: dict[str, str], notes: Footnotes) -> str:
