@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -654,12 +655,14 @@ def test_three_hundred_variants_open_and_sort_fast(
         metrics = devtools.send("Performance.getMetrics")["metrics"]
         return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
-    durations = []
-    for _ in range(6):
-        start = seconds()
-        page.evaluate(sort)
-        durations.append(1000 * (seconds() - start))
-    took = min(durations)
+    took = inf
+    for _ in range(15):  # until other processes of the machine leave the thread its core
+        for _ in range(3):  # falling, rising, not sorted
+            start = seconds()
+            page.evaluate(sort)
+            took = min(took, 1000 * (seconds() - start))
+        if took < 200:
+            break
     size = (tmp_path / "index.html").stat().st_size
     print(f"300 variants: {size / 1e6:.1f} MB, opened in {opened:.0f} ms, sorted in {took:.0f} ms")
     assert variants(page)[:1] != []
