@@ -45,7 +45,7 @@ MEAN, STD = SCALING["imagenet"]
 
 
 def measure() -> list[Row]:
-    """Compare with torchvision's script and with one of smp and Lightning, each with a network of that library."""
+    """Compare with torchvision's script, and with a script of smp and Lightning; each trains its library's network."""
     reference = {"name": "torchvision_zoo", "options": {"architecture": "lraspp_mobilenet_v3_large"}}
     unet = {"name": "smp", "options": {"architecture": "unet", "encoder": "resnet18"}}
     return _compared("LR-ASPP MobileNetV3", reference, "torchvision's reference loop", reference_epoch) + _compared(

@@ -28,8 +28,8 @@ def differences(estimates: Sequence[Estimate]) -> Differences:
     """Differences between variants that were scored on the same units with equally many seeds.
 
     The variance of a difference is that of its jackknife and of its seeds, on the scale of the scores; quantiles are
-    those of `seg.evaluation.jackknife`. Without a unit, a score is the mean over the classes that remain: a class in a
-    single unit, such as one that a variant predicts in one image only, would otherwise decide a pair by itself.
+    those of `seg.evaluation.jackknife`. A score without a unit is the mean over the classes that
+    remain. Otherwise, a class that occurs in a single unit could decide a pair by itself.
 
     Among many pairs, some intervals miss the true difference by chance, and choosing the best variant selects such
     pairs. The joint intervals correct for this. The largest of all pairs' deviations, in standard errors, is drawn from

@@ -1,9 +1,9 @@
 """Confidence intervals of scores: delete-one jackknife over units of images, and the spread of the seeds.
 
 A score is a weighted mean of parts, which are ratios of pixel counts, such as the IoU of a class for one seed. Its set
-of classes is that of the whole split: a class that a sample lacks (0/0) keeps its estimate from the whole split. Not so
-in differences between scores (`seg.evaluation.comparison`), which no single unit must decide. Units are images, blocks
-or groups (`seg.evaluation.units`); a unit is deleted for all seeds at once.
+of classes is that of the whole split: a class that a sample lacks (0/0) keeps its estimate from the whole split.
+Differences between scores (`seg.evaluation.comparison`) leave such a class out, so that no single unit decides them.
+Units are images, blocks or groups (`seg.evaluation.units`); a unit is deleted for all seeds at once.
 
 1. Each part gets limits on the logit scale, from its jackknife standard error divided by the derivative p (1 - p). They
    are in [0, 1], and farther from the estimate towards 1/2.

@@ -73,9 +73,8 @@ def latex_text(rows: Sequence[Row]) -> str:
     items = [("", note) for note in [introduction(rows), *captions(rows), *split_notes(rows[0]["study_notes"])]]
     items += [(str(note.number), f"{note.kind}: {note.text}") for note in notes.notes]
     label = f"tab:{rows[0]['study']}"
-    text = _HEAD + _overall_table(
-        rows[0]["title"], label, _lines(rows, notes, has_published(rows)), items, has_published(rows)
-    )
+    published = has_published(rows)
+    text = _HEAD + _overall_table(rows[0]["title"], label, _lines(rows, notes, published), items, published)
     if classes := class_columns(rows[0]):
         caption = f"{rows[0]['title']}: IoU of the study's own classes, measured / published."
         heads = _line("Class", *(escaped(row["variant"]) for row in rows))
